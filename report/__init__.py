@@ -1,0 +1,1 @@
+"""The report page: theorems, simulations and trained students in one self-contained file."""

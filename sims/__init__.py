@@ -1,0 +1,1 @@
+"""Toy simulations of constant-rate SGD against the bounds of `theory`."""

@@ -1,0 +1,1 @@
+"""The Rényi divergence, its gradients and its theorems, in float64 and without torch."""

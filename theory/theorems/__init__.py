@@ -1,0 +1,1 @@
+"""The shelves of theorems; importing this package fills the registry."""

@@ -1,0 +1,1 @@
+"""Deep mutual learning with the Rényi divergence, in PyTorch."""
