@@ -1,1 +1,19 @@
 """The Rényi divergence, its gradients and its theorems, in float64 and without torch."""
+
+from .divergence import (
+    geometric_mixture,
+    geometric_mixture_from_logits,
+    renyi_divergence,
+    renyi_divergence_from_logits,
+)
+from .gradient import peer_gradient, student_gradient, student_hessian
+
+__all__ = [
+    "geometric_mixture",
+    "geometric_mixture_from_logits",
+    "peer_gradient",
+    "renyi_divergence",
+    "renyi_divergence_from_logits",
+    "student_gradient",
+    "student_hessian",
+]
