@@ -26,7 +26,7 @@ def two_sum(a: ArrayLike, b: ArrayLike) -> DoubleDouble:
 
 
 def two_product(a: ArrayLike, b: ArrayLike) -> DoubleDouble:
-    """a * b without error (Dekker), on mantissas in [1/2, 1) so that splitting never overflows; lo = 0 where a * b does."""
+    """a * b without error (Dekker), on mantissas in [1/2, 1) so that no splitting overflows; lo = 0 if a * b does."""
     a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         (mantissa_a, exponent_a), (mantissa_b, exponent_b) = np.frexp(a), np.frexp(b)
@@ -68,7 +68,8 @@ def multiply(x: DoubleDouble, y: DoubleDouble) -> DoubleDouble:
 def exponential(x: DoubleDouble) -> Array:
     """exp(hi + lo) as one float64, inf where it overflows."""
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-        return np.exp(x.hi) * (1.0 + x.lo)
+        # beyond 1e3 the result is 0 or inf, while lo may be far from small
+        return np.exp(x.hi) * (1.0 + np.where(np.abs(x.hi) < 1e3, x.lo, 0.0))
 
 
 def take(x: DoubleDouble, index: NDArray[np.intp]) -> DoubleDouble:

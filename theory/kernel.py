@@ -13,7 +13,7 @@ import numpy as np
 from scipy.special import exprel
 
 from .checks import Array, Mask
-from .double_double import DoubleDouble, add, exponential, multiply, two_sum, where
+from .double_double import DoubleDouble, add, exponential, multiply, negative, take, two_sum, where
 from .pair import Restricted, softmax_of_exponents
 
 _SERIES = [1 / math.factorial(n) for n in range(20, 1, -1)]  # 1/21! is below a float64's last digit for |x| <= 1
@@ -72,9 +72,9 @@ def _second_remainder(x: Array) -> Array:
 
 
 def _log_sum_exp(exponents: DoubleDouble, support: Mask) -> Array:
-    top = np.where(support, exponents.hi, -np.inf).max(axis=-1, keepdims=True)
-    below = np.where(support, exponential(DoubleDouble(exponents.hi - top, exponents.lo)), 0.0)
-    return top + np.log(below.sum(axis=-1, keepdims=True))
+    top = take(exponents, np.argmax(np.where(support, exponents.hi, -np.inf), axis=-1, keepdims=True))
+    below = np.where(support, exponential(add(exponents, negative(top))), 0.0)
+    return top.hi + np.log(below.sum(axis=-1, keepdims=True))
 
 
 def mixture(pair: Restricted, order: Array) -> tuple[Array, DoubleDouble]:
@@ -86,12 +86,19 @@ def mixture(pair: Restricted, order: Array) -> tuple[Array, DoubleDouble]:
 
 
 def tilt(pair: Restricted, order: Array) -> DoubleDouble:
-    """alpha l; 0 in the limit rows."""
+    """alpha (l - max l): log(w/q) up to a constant a row, and 0 at the maximum, where log q thus keeps its digits."""
     finite = np.where(is_limit(pair, order), 0.0, order)
-    return multiply(DoubleDouble(finite, np.zeros_like(finite)), pair.log_ratio)
+    return multiply(DoubleDouble(finite, np.zeros_like(finite)), behind_maximum(pair))
 
 
 def attains_maximum(pair: Restricted) -> Mask:
-    """The classes of the largest log-ratio, ties included."""
-    inside = np.where(pair.support, pair.log_ratio.hi, -np.inf)
-    return pair.support & (inside == inside.max(axis=-1, keepdims=True))
+    """The classes of the largest log-ratio, exact ties included."""
+    return pair.support & (behind_maximum(pair).hi == 0)
+
+
+def behind_maximum(pair: Restricted) -> DoubleDouble:
+    """l - max l, the maximum taken over both words of l."""
+    high = np.where(pair.support, pair.log_ratio.hi, -np.inf)
+    leading = pair.support & (high == high.max(axis=-1, keepdims=True))
+    top = np.argmax(np.where(leading, pair.log_ratio.lo, -np.inf), axis=-1, keepdims=True)
+    return add(pair.log_ratio, negative(take(pair.log_ratio, top)))
