@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from . import checks
-from .checks import Array, Mask
+from . import arguments
+from .arguments import Array, Mask
 from .kernel import mixture, restricted_divergence
 from .pair import Pair, pair_from_logits, pair_from_probabilities
 
@@ -27,8 +27,8 @@ def renyi_divergence(p: ArrayLike, q: ArrayLike, alpha: ArrayLike, axis: int = -
         and alpha >= 1, and where the supports are disjoint.
 
     Raises:
-        ValueError: negative or NaN order, negative probabilities, a row that misses 1 by more than
-            `checks.SUM_TOLERANCE` (smaller misses are normalised), shapes that do not broadcast, an empty class axis.
+        ValueError: negative or NaN order, negative probabilities, a row that misses 1 by more than 1e-6 (smaller misses
+            are normalised), shapes that do not broadcast, an empty class axis.
 
     Source: Rényi 1961; van Erven & Harremoës 2014, eq. (1) and section II.
     """
@@ -36,9 +36,7 @@ def renyi_divergence(p: ArrayLike, q: ArrayLike, alpha: ArrayLike, axis: int = -
     return _divergence(pair, order)
 
 
-def renyi_divergence_from_logits(
-    logits_p: ArrayLike, logits_q: ArrayLike, alpha: ArrayLike, axis: int = -1
-) -> Array:
+def renyi_divergence_from_logits(logits_p: ArrayLike, logits_q: ArrayLike, alpha: ArrayLike, axis: int = -1) -> Array:
     r"""$D_\alpha(\mathrm{softmax}\,y\,\|\,\mathrm{softmax}\,z)$ with y = logits_p (peer) and z = logits_q (student).
 
     As `renyi_divergence`, for logits: -inf is a class that cannot occur. The relative error is about 1e-15, also for
@@ -62,9 +60,7 @@ def geometric_mixture(p: ArrayLike, q: ArrayLike, alpha: ArrayLike, axis: int = 
     return np.moveaxis(_mixture_or_nan(pair, order), -1, axis)
 
 
-def geometric_mixture_from_logits(
-    logits_p: ArrayLike, logits_q: ArrayLike, alpha: ArrayLike, axis: int = -1
-) -> Array:
+def geometric_mixture_from_logits(logits_p: ArrayLike, logits_q: ArrayLike, alpha: ArrayLike, axis: int = -1) -> Array:
     r"""$w = \mathrm{softmax}(\alpha\log p + (1-\alpha)\log q)$ of softmax(logits_p) and softmax(logits_q).
 
     As `geometric_mixture`; arguments and errors as `renyi_divergence_from_logits`.
@@ -74,25 +70,23 @@ def geometric_mixture_from_logits(
 
 
 def _arguments_from_probabilities(p: ArrayLike, q: ArrayLike, alpha: ArrayLike, axis: int) -> tuple[Array, Pair]:
-    order = checks.as_order(alpha)
-    rows = checks.as_probabilities(p, "p", axis), checks.as_probabilities(q, "q", axis)
-    pair = pair_from_probabilities(*checks.broadcast_rows(*rows, ("p", "q")))
+    order = arguments.as_order(alpha)
+    rows = arguments.as_probabilities(p, "p", axis), arguments.as_probabilities(q, "q", axis)
+    pair = pair_from_probabilities(*arguments.broadcast_rows(*rows, ("p", "q")))
     return _with_class_axis(order, pair), pair
 
 
-def arguments_from_logits(
-    logits_p: ArrayLike, logits_q: ArrayLike, alpha: ArrayLike, axis: int
-) -> tuple[Array, Pair]:
+def arguments_from_logits(logits_p: ArrayLike, logits_q: ArrayLike, alpha: ArrayLike, axis: int) -> tuple[Array, Pair]:
     """The checked order (with a class axis of length 1) and the prepared pair."""
-    order = checks.as_order(alpha)
+    order = arguments.as_order(alpha)
     names = ("logits_p", "logits_q")
-    rows = checks.as_logits(logits_p, names[0], axis), checks.as_logits(logits_q, names[1], axis)
-    pair = pair_from_logits(*checks.broadcast_rows(*rows, names))
+    rows = arguments.as_logits(logits_p, names[0], axis), arguments.as_logits(logits_q, names[1], axis)
+    pair = pair_from_logits(*arguments.broadcast_rows(*rows, names))
     return _with_class_axis(order, pair), pair
 
 
 def _with_class_axis(order: Array, pair: Pair) -> Array:
-    shape = checks.broadcast_order(order, pair.p.shape[:-1])
+    shape = arguments.broadcast_order(order, pair.p.shape[:-1])
     return np.broadcast_to(order, shape)[..., None]
 
 

@@ -9,7 +9,7 @@ project.)
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .checks import Array
+from .arguments import Array
 from .divergence import arguments_from_logits, undefined
 from .double_double import DoubleDouble, multiply, two_sum
 from .kernel import attains_maximum, behind_maximum, is_limit, mixture, tilt

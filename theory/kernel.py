@@ -12,7 +12,7 @@ import math
 import numpy as np
 from scipy.special import exprel
 
-from .checks import Array, Mask
+from .arguments import Array, Mask
 from .double_double import DoubleDouble, add, exponential, multiply, negative, take, two_sum, where
 from .pair import Restricted, softmax_of_exponents
 
@@ -68,7 +68,7 @@ def _tsallis(pair: Restricted, s: Array, tilted: Array) -> Array:
 
 def _second_remainder(x: Array) -> Array:
     """(e^x - 1 - x) / x^2 for |x| <= 1, where the closed form cancels."""
-    return np.polyval(_SERIES, np.where(np.abs(x) <= 1, x, 0.0))
+    return np.asarray(np.polyval(_SERIES, np.where(np.abs(x) <= 1, x, 0.0)), np.float64)
 
 
 def _log_sum_exp(exponents: DoubleDouble, support: Mask) -> Array:

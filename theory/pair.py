@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import logsumexp
 
-from .checks import Array, Mask
+from .arguments import Array, Mask
 from .double_double import DoubleDouble, add, exponential, negative, take, two_sum, where
 
 ZERO = DoubleDouble(np.zeros(1), np.zeros(1))
@@ -65,7 +65,7 @@ def pair_from_logits(logits_p: Array, logits_q: Array) -> Pair:
         q,
         _lost_mass(p, common, _log_mass(logits_p, common)),
         _lost_mass(q, common, _log_mass(logits_q, common)),
-        (possible_p & ~possible_q).any(axis=-1),
+        np.any(possible_p & ~possible_q, axis=-1),
     )
 
 
@@ -78,7 +78,7 @@ def pair_from_probabilities(p: Array, q: Array) -> Pair:
     with np.errstate(divide="ignore"):  # log p = -inf of an impossible class is meant
         lost_p, lost_q = (_lost_mass(x, common, _log_mass(np.log(x), common)) for x in (p, q))
     inner = Restricted(inner_p, inner_q, log_p, log_q, ratio, common)
-    return Pair(inner, p, q, lost_p, lost_q, ((p > 0) & ~common).any(axis=-1))
+    return Pair(inner, p, q, lost_p, lost_q, np.any((p > 0) & ~common, axis=-1))
 
 
 def softmax(logits: Array, support: Mask) -> tuple[Array, DoubleDouble]:

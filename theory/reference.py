@@ -5,14 +5,17 @@ digits; cancellation costs digits, so ask for more than 2 log10(1/D) of them.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import mpmath
 from mpmath import mpf
 
-Row = list[mpf]
+Real = Any  # an mpmath.mpf, which pyright cannot see as a type
+
+Row = list[Real]
 
 
-def renyi_divergence(logits_p: Sequence[float], logits_q: Sequence[float], alpha: float, digits: int = 400) -> mpf:
+def renyi_divergence(logits_p: Sequence[float], logits_q: Sequence[float], alpha: float, digits: int = 400) -> Real:
     r"""$D_\alpha(p\|q) = \frac{1}{\alpha-1}\log\sum_i p_i^\alpha q_i^{1-\alpha}$ with its limits at 0, 1 and inf."""
     with mpmath.workdps(digits):
         p, q = softmax(logits_p), softmax(logits_q)
@@ -59,9 +62,7 @@ def peer_gradient(logits_p: Sequence[float], logits_q: Sequence[float], alpha: f
         return [weight * (a - c) for a, c in zip(p, w, strict=True)]
 
 
-def student_hessian(
-    logits_p: Sequence[float], logits_q: Sequence[float], alpha: float, digits: int = 400
-) -> mpmath.matrix:
+def student_hessian(logits_p: Sequence[float], logits_q: Sequence[float], alpha: float, digits: int = 400) -> Any:
     r"""$J_q + (\alpha-1) J_w$ with $J_q = \mathrm{diag}(q) - qq^\top$, for finite orders."""
     with mpmath.workdps(digits):
         q, w = softmax(logits_q), geometric_mixture(logits_p, logits_q, alpha, digits)
@@ -75,19 +76,19 @@ def softmax(logits: Sequence[float]) -> Row:
     return [e / total for e in exponentials]
 
 
-def _power_sum(pairs: Sequence[tuple[mpf, mpf]], alpha: mpf) -> mpf:
+def _power_sum(pairs: Sequence[tuple[Real, Real]], alpha: Real) -> Real:
     return mpmath.fsum(_power(a, b, alpha) for a, b in pairs)
 
 
-def _power(a: mpf, b: mpf, alpha: mpf) -> mpf:
+def _power(a: Real, b: Real, alpha: Real) -> Real:
     if a == 0:  # a class that p excludes counts for nothing, at order 0 too (A1)
         return mpf(0)
     return mpmath.power(a, alpha) * mpmath.power(b, 1 - alpha) if b > 0 else (mpf(0) if alpha < 1 else a)
 
 
-def _log(x: mpf) -> mpf:
+def _log(x: Real) -> Real:
     return mpmath.log(x) if x > 0 else mpf("-inf")
 
 
-def _covariance(q: Row) -> mpmath.matrix:
+def _covariance(q: Row) -> Any:
     return mpmath.diag(q) - mpmath.matrix(q) * mpmath.matrix(q).T
