@@ -1,5 +1,6 @@
 """The command line: `rdml COMMAND`, one function of one room a command."""
 
+import difflib
 import importlib
 import sys
 
@@ -18,7 +19,9 @@ def main() -> int:
         print(f"usage: rdml {{{','.join(COMMANDS)}}} [options]\n       rdml COMMAND --help says what a command takes")
         return 0
     if name not in COMMANDS:
-        print(f"rdml: unknown command {name!r}; the commands are {', '.join(COMMANDS)}", file=sys.stderr)
+        near = difflib.get_close_matches(name, COMMANDS, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"the commands are {', '.join(COMMANDS)}"
+        print(f"rdml: unknown command {name!r}; {hint}", file=sys.stderr)
         return 2
     return _run(name, arguments)
 

@@ -1,1 +1,5 @@
 """The report page: theorems, simulations and trained students in one self-contained file."""
+
+from .build import build_report
+
+__all__ = ["build_report"]

@@ -1,0 +1,90 @@
+"""What goes into the report, in the order in which it is computed."""
+
+import json
+import platform
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+import sims
+import training
+from sims.figures import draw
+from theory.check import check_all
+from training.record import environment
+
+from . import figures, page
+
+
+@dataclass(frozen=True)
+class Section:
+    """One chapter's numbers (JSON) and its figures by file name."""
+
+    data: Any
+    figures: dict[str, Figure]
+    passed: bool
+
+
+def build_report(out: Path, seeds: int, seconds: float) -> tuple[Path, bool]:
+    """Compute every section, write the page, its JSON and the figures, and return the page's path and the verdict.
+
+    Raises:
+        OSError: if the folder cannot be written; found before anything is computed.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "index.html").touch()
+    started = time.perf_counter()
+    sections = {"theorems": theorems(seconds), "simulations": simulations(), "students": students(seeds)}
+    data: dict[str, Any] = {name: section.data for name, section in sections.items()}
+    data["about"] = about(time.perf_counter() - started)
+    drawings = {name: drawing for section in sections.values() for name, drawing in section.figures.items()}
+    (out / "report.json").write_text(json.dumps(data, indent=1) + "\n")
+    page.write(out, data, drawings)
+    return out / "index.html", all(section.passed for section in sections.values())
+
+
+def theorems(seconds: float) -> Section:
+    """Every theorem's verdict, and the divergence against the order."""
+    _announce("theorems: search for counterexamples, witnesses, symbolic steps")
+    verdicts = check_all(seconds=seconds)
+    drawings = {"divergence": figures.divergence_against_order()}
+    return Section([verdict.to_json() for verdict in verdicts], drawings, all(v.passed for v in verdicts))
+
+
+def simulations() -> Section:
+    """Every study's rows against theory, with its figure."""
+    _announce("simulations against their bounds")
+    results = {name: study.run(progress=True) for name, study in sims.STUDIES.items()}
+    drawings = {name: draw(result) for name, result in results.items()}
+    data = {name: result.to_json() for name, result in results.items()}
+    return Section(data, drawings, all(result.passed for result in results.values()))
+
+
+def students(seeds: int) -> Section:
+    """Independent students, DML and RDML on the handwritten digits, paired by seed."""
+    _announce(f"students on handwritten digits, {seeds} seeds")
+    comparison = training.compare(training.RECIPES["digits"], seeds=seeds, progress=True)
+    drawings = {
+        "students": figures.scores(comparison.rows),
+        "differences": figures.differences(comparison.rows, comparison.reference),
+    }
+    return Section(comparison.to_json(), drawings, passed=True)
+
+
+def about(seconds: float) -> dict[str, Any]:
+    """When, how long, on what, with which versions."""
+    import torch
+
+    return {
+        "made": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "seconds": round(seconds, 1),
+        "system": platform.system(),
+        **environment(torch.device("cpu")),
+    }
+
+
+def _announce(what: str) -> None:
+    print(f"rdml report: {what}", flush=True)

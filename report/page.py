@@ -1,0 +1,61 @@
+"""From numbers and figures to one HTML file that fetches nothing."""
+
+import base64
+import io
+import re
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from latex2mathml.converter import convert
+from markupsafe import Markup, escape
+from matplotlib.figure import Figure
+
+
+def write(out: Path, data: dict[str, Any], drawings: dict[str, Figure]) -> None:
+    """Write index.html and, beside it, every figure as SVG and PNG."""
+    for name, figure in drawings.items():
+        figure.savefig(out / f"{name}.png", dpi=200)
+        figure.savefig(out / f"{name}.svg")
+    pictures = {name: _data_uri(figure) for name, figure in drawings.items()}
+    text = _environment().get_template("page.html").render(**data, pictures=pictures)
+    (out / "index.html").write_text(text)
+
+
+def mathematics(text: str) -> Markup:
+    """Text with $LaTeX$ in it as HTML with MathML, which browsers render without a script."""
+    pieces = re.split(r"(?<!\\)\$(.+?)(?<!\\)\$", text, flags=re.DOTALL)
+    return Markup("").join(Markup(convert(piece)) if i % 2 else escape(piece) for i, piece in enumerate(pieces))
+
+
+def number(value: float | str | None, digits: int = 3) -> str:
+    """A number as a reader wants it: significant digits, a true minus sign, powers of ten written out."""
+    if not isinstance(value, int | float):
+        return "–" if value is None else str(value)
+    text = f"{value:.{digits}g}"
+    mantissa, _, exponent = text.partition("e")
+    text = f"{mantissa} × 10^{int(exponent)}" if exponent else mantissa
+    return text.replace("-", "−")
+
+
+def signed(value: float | None, digits: int = 3) -> str:
+    """A difference, its sign always shown."""
+    return "–" if value is None else f"{value:+.{digits}f}".replace("-", "−")
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("report", "."),
+        autoescape=select_autoescape(),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"mathematics": mathematics, "number": number, "signed": signed}
+    return environment
+
+
+def _data_uri(figure: Figure) -> str:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="svg")
+    return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode()
