@@ -1,0 +1,152 @@
+"""The four questions asked of every theorem, and the verdict as data."""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass
+from multiprocessing import get_context
+from os import cpu_count
+from typing import Any
+
+import numpy as np
+
+from . import theorems as _shelves  # noqa: F401 (fills the registry, in worker processes too)
+from .sampling import describe
+from .search import search
+from .theorem import THEOREMS, Theorem
+
+POINTS = 4000
+TIGHT = 0.99
+"""A witness must bring lhs/rhs at least this close to 1, so that a constant 5 % too weak is noticed."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What is known about one theorem; every field is JSON.
+
+    Attributes:
+        margin: relative room between the two sides at the worst point found (negative: violated).
+        point: that point, variable by variable.
+        points: the number of points searched; `reach` is the share that met the hypothesis with finite sides.
+        finished: whether the search ended before its time did (then seed and points reproduce it).
+        tightness: the lhs/rhs that the witness reaches, None without a witness.
+        identities: for each symbolic step of the proof, whether it vanishes.
+        certificate: the state of the interval proof, None if there is none.
+        passed: nothing refuted, tight where claimed, all identities vanish.
+    """
+
+    name: str
+    label: str
+    statement: str
+    domain: str
+    source: str
+    status: str
+    relation: str
+    margin: float
+    point: dict[str, Any]
+    stage: str
+    points: int
+    reach: float
+    finished: bool
+    tightness: float | None
+    identities: dict[str, bool]
+    certificate: str | None
+    passed: bool
+
+    def to_json(self) -> dict[str, Any]:
+        """The verdict as plain lists, numbers and strings; infinite values as strings."""
+        return asdict(self) | {"point": {name: _plain(value) for name, value in self.point.items()}}
+
+
+def check(theorem: Theorem, seconds: float = 10.0, seed: int = 0, points: int = POINTS) -> Verdict:
+    """Search for a counterexample, follow the witness, simplify the identities."""
+    worst = search(theorem, seconds=seconds, seed=seed, points=points)
+    tightness = None if theorem.tight is None else theorem.tightness()
+    identities = theorem.vanishing()
+    passed = not worst.refuted and (tightness is None or tightness >= TIGHT) and all(identities.values())
+    return Verdict(
+        name=theorem.name,
+        label=theorem.label,
+        statement=theorem.statement,
+        domain=describe(theorem.given),
+        source=theorem.source,
+        status=theorem.status,
+        relation=theorem.relation,
+        margin=worst.margin,
+        point={name: np.asarray(value).tolist() for name, value in worst.point.items()},
+        stage=worst.stage,
+        points=worst.points,
+        reach=worst.reach,
+        finished=worst.finished,
+        tightness=tightness,
+        identities=identities,
+        certificate=None,
+        passed=passed,
+    )
+
+
+def selected(only: Sequence[str] = ()) -> list[Theorem]:
+    """The registered theorems whose label or name starts with one of `only` (all of them if it is empty), in order.
+
+    Raises:
+        ValueError: an entry that matches nothing.
+    """
+    for wanted in only:
+        if not any(_matches(theorem, wanted) for theorem in THEOREMS.values()):
+            labels = ", ".join(sorted({theorem.label for theorem in THEOREMS.values()}))
+            raise ValueError(f"there is no theorem {wanted!r}; the labels are {labels}")
+    chosen = [t for t in THEOREMS.values() if not only or any(_matches(t, wanted) for wanted in only)]
+    return sorted(chosen, key=lambda theorem: theorem.label)
+
+
+def _matches(theorem: Theorem, wanted: str) -> bool:
+    return theorem.label.lower().startswith(wanted.lower()) or theorem.name.startswith(wanted)
+
+
+def check_all(
+    only: Sequence[str] = (), seconds: float = 10.0, seed: int = 0, progress: bool = True, workers: int | None = None
+) -> list[Verdict]:
+    """The verdicts of all (or the selected) theorems, in the order of their labels.
+
+    Args:
+        only: labels or the beginnings of labels or names.
+        seconds: a cap on the search of each theorem.
+        seed: of every search.
+        progress: whether to show a bar on stderr.
+        workers: processes; as many as there are cores by default, 1 stays in this process.
+    """
+    chosen = selected(only)
+    workers = min(workers or cpu_count() or 1, len(chosen))
+    found: dict[str, Verdict] = {}
+    with _bar(len(chosen), progress) as bar:
+        for verdict in _verdicts(chosen, seconds, seed, workers):
+            found[verdict.name] = verdict
+            bar.set_postfix_str(f"{verdict.label} {verdict.name}", refresh=False)
+            bar.update()
+    return [found[theorem.name] for theorem in chosen]
+
+
+def _verdicts(chosen: list[Theorem], seconds: float, seed: int, workers: int) -> Iterator[Verdict]:
+    if workers == 1:
+        yield from (check(theorem, seconds, seed) for theorem in chosen)
+        return
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        jobs = [pool.submit(check_by_name, theorem.name, seconds, seed) for theorem in chosen]
+        for job in as_completed(jobs):
+            yield job.result()
+
+
+def check_by_name(name: str, seconds: float, seed: int) -> Verdict:
+    """`check` for a worker process, to which a name travels better than a function."""
+    return check(THEOREMS[name], seconds, seed)
+
+
+def _bar(total: int, progress: bool) -> Any:
+    from tqdm import tqdm  # only a person who waits needs it
+
+    return tqdm(total=total, disable=not progress, unit="theorem")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_plain(entry) for entry in value]
+    return value if not isinstance(value, float) or np.isfinite(value) else str(value)
