@@ -1,0 +1,65 @@
+"""Architectures by name: functions `(shape, classes) -> nn.Module`."""
+
+import importlib
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from torch import nn
+
+from . import plain, resnet, small
+from .resnet import Shape
+
+MODELS: dict[str, Callable[[Shape, int], nn.Module]] = {
+    "mlp": small.mlp,
+    "cnn": small.cnn,
+    "resnet20": partial(resnet.cifar_resnet, depth=20),
+    "resnet32": partial(resnet.cifar_resnet, depth=32),
+    "resnet56": partial(resnet.cifar_resnet, depth=56),
+    "resnet18": partial(resnet.resnet, blocks=(2, 2, 2, 2)),
+    "resnet34": partial(resnet.resnet, blocks=(3, 4, 6, 3)),
+    "wrn28-2": partial(resnet.wide_resnet, widen=2),
+    "wrn28-10": partial(resnet.wide_resnet, widen=10),
+    "vgg16": plain.vgg16,
+    "mobilenetv2": plain.mobilenetv2,
+}
+LIBRARIES = ("timm", "torchvision")
+"""Libraries whose architectures are had as LIBRARY:NAME where they are installed."""
+
+
+def check_model(name: str) -> None:
+    """Refuse a name that no architecture has, or of a library that is not installed."""
+    library, colon, inner = name.partition(":")
+    if colon and library in LIBRARIES:
+        if inner not in _import(library, name).list_models():
+            raise ValueError(f"{library} has no model {inner!r}; {library}.list_models() names those it has")
+    elif name not in MODELS:
+        raise ValueError(
+            f"a student must be one of {', '.join(MODELS)}, timm:NAME or torchvision:NAME, got {name!r}"
+        )
+
+
+def build_model(name: str, shape: Shape, classes: int) -> nn.Module:
+    """The architecture `name` for images of `shape` (height, width, channels) and `classes` classes.
+
+    Raises:
+        ValueError: if no architecture has that name, or its library is not installed.
+    """
+    check_model(name)
+    library, colon, inner = name.partition(":")
+    if not colon:
+        return MODELS[name](shape, classes)
+    if library == "timm":
+        return _import("timm", name).create_model(inner, num_classes=classes, in_chans=shape[2])
+    if shape[2] != 3:
+        raise ValueError(f"torchvision's models take colour pictures, got {shape[2]} channel(s) for {name!r}")
+    return _import("torchvision", name).get_model(inner, weights=None, num_classes=classes)
+
+
+def _import(library: str, name: str) -> Any:
+    try:
+        return importlib.import_module({"torchvision": "torchvision.models"}.get(library, library))
+    except ImportError as error:
+        raise ValueError(
+            f"student {name!r} needs {library}, which is not installed: pip install {library}"
+        ) from error

@@ -1,0 +1,34 @@
+"""Small students for the CPU."""
+
+from torch import nn
+
+from .resnet import Shape
+
+
+def mlp(shape: Shape, classes: int) -> nn.Module:
+    """Two hidden layers of 128 rectified units."""
+    height, width, channels = shape
+    inputs = height * width * channels
+    return nn.Sequential(
+        nn.Flatten(),
+        nn.Linear(inputs, 128),
+        nn.ReLU(),
+        nn.Linear(128, 128),
+        nn.ReLU(),
+        nn.Linear(128, classes),
+    )
+
+
+def cnn(shape: Shape, classes: int) -> nn.Module:
+    """Three 3 x 3 convolutions (16, 32, 64 channels), the last two with stride 2, then the mean over positions."""
+    return nn.Sequential(
+        nn.Conv2d(shape[2], 16, 3, padding=1),
+        nn.ReLU(),
+        nn.Conv2d(16, 32, 3, stride=2, padding=1),
+        nn.ReLU(),
+        nn.Conv2d(32, 64, 3, stride=2, padding=1),
+        nn.ReLU(),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(64, classes),
+    )

@@ -1,0 +1,7 @@
+"""Named recipes to start from."""
+
+from .recipe import Recipe
+
+RECIPES: dict[str, Recipe] = {
+    "digits": Recipe(),
+}
