@@ -1,0 +1,55 @@
+"""Files from the network, checked before anybody sees them: pooch with its cache, progress bar and checksums."""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pooch
+
+
+@dataclass(frozen=True)
+class Remote:
+    """A file and the addresses that offer it; `md5` is the checksum that its authors publish."""
+
+    name: str
+    urls: tuple[str, ...]
+    md5: str
+
+
+def fetch(remote: Remote, folder: Path | None = None, timeout: float = 30.0, progress: bool = True) -> Path:
+    """The path of the file in the cache, downloaded if it is not there or damaged.
+
+    A download goes to a temporary file and takes its place only if its checksum is right.
+
+    Args:
+        remote: what to fetch; its addresses are tried in turn.
+        folder: the cache; by default the user's, as the system defines it.
+        timeout: seconds without a byte after which an address is given up.
+        progress: show a progress bar on the standard error stream.
+
+    Raises:
+        OSError: if no address gives the right file; the sentence says what each one did.
+    """
+    cache, failures = folder or Path(pooch.os_cache("rdml")), list[str]()
+    pooch.get_logger().setLevel(logging.WARNING)
+    for url in remote.urls:
+        downloader: Any = pooch.HTTPDownloader(progressbar=progress, timeout=timeout)
+        try:
+            found = pooch.retrieve(url, f"md5:{remote.md5}", remote.name, cache, downloader=downloader)
+            return Path(found)
+        except (
+            OSError,
+            ValueError,
+        ) as error:  # requests' errors are OSErrors; a wrong checksum is a ValueError
+            failures.append(f"{url}: {_reason(error)}")
+    raise OSError(
+        f"cannot download {remote.name} ({'; '.join(failures)}); check the network, or put the file into a folder and "
+        "pass it as --data-root"
+    )
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, ValueError) and "hash" in str(error):
+        return "the file has a wrong checksum"
+    return " ".join(str(error).split())
