@@ -1,0 +1,93 @@
+"""K students that learn together, and one step of their learning."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from .data import Images
+from .loader import Batch
+from .model import build_students
+from .objective import Objective
+from .optimise import build_optimizer, set_rate
+from .recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """The students, how to call them (compiled or wrapped, perhaps) and the optimiser of each."""
+
+    recipe: Recipe
+    students: list[nn.Module]
+    forwards: Sequence[Callable[[Tensor], Tensor]]
+    optimizers: list[torch.optim.Optimizer]
+    device: torch.device
+
+    def forward(self, pixels: Tensor) -> list[Tensor]:
+        """The logits (B, C) of every student, under autocast when the recipe asks for it."""
+        return [self.forward_one(k, pixels) for k in range(len(self.forwards))]
+
+    def forward_one(self, k: int, pixels: Tensor) -> Tensor:
+        """The logits (B, C) of student k."""
+        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.recipe.amp):
+            return self.forwards[k](pixels)
+
+
+def build_cohort(recipe: Recipe, seed: int, images: Images, device: torch.device) -> Cohort:
+    """The students of a seed, on the device, for images like these."""
+    height, width, channels = images.pixels.shape[1:]
+    memory = torch.channels_last if recipe.channels_last else torch.contiguous_format
+    students = build_students(recipe, seed, (height, width, channels), images.classes)
+    students = [student.to(device).to(memory_format=memory) for student in students]  # pyright: ignore[reportCallIssue]
+    forwards = [torch.compile(student) if recipe.compile else student for student in students]
+    return Cohort(recipe, students, forwards, [build_optimizer(recipe, s) for s in students], device)
+
+
+def step(cohort: Cohort, batch: Batch, objective: Objective, rate: float) -> Tensor:
+    """One update of every student; returns their losses (K,) before it, detached."""
+    for optimizer in cohort.optimizers:
+        set_rate(optimizer, rate)
+    update = _one_after_another if cohort.recipe.updates == "sequential" else _together
+    return update(cohort, *batch, objective)
+
+
+def _together(cohort: Cohort, pixels: Tensor, labels: Tensor, objective: Objective) -> Tensor:
+    losses = objective(cohort.forward(pixels), labels)
+    losses.sum().backward()  # a student's parameters occur in its own loss only: one backward serves all
+    for k in range(len(cohort.students)):
+        _update(cohort, k)
+    return losses.detach()
+
+
+def _one_after_another(cohort: Cohort, pixels: Tensor, labels: Tensor, objective: Objective) -> Tensor:
+    """The original DML: each student learns from its peers as they are after their own updates of this step."""
+    logits, losses = cohort.forward(pixels), []
+    for k in range(len(cohort.students)):
+        seen = [row if j == k else row.detach() for j, row in enumerate(logits)]
+        loss = objective(seen, labels)[k]
+        loss.backward()
+        _update(cohort, k)
+        losses.append(loss.detach())
+        if k + 1 < len(cohort.students):
+            with torch.no_grad():
+                logits[k] = cohort.forward_one(k, pixels)
+    return torch.stack(losses)
+
+
+def _update(cohort: Cohort, k: int) -> None:
+    if cohort.recipe.clip_norm is not None:
+        nn.utils.clip_grad_norm_(cohort.students[k].parameters(), cohort.recipe.clip_norm)
+    cohort.optimizers[k].step()
+    cohort.optimizers[k].zero_grad(set_to_none=True)
+
+
+@torch.no_grad()
+def predict(cohort: Cohort, batches: Iterable[Batch]) -> tuple[Tensor, Tensor]:
+    """Logits (K, N, C) in float32 and labels (N,) over the batches, the students in evaluation mode."""
+    for student in cohort.students:
+        student.eval()
+    parts = [(torch.stack(cohort.forward(pixels)).float(), labels) for pixels, labels in batches]
+    for student in cohort.students:
+        student.train()
+    return torch.cat([logits for logits, _ in parts], dim=1), torch.cat([labels for _, labels in parts])

@@ -1,0 +1,49 @@
+"""Many runs at once, shared out to processes; what they find does not depend on how many there are."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import joblib
+from tqdm import tqdm
+
+from .recipe import Recipe
+from .train import Result, train
+
+
+class Task(NamedTuple):
+    """One run: a recipe and a seed, filed under a name, recorded in a folder (None: nowhere)."""
+
+    name: str
+    recipe: Recipe
+    seed: int
+    folder: Path | None
+
+    def run(self, progress: bool = False) -> tuple[str, int, Result]:
+        """Train it, or continue it where its folder says that it stopped."""
+        result = train(self.recipe, self.seed, self.folder, resume=self.folder is not None, progress=progress)
+        return self.name, self.seed, result
+
+
+def run_all(tasks: list[Task], progress: bool, jobs: int) -> dict[tuple[str, int], Result]:
+    """The result of every task by (name, seed).
+
+    Args:
+        tasks: the runs.
+        progress: show a bar on the standard error stream: over the runs, or over the epochs of each run if jobs is 1.
+        jobs: processes at the same time; -1: one a core, divided by the threads of a run.
+    """
+    if jobs == -1:
+        jobs = max(1, joblib.cpu_count() // max(task.recipe.threads for task in tasks))
+    found = _here(tasks, progress) if min(jobs, len(tasks)) == 1 else _shared_out(tasks, progress, jobs)
+    return {(name, seed): result for name, seed, result in found}
+
+
+def _here(tasks: list[Task], progress: bool) -> Iterator[tuple[str, int, Result]]:
+    return (task.run(progress) for task in tasks)
+
+
+def _shared_out(tasks: list[Task], progress: bool, jobs: int) -> Iterator[tuple[str, int, Result]]:
+    pool = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")
+    finished: Any = pool(joblib.delayed(Task.run)(task) for task in tasks)
+    return iter(tqdm(finished, total=len(tasks), unit="run", disable=not progress, leave=False))

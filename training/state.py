@@ -1,0 +1,55 @@
+"""Everything that a run must remember to continue to the same bits."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from . import checkpoint
+from .cohort import Cohort
+
+
+@dataclass
+class State:
+    """Where a run is: `step` of `epoch`, and the sums of this epoch's losses (K,)."""
+
+    losses: Tensor
+    epoch: int = 0
+    step: int = 0
+
+    def next_epoch(self) -> None:
+        """Turn the page."""
+        self.epoch, self.step = self.epoch + 1, 0
+        self.losses = torch.zeros_like(self.losses)
+
+
+def save_state(folder: Path, cohort: Cohort, state: State, steps: int) -> Path:
+    """Write a checkpoint of the run into its folder."""
+    target = folder / "checkpoints"
+    target.mkdir(exist_ok=True)
+    content = {
+        "epoch": state.epoch,
+        "step": state.step,
+        "losses": state.losses,
+        "students": [student.state_dict() for student in cohort.students],
+        "optimizers": [optimizer.state_dict() for optimizer in cohort.optimizers],
+        "generator": torch.get_rng_state(),
+        "cuda_generators": torch.cuda.get_rng_state_all() if cohort.device.type == "cuda" else [],
+    }
+    return checkpoint.save(target, state.epoch * steps + state.step, content)
+
+
+def resume_state(folder: Path, cohort: Cohort, state: State) -> None:
+    """Put the run back to its newest undamaged checkpoint; without one it starts from the beginning."""
+    content = checkpoint.load_newest(folder / "checkpoints")
+    if content is None:
+        return
+    state.epoch, state.step, state.losses = content["epoch"], content["step"], content["losses"]
+    for student, weights in zip(cohort.students, content["students"], strict=True):
+        student.load_state_dict(weights)
+    for optimizer, moments in zip(cohort.optimizers, content["optimizers"], strict=True):
+        optimizer.load_state_dict(moments)
+    torch.set_rng_state(content["generator"])
+    if content["cuda_generators"]:
+        torch.cuda.set_rng_state_all(content["cuda_generators"])
