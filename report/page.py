@@ -11,6 +11,8 @@ from latex2mathml.converter import convert
 from markupsafe import Markup, escape
 from matplotlib.figure import Figure
 
+from . import views
+
 
 def write(out: Path, data: dict[str, Any], drawings: dict[str, Figure]) -> None:
     """Write index.html and, beside it, every figure as SVG and PNG."""
@@ -18,7 +20,12 @@ def write(out: Path, data: dict[str, Any], drawings: dict[str, Figure]) -> None:
         figure.savefig(out / f"{name}.png", dpi=200)
         figure.savefig(out / f"{name}.svg")
     pictures = {name: _data_uri(figure) for name, figure in drawings.items()}
-    text = _environment().get_template("page.html").render(**data, pictures=pictures)
+    said = {
+        "cards": views.headlines(data["theorems"], data["simulations"]),
+        "students_lesson": views.students_lesson(data["students"]),
+        "metrics": views.metric_tables(data["students"]),
+    }
+    text = _environment().get_template("page.html").render(**data, **said, pictures=pictures)
     (out / "index.html").write_text(text)
 
 

@@ -1,0 +1,59 @@
+"""The figure of each study; the only file here that needs matplotlib."""
+
+from collections.abc import Callable, Iterable
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from .study import Row, StudyResult
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")  # Okabe and Ito: safe for colour-blind readers
+MARKERS = "osD^"
+RATE = r"learning rate $\eta$ (parameter per unit of gradient)"
+
+
+def draw(result: StudyResult) -> Figure:
+    """The figure of a study's result; its caption is `result.caption`."""
+    figure = Figure(figsize=(7.2, 4.0), layout="constrained")
+    axes = figure.subplots()
+    DRAWINGS[result.study](axes, result.rows)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False)
+    return figure
+
+
+def _noise_floor(axes: Axes, rows: Iterable[Row]) -> None:
+    eta, measured, error = _columns(rows)
+    grid = np.geomspace(eta.min() / 1.3, 1.8, 200)
+    axes.plot(grid, grid / (2 - grid), color=COLOURS[0], label=r"exact: $\eta\beta\sigma^2/(2-\eta\beta)$")
+    axes.plot(grid, grid / 2, color="0.6", linestyle=":", label=r"small-rate limit: $\eta\beta\sigma^2/2$")
+    axes.errorbar(eta, measured, error, fmt="o", color="black", markersize=5, label="measured, ± 1 SE")
+    axes.set(
+        xscale="log", yscale="log", xlabel=r"$\eta\beta$ (dimensionless)", ylabel=r"plateau of $X$, units of $\sigma^2$"
+    )
+
+
+def _rotating_pair(axes: Axes, rows: Iterable[Row]) -> None:
+    rows = list(rows)
+    for order, colour, marker in zip(dict.fromkeys(row.order for row in rows), COLOURS, MARKERS, strict=True):
+        chosen = [row for row in rows if row.order == order]
+        eta, measured, error = _columns(chosen)
+        axes.axhline(chosen[0].theory, color=colour, linewidth=1)
+        shown = f"{max(measured):.0e}" if chosen[0].theory == 0 else f"{chosen[0].theory:.5g}"
+        label = rf"$\alpha = {order:g}$: $X$ {'≤' if chosen[0].theory == 0 else '='} {shown}"
+        axes.errorbar(eta, measured, error, fmt=marker, color=colour, markersize=6, label=label)
+    axes.set_xscale("log")
+    axes.set_xticks([row.eta for row in rows], [f"{row.eta:g}" for row in rows], minor=False)
+    axes.minorticks_off()
+    axes.set(xlabel=RATE, ylabel=r"mean squared gradient $X$", ylim=(-0.0008, 0.021))
+
+
+def _columns(rows: Iterable[Row]) -> np.ndarray:
+    return np.array([(row.eta, row.measured, row.standard_error) for row in rows]).T
+
+
+DRAWINGS: dict[str, Callable[[Axes, Iterable[Row]], None]] = {
+    "noise_floor": _noise_floor,
+    "rotating_pair": _rotating_pair,
+}
