@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.autograd import Function
 
 REDUCTIONS = ("none", "batchmean", "sum", "mean")
-_BLOCK = 1 << 16  # elements of a row block: its few scratch buffers stay in a core's cache
+_BLOCK = (1 << 24, 1 << 16)  # elements of a row block on an accelerator, and on a CPU, whose cache it should fit
 _SERIES = [
     1 / math.factorial(n) for n in range(20, 1, -1)
 ]  # of (e^x - 1 - x) / x^2; enough for float64 on |x| <= 1
@@ -90,7 +90,14 @@ class RenyiDivergenceLoss(nn.Module):
 
 
 def mutual_loss(
-    logits: Sequence[Tensor] | Tensor, labels: Tensor, alpha: float | Tensor, weight: float = 1.0
+    logits: Sequence[Tensor] | Tensor,
+    labels: Tensor,
+    alpha: float | Tensor,
+    weight: float = 1.0,
+    *,
+    weights: Sequence[Sequence[float]] | Tensor | None = None,
+    temperature: float = 1.0,
+    label_smoothing: float = 0.0,
 ) -> Tensor:
     r"""$L_k = \mathrm{CE}(y, p_k) + \frac{\lambda}{K-1}\sum_{j\ne k} D_\alpha(p_j\|p_k)$ of K students, peers detached.
 
@@ -102,6 +109,11 @@ def mutual_loss(
         labels: class indices (N,).
         alpha: the order in [0, inf], as for `renyi_divergence_loss`.
         weight: lambda, finite and not negative.
+        weights: the topology (K, K): row k holds how strongly peer j draws student k, in place of 1/(K-1); the diagonal
+            does not matter. A pair of weight 0 is not computed.
+        temperature: T > 0; the divergence compares softmax(logits / T) and is multiplied by T^2, which keeps the size
+            of its gradient (Hinton et al. 2015). The cross-entropy stays at temperature 1.
+        label_smoothing: as in `torch.nn.functional.cross_entropy`.
 
     Returns:
         The losses (K,), each the mean over the batch.
@@ -109,20 +121,79 @@ def mutual_loss(
     Raises:
         ValueError: no student, students with different shapes, labels or weights that do not fit, a bad order.
 
-    Source: Huang et al. 2023, eq. (6)-(8); Zhang et al. 2018 for order 1.
+    Source: Huang et al. 2023 (arXiv 2209.05732); Zhang et al. 2018 for order 1.
     """
-    order = _as_order(alpha)
-    if not 0 <= weight < math.inf:
-        raise ValueError(f"weight must be finite and not negative, got {weight}")
-    students = _stacked(logits, labels)
+    order, students = _as_order(alpha), _stacked(logits, labels)
+    for name, value, ok in (("weight", weight, weight >= 0), ("temperature", temperature, temperature > 0)):
+        if not (ok and math.isfinite(value)):
+            raise ValueError(f"{name} must be finite and {'> 0' if name == 'temperature' else '>= 0'}, got {value}")
     count = len(students)
-    entropy = F.cross_entropy(students.flatten(0, 1), labels.repeat(count), reduction="none")
+    topology = _topology(weights, count)
+    repeated = labels.repeat(count)
+    entropy = F.cross_entropy(students.flatten(0, 1), repeated, reduction="none", label_smoothing=label_smoothing)
     losses = entropy.view(count, -1).mean(1)
-    if weight == 0 or count == 1:
+    if weight == 0 or not topology.any():
         return losses
-    others = torch.tensor([[j for j in range(count) if j != k] for k in range(count)], device=students.device)
-    rows = _divergence(students.detach()[others.flatten()], students.repeat_interleave(count - 1, 0), order)
-    return losses + weight * rows.view(count, -1).mean(1)
+    softened = students if temperature == 1 else students / temperature
+    return losses + weight * temperature**2 * _attraction(softened, order, topology.to(students.device))
+
+
+def _topology(weights: Sequence[Sequence[float]] | Tensor | None, count: int) -> Tensor:
+    if weights is None:
+        matrix = torch.full((count, count), 1 / max(1, count - 1))
+    else:
+        matrix = torch.as_tensor(weights, dtype=torch.float32, device="cpu")
+        if matrix.shape != (count, count):
+            raise ValueError(f"weights must be a {count} x {count} matrix, got shape {tuple(matrix.shape)}")
+        if not ((matrix >= 0) & matrix.isfinite()).all():
+            raise ValueError(f"weights must be finite and not negative, got {matrix.tolist()}")
+    return matrix.masked_fill(torch.eye(count, dtype=torch.bool), 0.0)
+
+
+def _attraction(students: Tensor, alpha: float, topology: Tensor) -> Tensor:
+    """(K,): the mean over the batch of the weighted divergences from the detached peers, all pairs at once."""
+    if torch.is_grad_enabled() and not _transformed():
+        return _EagerAttraction.apply(students, alpha, topology)
+    return _attraction_of_pairs(students, alpha, topology)
+
+
+def _attraction_of_pairs(students: Tensor, alpha: float, topology: Tensor) -> Tensor:
+    student, peer = topology.nonzero(as_tuple=True)
+    rows = _divergence(students.detach()[peer], students[student], alpha)
+    drawn = topology[student, peer].to(rows.dtype) * rows.mean(1)
+    return torch.zeros(len(students), dtype=rows.dtype, device=rows.device).index_add(0, student, drawn)
+
+
+class _EagerAttraction(Function):
+    """The same without ever holding the logits of all pairs: pairs exist for one block of rows at a time."""
+
+    @staticmethod
+    def forward(ctx: Any, students: Tensor, alpha: float, topology: Tensor) -> Tensor:
+        ctx.save_for_backward(students)
+        ctx.alpha, ctx.topology = alpha, topology
+        student, peer = topology.nonzero(as_tuple=True)
+        dtype = _compute_dtype(students)
+        share = (topology[student, peer] / students.shape[1]).to(dtype)
+        losses = torch.zeros(len(students), dtype=dtype, device=students.device)
+        ctx.gap = torch.empty_like(students, memory_format=torch.contiguous_format)
+        for block in _blocks(students.shape[1], len(student) * students.shape[2], students.device):
+            part = students[:, block]
+            gap = torch.empty_like(part[student])
+            rows = _blockwise(part[peer], part[student], alpha, gap)
+            losses.index_add_(0, student, rows.sum(1) * share)
+            total = torch.zeros_like(part, dtype=dtype)
+            ctx.gap[:, block] = total.index_add_(0, student, gap.to(dtype).mul_(share[:, None, None]))
+        return losses
+
+    @staticmethod
+    def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:
+        gap, ctx.gap = ctx.gap, None
+        if gap is not None and not torch.is_grad_enabled() and not _transformed():
+            return gap.mul_(g[:, None, None]), None, None
+        (students,) = ctx.saved_tensors
+        with torch.enable_grad():
+            losses = _attraction_of_pairs(students, ctx.alpha, ctx.topology)
+            return *torch.autograd.grad(losses, students, g, create_graph=True), None, None
 
 
 def _as_order(alpha: float | Tensor) -> float:
@@ -173,88 +244,99 @@ def _stacked(logits: Sequence[Tensor] | Tensor, labels: Tensor) -> Tensor:
 
 def _divergence(y: Tensor, z: Tensor, alpha: float) -> Tensor:
     """Rows of D, differentiable as often as wanted, in z and in y where y requires a gradient."""
-    rows = (
-        _Rows if torch._C._are_functorch_transforms_active() or torch.compiler.is_compiling() else _EagerRows
-    )
-    return rows.apply(y, z, alpha)[0]
+    if _transformed():
+        return _Rows.apply(y, z, alpha)
+    return _EagerRows.apply(y, z, alpha) if torch.is_grad_enabled() else _blockwise(y, z, alpha, None)
 
 
-def _batched(size: int, dims: Sequence[int | None], tensors: Sequence[Tensor]) -> list[Tensor]:
-    pairs = zip(tensors, dims, strict=True)
-    return [x.movedim(d, 0) if d is not None else x.expand(size, *x.shape) for x, d in pairs]
+def _transformed() -> bool:
+    """Within torch.func or torch.compile (torch has no public name for the first question)."""
+    return torch._C._are_functorch_transforms_active() or torch.compiler.is_compiling()
 
 
 class _Rows(Function):
-    """(y, z, alpha) -> rows of D and q - w; the second is kept for the backward pass only."""
+    """(y, z, alpha) -> rows of D, for torch.func, torch.compile and derivatives of higher order."""
 
     @staticmethod
-    def forward(y: Tensor, z: Tensor, alpha: float) -> tuple[Tensor, Tensor]:
-        return _blockwise(y, z, alpha)
+    def forward(y: Tensor, z: Tensor, alpha: float) -> Tensor:
+        return _blockwise(y, z, alpha, None)
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, float], output: Tensor) -> None:
         ctx.save_for_backward(*inputs[:2])
-        ctx.alpha, ctx.gap = inputs[2], output[1]
-        ctx.mark_non_differentiable(output[1])
-        ctx.set_materialize_grads(False)
+        ctx.alpha = inputs[2]
 
     @staticmethod
-    def backward(ctx: Any, g: Tensor, _: Any) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:
         y, z = ctx.saved_tensors
-        needs_y, needs_z, _ = ctx.needs_input_grad
-        grad_y = g.unsqueeze(-1) * _peer_gap(y, z, ctx.alpha) if needs_y else None
-        return grad_y, _Gap.apply(y, z, g, ctx.alpha, ctx.gap) if needs_z else None, None
+        grad_y = g.unsqueeze(-1) * _peer_gap(y, z, ctx.alpha) if ctx.needs_input_grad[0] else None
+        return grad_y, _Gap.apply(y, z, g, ctx.alpha) if ctx.needs_input_grad[1] else None, None
 
     @staticmethod
-    def vmap(info: Any, in_dims: Any, y: Tensor, z: Tensor, alpha: float) -> Any:
-        return _Rows.apply(*_batched(info.batch_size, in_dims[:2], (y, z)), alpha), (0, 0)
+    def vmap(info: Any, in_dims: Any, y: Tensor, z: Tensor, alpha: float) -> tuple[Tensor, int]:
+        return _Rows.apply(*_batched(info.batch_size, in_dims, (y, z)), alpha), 0
 
 
 class _EagerRows(Function):
-    """The same in the form whose call costs a third; torch.func and torch.compile do not take it."""
+    """The same for a training step: q - w is kept from the forward pass, and becomes the gradient without a copy."""
 
     @staticmethod
-    def forward(ctx: Any, y: Tensor, z: Tensor, alpha: float) -> tuple[Tensor, Tensor]:
-        output = _Rows.forward(y, z, alpha)
-        _Rows.setup_context(ctx, (y, z, alpha), output)
-        return output
+    def forward(ctx: Any, y: Tensor, z: Tensor, alpha: float) -> Tensor:
+        ctx.save_for_backward(y, z)
+        ctx.alpha = alpha
+        ctx.gap = torch.empty_like(z, memory_format=torch.contiguous_format) if ctx.needs_input_grad[1] else None
+        return _blockwise(y, z, alpha, ctx.gap)
 
-    backward = _Rows.backward
+    @staticmethod
+    def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:
+        gap, ctx.gap = ctx.gap, None
+        if gap is None or ctx.needs_input_grad[0] or torch.is_grad_enabled() or _transformed():
+            return _Rows.backward(ctx, g)  # a second pass through the graph, or a graph of the gradient
+        return None, gap.mul_(g.unsqueeze(-1)), None
 
 
 class _Gap(Function):
-    """(y, z, g, alpha, gap) -> g (q - w), with the derivatives of D4 and D5."""
+    """(y, z, g, alpha) -> g (q - w), with the derivatives of D4 and D5."""
 
     @staticmethod
-    def forward(y: Tensor, z: Tensor, g: Tensor, alpha: float, gap: Tensor) -> Tensor:
+    def forward(y: Tensor, z: Tensor, g: Tensor, alpha: float) -> Tensor:
+        gap = torch.empty_like(z, memory_format=torch.contiguous_format)
+        _blockwise(y, z, alpha, gap)
         return gap * g.unsqueeze(-1).to(gap.dtype)
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor, float], output: Tensor) -> None:
         ctx.save_for_backward(*inputs[:3])
         ctx.alpha = inputs[3]
 
     @staticmethod
     def backward(ctx: Any, v: Tensor) -> tuple[Tensor | None, ...]:
         (y, z, g), alpha = ctx.saved_tensors, ctx.alpha
-        q, w = torch.softmax(z, -1), _mixture(y, z, alpha)
-        along_w = w * (v - (w * v).sum(-1, keepdim=True))
-        bend = torch.where(along_w == 0, 0.0, along_w * (alpha - 1))
-        along_q = q * (v - (q * v).sum(-1, keepdim=True))
-        cross = torch.where(along_w == 0, 0.0, along_w * -alpha) * g.unsqueeze(-1)
-        return cross, (along_q + bend) * g.unsqueeze(-1), ((q - w) * v).sum(-1), None, None
+        q, w, g = torch.softmax(z, -1), _mixture(y, z, alpha), g.unsqueeze(-1)
+        along_q, along_w = _covary(q, v), _covary(w, v)
+        grad_z = along_q + _times(alpha - 1, along_w)
+        return _times(-alpha, along_w) * g, grad_z * g, ((q - w) * v).sum(-1), None
 
     @staticmethod
-    def vmap(info: Any, in_dims: Any, y: Tensor, z: Tensor, g: Tensor, alpha: float, gap: Tensor) -> Any:
-        y, z, g, gap = _batched(info.batch_size, (*in_dims[:3], in_dims[4]), (y, z, g, gap))
-        return _Gap.apply(y, z, g, alpha, gap), 0
+    def vmap(info: Any, in_dims: Any, y: Tensor, z: Tensor, g: Tensor, alpha: float) -> tuple[Tensor, int]:
+        return _Gap.apply(*_batched(info.batch_size, in_dims, (y, z, g)), alpha), 0
+
+
+def _batched(size: int, dims: Sequence[int | None], tensors: Sequence[Tensor]) -> list[Tensor]:
+    pairs = zip(dims, tensors, strict=False)  # what follows the tensors is the order
+    return [x.movedim(d, 0) if d is not None else x.expand(size, *x.shape) for d, x in pairs]
+
+
+def _covary(q: Tensor, v: Tensor) -> Tensor:
+    """J_q v with J_q = diag(q) - q q^T."""
+    return q * (v - (q * v).sum(-1, keepdim=True))
 
 
 def _mixture(y: Tensor, z: Tensor, alpha: float) -> Tensor:
     """w in differentiable terms."""
     with torch.no_grad():
         delta = _behind_top(y, z)
-    if math.isinf(alpha):
+    if alpha == math.inf:
         return torch.softmax(z.masked_fill(delta != 0, -math.inf), -1)
     common = delta > -math.inf
     ratio = torch.where(common, y, 0.0) - torch.where(common, z, 0.0)
@@ -265,7 +347,7 @@ def _mixture(y: Tensor, z: Tensor, alpha: float) -> Tensor:
 def _peer_gap(y: Tensor, z: Tensor, alpha: float) -> Tensor:
     """alpha/(1-alpha) (p - w) = alpha p (e^x - 1)/s with s = alpha - 1, x = log(w/p) = s (l - D); differentiable."""
     p, w, s = torch.softmax(y, -1), _mixture(y, z, alpha), alpha - 1
-    if math.isinf(alpha):
+    if alpha == math.inf:
         return w - p
     v = torch.log_softmax(y, -1) - torch.log_softmax(z, -1) - _divergence(y, z, alpha).unsqueeze(-1)
     x = s * v
@@ -275,51 +357,62 @@ def _peer_gap(y: Tensor, z: Tensor, alpha: float) -> Tensor:
     return alpha * torch.where(x.abs() <= 1, p * v * growth, (w - p) / (s or 1.0))
 
 
-def _blockwise(y: Tensor, z: Tensor, alpha: float) -> tuple[Tensor, Tensor]:
-    """Rows of D and q - w, row block by row block, so that scratch memory does not grow with the batch."""
-    if z.numel() <= _BLOCK or torch.compiler.is_compiling():
-        return _rows_and_gap(y, z, alpha)
-    flat_y, flat_z = y.reshape(-1, y.shape[-1]), z.reshape(-1, z.shape[-1])
-    gap = torch.empty_like(flat_z, memory_format=torch.contiguous_format)
-    rows = []
-    for block in _blocks(*flat_z.shape):
-        values, gap[block] = _rows_and_gap(flat_y[block], flat_z[block], alpha)
-        rows.append(values)
-    return torch.cat(rows).view(z.shape[:-1]), gap.view(z.shape)
+def _blockwise(y: Tensor, z: Tensor, alpha: float, gap: Tensor | None) -> Tensor:
+    """Rows of D; q - w goes into `gap`. Block by block, so that scratch memory does not grow with the batch."""
+    rows = torch.empty(z.shape[:-1], dtype=_compute_dtype(z), device=z.device)
+    flat_y, flat_z, flat_rows = y.reshape(-1, y.shape[-1]), z.reshape(-1, z.shape[-1]), rows.view(-1)
+    flat_gap = None if gap is None else gap.view(flat_z.shape)
+    scratch = None
+    for block in _blocks(len(flat_z), flat_z.shape[1], z.device):
+        a, b = flat_y[block].to(rows.dtype), flat_z[block].to(rows.dtype)
+        if _usual_order(alpha) and rows.dtype == torch.float32 and not torch.compiler.is_compiling():
+            scratch = a.new_empty(3, *a.shape) if scratch is None else scratch[:, : len(a)]
+            values, difference = _usual(a, b, alpha, scratch)
+        else:
+            values, difference = _exact(a, b, alpha)
+        flat_rows[block] = values
+        if flat_gap is not None:
+            flat_gap[block] = difference
+    return rows
 
 
-def _blocks(rows: int, classes: int) -> Iterator[slice]:
-    step = max(1, _BLOCK // classes)
-    return (slice(start, start + step) for start in range(0, rows, step))
+def _compute_dtype(z: Tensor) -> torch.dtype:
+    return torch.float32 if z.dtype in (torch.float16, torch.bfloat16) else z.dtype
 
 
-def _rows_and_gap(y: Tensor, z: Tensor, alpha: float) -> tuple[Tensor, Tensor]:
-    dtype = z.dtype
-    if dtype in (torch.float16, torch.bfloat16):
-        y, z = y.float(), z.float()
-    usual = z.dtype == torch.float32 and (alpha == 1 or 0.25 <= abs(alpha - 1) <= 7)
-    rows, gap = _usual(y, z, alpha) if usual else _exact(y, z, alpha)
-    return rows, gap.to(dtype)
+def _usual_order(alpha: float) -> bool:
+    return alpha == 1 or 0.4 <= abs(alpha - 1) <= 7
 
 
-def _usual(y: Tensor, z: Tensor, alpha: float) -> tuple[Tensor, Tensor]:
-    """float32 at the orders of everyday: as few passes as the absolute accuracy of a loss allows."""
-    log_p, log_q = torch.log_softmax(y, -1), torch.log_softmax(z, -1)
+def _blocks(rows: int, elements: int, device: torch.device) -> Iterator[slice]:
+    """Slices of as many rows of that many elements as a block holds; a compiler fuses the whole better."""
+    step = rows if torch.compiler.is_compiling() else max(1, _BLOCK[device.type == "cpu"] // elements)
+    return (slice(start, start + step) for start in range(0, rows, max(1, step)))
+
+
+def _usual(y: Tensor, z: Tensor, alpha: float, room: Tensor) -> tuple[Tensor, Tensor]:
+    """float32 at the everyday orders: as few passes as the absolute accuracy of a loss allows. `room` is overwritten."""
+    a, b, t = room
+    torch.sub(y, y.amax(-1, keepdim=True), out=a)
+    torch.sub(z, z.amax(-1, keepdim=True), out=b)
     if alpha == 1:
-        p, q = log_p.exp(), log_q.exp()
-        ratio = log_p.sub_(log_q).nan_to_num_(0.0, math.inf, 0.0)  # classes that p excludes count for nothing
-        return ratio.mul_(p).sum(-1).clamp_(min=0), q.sub_(p)
-    largest = torch.finfo(z.dtype).max
-    tilted = torch.lerp(log_q, log_p, alpha).nan_to_num_(-math.inf, math.inf, -math.inf)
-    w, q = torch.softmax(tilted, -1), torch.softmax(log_q, -1)
-    del log_p
-    rows = _log_total(tilted, w, largest).sub_(_log_total(log_q, q, largest))
-    return rows.mul_(1 / (alpha - 1)).clamp_(min=0), q.sub_(w)
+        torch.sub(a, b, out=t).nan_to_num_(0.0, math.inf, 0.0)  # classes that p excludes count for nothing
+        mass, total = _softmax_in_place(room[:2])
+        rows = t.mul_(mass[0]).sum(-1, keepdim=True) - (total[0] / total[1]).log_()
+        return rows.squeeze(-1).clamp_(min=0), mass[1].sub_(mass[0])
+    torch.lerp(b, a, alpha, out=t).nan_to_num_(-math.inf, math.inf, -math.inf)  # NaN: a class impossible on one side
+    largest = torch.finfo(t.dtype).max
+    top = t.amax(-1, keepdim=True).clamp_(-largest, largest)
+    t.sub_(top)
+    mass, total = _softmax_in_place(room)
+    logs = (total / total[1]).log_()  # near p = q the ratios are 1 and their logarithms small
+    rows = logs[2].add_(top).sub_(logs[0], alpha=alpha).mul_(1 / (alpha - 1))
+    return rows.squeeze(-1).clamp_(min=0), mass[1].sub_(mass[2])
 
 
-def _log_total(exponents: Tensor, normalised: Tensor, largest: float) -> Tensor:
-    """log sum e^x from x and softmax(x): at the maximum, where both have all their digits."""
-    return exponents.amax(-1).clamp_(-largest, largest).sub_(normalised.amax(-1).log_())
+def _softmax_in_place(room: Tensor) -> tuple[Tensor, Tensor]:
+    total = room.exp_().sum(-1, keepdim=True)
+    return room.div_(total), total
 
 
 def _exact(y: Tensor, z: Tensor, alpha: float) -> tuple[Tensor, Tensor]:
@@ -328,19 +421,30 @@ def _exact(y: Tensor, z: Tensor, alpha: float) -> tuple[Tensor, Tensor]:
     q, tilt = torch.softmax(log_q, -1), _times(alpha, delta)
     top, shift = _top_ratio(log_p, log_q, q, delta), _log_mean_exp(q, log_q, tilt)
     x = tilt - shift  # log(w/q)
-    gap = torch.where(x <= 1, -q * torch.expm1(x), q - torch.softmax(log_q + tilt, -1))
-    far = (
-        top
-        if math.isinf(alpha)
-        else (top * (alpha / (alpha - 1)) + shift / (alpha - 1) if alpha != 1 else top)
-    )
-    rows = far.clamp(min=0)
-    if 0 < alpha <= 1000:
-        near = _near(log_p, log_q, delta + top, alpha)
-        rows = torch.where((shift + alpha * top).abs() < 0.5, near, rows)
+    w = torch.softmax(log_q + tilt, -1)
+    gap = _closed(torch.where(x <= 1, -q * torch.expm1(x), q - w), torch.minimum(q, w))
+    rows = _rows(log_p, log_q, delta + top, top, shift, alpha)
     leaves = ((z == -math.inf) & (y > -math.inf)).any(-1, keepdim=True)
     infinite = (top == -math.inf) | (leaves & (alpha >= 1))
     return torch.where(infinite, math.inf, rows).squeeze(-1), gap
+
+
+def _rows(log_p: Tensor, log_q: Tensor, ratio: Tensor, top: Tensor, shift: Tensor, alpha: float) -> Tensor:
+    """D from log sum p e^{s l} = (alpha-1) D where that is large, from Tsallis's sum of non-negative terms elsewhere."""
+    s = alpha - 1
+    if alpha > 1e15:  # s A would overflow; D differs from its limit by less than 1e-15 (log w) here
+        return (top * (1.0 if alpha == math.inf else alpha / s) + shift / s).clamp(min=0)
+    total = shift + alpha * top if abs(s) > 0.5 else torch.logsumexp(log_p + s * ratio, -1, keepdim=True)
+    far = (total / s).clamp(min=0) if s else total
+    return torch.where(total.abs() < 0.5, _near(log_p, log_q, ratio, alpha), far) if alpha else far
+
+
+def _closed(gap: Tensor, mass: Tensor) -> Tensor:
+    """The gap with a component that holds most of the mass replaced by minus the others, which have more digits."""
+    most, heaviest = mass.max(-1, keepdim=True)
+    others = gap.scatter(-1, heaviest, 0.0)
+    closed = others.scatter(-1, heaviest, 0.0 - others.sum(-1, keepdim=True))
+    return torch.where(most > 0.5, closed, gap)
 
 
 def _behind_top(y: Tensor, z: Tensor) -> Tensor:
