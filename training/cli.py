@@ -1,4 +1,4 @@
-"""The command `rdml train`."""
+"""The commands `rdml train`, `rdml compare` and `rdml evaluate`."""
 
 import dataclasses
 import sys
@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from .files import write_json
+from . import figures, tables
+from .compare import Comparison, standard_variants
+from .compare import compare as compare_variants
+from .evaluate import evaluate_run
+from .files import write_atomically, write_json
 from .recipe import Recipe
 from .recipes import RECIPES
 from .record import open_run
 from .runs import Task, run_all
-from .tables import run_table
 from .train import choose_device
 
 if TYPE_CHECKING:
@@ -70,7 +73,7 @@ def train(
     print(
         f"\n{len(results)} seed(s), {results[0].images['test']} test images; mean ± standard error over seeds\n"
     )
-    print(run_table(results))
+    print(tables.run_table(results))
     print(place)
     return 0
 
@@ -79,3 +82,73 @@ def override(base: Recipe, flags: Recipe) -> Recipe:
     """The base recipe with every field that `flags` sets."""
     given = {item.name: getattr(flags, item.name) for item in dataclasses.fields(Recipe)}
     return dataclasses.replace(base, **{name: value for name, value in given.items() if value is not None})
+
+
+def compare(
+    flags: Annotated[Flags, tyro.conf.arg(name="")],
+    recipe: RecipeName = "digits",
+    orders: tuple[float, ...] = (0.5, 1.0, 1.5, 2.0),
+    nets: tuple[str, ...] = (),
+    seeds: int = 5,
+    folder: Path = Path("runs/comparison"),
+    jobs: int = -1,
+) -> int:
+    """Compare independent students, DML and RDML at several orders on the same seeds.
+
+    Calling again with the same folder continues where the last call stopped.
+
+    Args:
+        flags: fields of the recipe that differ from the named one.
+        recipe: the named recipe to start from.
+        orders: orders to compare; 1 is deep mutual learning.
+        nets: cohorts to compare one after another, such as resnet20+resnet20 resnet20+vgg16; by default the recipe's.
+        seeds: runs of each variant, from the seeds 0, 1, ...
+        folder: where runs, tables and figures go.
+        jobs: processes at the same time; -1: one a core, divided by the threads of a run.
+    """
+    base = override(RECIPES[recipe], flags)
+    for net in nets or ("+".join(base.students),):
+        chosen, place = (
+            dataclasses.replace(base, students=tuple(net.split("+"))),
+            folder / net.replace(":", "-"),
+        )
+        variants = standard_variants(chosen, orders)
+        try:
+            comparison = compare_variants(chosen, variants, seeds, progress=True, folder=place, jobs=jobs)
+        except KeyboardInterrupt:
+            print(f"\nstopped; the same command with --folder {folder} continues", file=sys.stderr)
+            return 130
+        print(
+            f"\n{comparison.title}: differences from independent students on the same seeds, 95 % intervals\n"
+        )
+        print(write_comparison(comparison, place))
+        print(place)
+    return 0
+
+
+def write_comparison(comparison: Comparison, place: Path) -> str:
+    """Write tables (Markdown, CSV, LaTeX) and the figure of a comparison; returns the Markdown."""
+    measured = {row["metric"] for row in comparison.rows}
+    shown = [metric for metric in tables.SHOWN if metric in measured]
+    text = "\n".join(tables.comparison_table(comparison, metric) for metric in shown)
+    write_atomically(place / "tables.md", text.encode())
+    write_atomically(place / "rows.csv", tables.csv_table(comparison).encode())
+    for metric in shown:
+        write_atomically(place / f"{metric}.tex", tables.latex_table(comparison, metric).encode())
+    figures.save_figure(comparison, place)
+    return text
+
+
+def evaluate(run: Annotated[Path, tyro.conf.Positional], part: Literal["test", "validation"] = "test") -> int:
+    """Score the newest checkpoint of every seed of a run, and export its predictions.
+
+    Writes predictions-PART.npz (logits, labels) into each seed's folder.
+
+    Args:
+        run: a run folder of `rdml train`, or of one variant of `rdml compare`.
+        part: the images to score.
+    """
+    results = evaluate_run(run, part)
+    for seed, report in results.items():
+        print(f"\nseed {seed}, {part} set\n\n{tables.report_table([report])}")
+    return 0

@@ -34,6 +34,12 @@ class Comparison:
     results: dict[str, list[Result]]
 
     @property
+    def title(self) -> str:
+        """The students and the data that the variants share."""
+        recipe = self.variants[self.reference]
+        return f"{' + '.join(recipe.students)} on {recipe.data}"
+
+    @property
     def rows(self) -> list[Row]:
         """One row a variant, scored one ("student 1", ..., "ensemble", "cohort") and metric on the test set.
 

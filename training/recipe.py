@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from . import schedule
 from .networks import check_model
+from .topology import topology_matrix
 
 DATA_SETS = ("digits", "mnist", "fashion-mnist", "cifar10", "cifar100", "folder", "tensors")
 """`tensors` stands for images that Python hands over."""
@@ -139,6 +140,7 @@ def _check_objective(recipe: Recipe) -> None:
                 "in [0, inf]" if name == "alpha" else "finite and not negative",
                 value,
             )
+    topology_matrix(recipe.topology, len(recipe.students))
     _require(0 < recipe.temperature < math.inf, "temperature", "positive and finite", recipe.temperature)
     _require(0 <= recipe.label_smoothing < 1, "label_smoothing", "in [0, 1)", recipe.label_smoothing)
 

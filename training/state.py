@@ -53,3 +53,16 @@ def resume_state(folder: Path, cohort: Cohort, state: State) -> None:
     torch.set_rng_state(content["generator"])
     if content["cuda_generators"]:
         torch.cuda.set_rng_state_all(content["cuda_generators"])
+
+
+def load_weights(folder: Path, cohort: Cohort) -> None:
+    """Give the students the weights of the newest good checkpoint in a run's folder.
+
+    Raises:
+        ValueError: if there is none.
+    """
+    content = checkpoint.load_newest(folder / "checkpoints")
+    if content is None:
+        raise ValueError(f"{folder} holds no good checkpoint; `rdml train --resume` makes one")
+    for student, weights in zip(cohort.students, content["students"], strict=True):
+        student.load_state_dict(weights)

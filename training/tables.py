@@ -6,6 +6,7 @@ import math
 from statistics import mean, stdev
 
 from .compare import Comparison, Row
+from .metrics import Report
 from .train import Result
 
 SHOWN = {
@@ -22,10 +23,14 @@ SHOWN = {
 
 def run_table(results: list[Result]) -> str:
     """Mean and standard error over seeds of every score on the test set, as a Markdown table."""
-    metrics = [name for name in SHOWN if any(name in scores for scores in results[0].test.values())]
+    return report_table([result.test for result in results])
+
+
+def report_table(reports: list[Report]) -> str:
+    """Mean and standard error over several reports, as a Markdown table."""
+    metrics = [name for name in SHOWN if any(name in scores for scores in reports[0].values())]
     head = ["", *(SHOWN[name][0] for name in metrics)]
-    body = [[who, *(_cell(results, who, name) for name in metrics)] for who in results[0].test]
-    return markdown(head, body)
+    return markdown(head, [[who, *(_cell(reports, who, name) for name in metrics)] for who in reports[0]])
 
 
 def comparison_table(comparison: Comparison, metric: str) -> str:
@@ -82,11 +87,11 @@ def _compared(row: Row, metric: str) -> str:
     return text
 
 
-def _cell(results: list[Result], who: str, metric: str) -> str:
-    if metric not in results[0].test[who]:
+def _cell(reports: list[Report], who: str, metric: str) -> str:
+    if metric not in reports[0][who]:
         return ""
     _, factor, digits = SHOWN[metric]
-    values = [factor * result.test[who][metric] for result in results]
+    values = [factor * report[who][metric] for report in reports]
     error = f" ± {stdev(values) / math.sqrt(len(values)):.{digits}f}" if len(values) > 1 else ""
     return f"{mean(values):.{digits}f}{error}"
 
