@@ -5,7 +5,7 @@ from pathlib import Path
 from .build import build_report
 
 
-def report(out: Path = Path("results/report"), seeds: int = 10, seconds: float = 5.0) -> int:
+def report(out: Path = Path("results/report"), seeds: int = 5, seconds: float = 3.0) -> int:
     """Check the theorems, run the simulations, train students on handwritten digits, and write one page about it all.
 
     Args:

@@ -65,7 +65,7 @@ def differences(rows: Sequence[Row], reference: str) -> Figure:
             )
         axes.axhline(0, color="0.5", linewidth=1)
         _name_variants(axes, [v for v in dict.fromkeys(row["variant"] for row in rows) if v != reference])
-        axes.set_ylabel("change in " + label)
+        axes.set_ylabel("change in " + label.replace("(%)", "(percentage points)"))
     figure.axes[0].legend(frameon=False, fontsize="small")
     return _open(figure)
 
@@ -75,9 +75,13 @@ def _vector(p: Sequence[float]) -> str:
 
 
 def _name_variants(axes: Axes, names: Sequence[str]) -> None:
-    axes.set_xticks(range(len(names)), [name.replace(" (", "\n(").replace("RDML ", "RDML\n") for name in names])
+    axes.set_xticks(range(len(names)), [_broken(name) for name in names])
     axes.tick_params(axis="x", labelsize="small")
     axes.margins(x=0.08)
+
+
+def _broken(name: str) -> str:
+    return name.replace(" (", "\n(").replace("RDML ", "RDML\n").replace("independent", "inde-\npendent")
 
 
 def _open(figure: Figure) -> Figure:

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from latex2mathml.converter import convert
 from markupsafe import Markup, escape
 from matplotlib.figure import Figure
@@ -35,14 +35,22 @@ def mathematics(text: str) -> Markup:
     return Markup("").join(Markup(convert(piece)) if i % 2 else escape(piece) for i, piece in enumerate(pieces))
 
 
-def number(value: float | str | None, digits: int = 3) -> str:
+def number(value: float | str | None, digits: int = 3) -> Markup:
     """A number as a reader wants it: significant digits, a true minus sign, powers of ten written out."""
     if not isinstance(value, int | float):
-        return "–" if value is None else str(value)
-    text = f"{value:.{digits}g}"
-    mantissa, _, exponent = text.partition("e")
-    text = f"{mantissa} × 10^{int(exponent)}" if exponent else mantissa
-    return text.replace("-", "−")
+        return escape("–" if value is None else value)
+    mantissa, _, exponent = f"{value + 0.0:.{digits}g}".replace("-", "−").partition("e")
+    power = exponent.lstrip("+").replace("−0", "−").lstrip("0")
+    return escape(mantissa) + (Markup(" × 10<sup>{}</sup>").format(power) if exponent else "")
+
+
+def statement(text: str) -> Markup:
+    """A theorem's docstring: the statement, and the proof folded behind it."""
+    claim, found, proof = text.partition("Proof:")
+    shown = mathematics(claim.strip())
+    return (
+        shown + Markup("<details><summary>proof</summary>{}</details>").format(mathematics(proof)) if found else shown
+    )
 
 
 def signed(value: float | None, digits: int = 3) -> str:
@@ -52,13 +60,13 @@ def signed(value: float | None, digits: int = 3) -> str:
 
 def _environment() -> Environment:
     environment = Environment(
-        loader=PackageLoader("report", "."),
+        loader=FileSystemLoader(Path(__file__).parent),
         autoescape=select_autoescape(),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"mathematics": mathematics, "number": number, "signed": signed}
+    environment.filters |= {"mathematics": mathematics, "number": number, "signed": signed, "statement": statement}
     return environment
 
 

@@ -46,9 +46,9 @@ def students_lesson(students: Row) -> str:
         f"Two students ({nets}) learned scikit-learn's handwritten digits (8×8 pixels) together: "
         f"{images['train']} images to train on, {images['validation']} to validate, {images['test']} to test, the "
         f"last read once at the end. {len(students['seeds'])} seeds, {recipe['epochs']} epochs, batches of "
-        f"{recipe['batch_size']}, learning rate {recipe['lr']:g}, constant. Every variant starts from the same weights and "
-        f"sees the same batches. Of {total} comparisons with independent training, the 95 % interval of {len(clear)} "
-        "excludes no difference."
+        f"{recipe['batch_size']}, learning rate {recipe['lr']:g}, constant. Every variant starts from the same "
+        f"weights and sees the same batches. Of {total} comparisons with independent training, the 95 % interval of "
+        f"{len(clear)} excludes no difference."
     )
 
 

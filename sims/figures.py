@@ -19,7 +19,7 @@ def draw(result: StudyResult) -> Figure:
     axes = figure.subplots()
     DRAWINGS[result.study](axes, result.rows)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False)
+    axes.legend(frameon=False, loc="upper left", ncols=2 if len(axes.get_lines()) > 6 else 1)
     return figure
 
 
@@ -46,7 +46,7 @@ def _rotating_pair(axes: Axes, rows: Iterable[Row]) -> None:
     axes.set_xscale("log")
     axes.set_xticks([row.eta for row in rows], [f"{row.eta:g}" for row in rows], minor=False)
     axes.minorticks_off()
-    axes.set(xlabel=RATE, ylabel=r"mean squared gradient $X$", ylim=(-0.0008, 0.021))
+    axes.set(xlabel=RATE, ylabel=r"mean squared gradient $X$", ylim=(-0.0008, 0.024))
 
 
 def _columns(rows: Iterable[Row]) -> np.ndarray:

@@ -6,6 +6,7 @@ divergences, where the two gradients are opposite and not zero: the pair rotates
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.random import Generator
@@ -68,8 +69,8 @@ def _pull(own: Array, peer: Array, order: float, weight: float) -> Array:
 
 def exact_bias(order: float, inputs: int = 4096) -> float:
     """X of the locked pair: the squared gradient at the zero of d(x - y)/dt, by quadrature with theory's gradient."""
-    offset = brentq(lambda d: _slopes(d, order, inputs).sum(), -1.0, 1.0, xtol=1e-15)
-    return float((_slopes(float(offset), order, inputs) ** 2).mean())
+    offset: Any = brentq(lambda d: _slopes(d, order, inputs).sum(), -1.0, 1.0, xtol=1e-15)
+    return float((_slopes(offset, order, inputs) ** 2).mean())
 
 
 def _slopes(offset: float, order: float, inputs: int) -> Array:
@@ -101,16 +102,16 @@ STUDY = Study(
     name="rotating_pair",
     title="The O(1) bias, attained: a rotating pair of students",
     lesson=(
-        "Two students, one parameter each, no gradient noise, started anywhere. At every order except "
+        "Two students, one parameter each, no gradient noise, started anywhere. At every positive order except "
         r"$\alpha=\frac12$ they lock at a distance where each still pulls on the other, and rotate for "
         r"ever: the mean squared gradient $X$ does not depend on the learning rate, so it survives $\eta "
         r"\to 0$. At order $\frac12$ the divergence is symmetric, the updates descend a potential, and $X$ "
         "is zero to machine precision (theorems E4 and E6)."
     ),
     caption=(
-        "Mean squared gradient $X$ (unit: squared loss per squared parameter) of the locked pair against "
-        "the learning rate. Lines: exact values by quadrature. The lines are level: no learning rate is "
-        "small enough. Order ½ lies at rounding error, far below the axis break."
+        "Mean squared gradient $X$ (unit: squared loss per squared parameter) of the locked pair against the "
+        "learning rate. Lines: exact values by quadrature. The lines are level: no learning rate is small "
+        "enough. At order ½ what is left is rounding error (its size stands in the legend)."
     ),
     cells=cells,
     rule=within_tolerance(1e-9, 1e-20),
