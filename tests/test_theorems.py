@@ -69,4 +69,4 @@ def test_an_error_planted_in_a_coefficient_does_not_vanish(theorem: Theorem, ste
 @EVERY
 def test_a_batch_is_evaluated_like_its_points_alone(theorem: Theorem):
     point: Point = draw(theorem.given, np.random.default_rng(0), 3, theorem.classes[0])
-    assert takes_batches(theorem.function, point)
+    assert takes_batches(theorem, point)

@@ -52,8 +52,7 @@ def takes_batches(function: Callable[..., tuple[Any, Any]], point: Point) -> boo
         return False
     alone = [function(**{name: values[i] for name, values in few.items()}) for i in range(n)]
     return all(
-        side.shape[:1] == (n,) and all(_same(side[i], alone[i][k]) for i in range(n))
-        for k, side in enumerate(together)
+        side.shape[:1] == (n,) and all(_same(side[i], alone[i][k]) for i in range(n)) for k, side in enumerate(together)
     )
 
 

@@ -28,8 +28,7 @@ def _probe(expression: sympy.Expr, seed: int) -> bool:
     """Whether the expression is certainly not zero at a random point; symbols declared positive stay so."""
     rng = default_rng(seed)
     values = {
-        symbol: sympy.Rational(int(rng.integers(1, 1000)), 1009)
-        for symbol in sorted(expression.free_symbols, key=str)
+        symbol: sympy.Rational(int(rng.integers(1, 1000)), 1009) for symbol in sorted(expression.free_symbols, key=str)
     }
     value = sympy.N(expression.subs(list(values.items())), DIGITS)
     return bool(value.is_number) and bool(abs(value) > sympy.Float(10) ** -30)

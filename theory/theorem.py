@@ -24,7 +24,8 @@ Expressions = sympy.Expr | Iterable[sympy.Expr]
 THEOREMS: dict[str, "Theorem"] = {}
 """Every theorem by name, filled by importing `theory.theorems`."""
 
-WITNESS_STEPS = 2.0 ** -np.arange(1, 31)
+MET = 1e-6
+WITNESS_STEPS = 4.0 ** -np.arange(1, 16)
 """The curve parameters at which a witness is evaluated; the two sides meet as they fall to 0."""
 
 
@@ -43,6 +44,7 @@ class Theorem:
         tolerance: relative excess allowed to floating point.
         resolution: sides smaller than this are compared absolutely, on this scale.
         classes: numbers of classes that a search tries.
+        cost: how many times dearer than a plain divergence a point is; searches evaluate so many fewer.
         batched: whether the function follows the batch convention (values with a leading axis); None asks it each
         time.
     """
@@ -61,6 +63,7 @@ class Theorem:
     resolution: float = 1e-290
     classes: tuple[int, ...] = (2, 3, 5, 10, 100)
     batched: bool | None = True
+    cost: int = 1
     _identities: dict[str, Callable[..., Expressions]] = field(default_factory=dict, repr=False)
 
     def __call__(self, **point: Any) -> tuple[Any, Any]:
@@ -69,7 +72,13 @@ class Theorem:
         if missing or unknown:
             wrong = f"lacks {sorted(missing)}" if missing else f"does not know {sorted(unknown)}"
             raise ValueError(f"{self.name} takes {', '.join(self.given)}; this call {wrong}")
-        return self.function(**point)
+        return self._of_batch(point) if self.batched else self.function(**point)
+
+    def _of_batch(self, point: Mapping[str, Any]) -> tuple[Any, Any]:
+        values = {name: np.asarray(value, np.float64) for name, value in point.items()}
+        rows, alone = batched(values, self.given)
+        lhs, rhs = self.function(**rows)
+        return (lhs[0], rhs[0]) if alone else (lhs, rhs)
 
     def identity(self, step: Callable[..., Expressions]) -> Callable[..., Expressions]:
         """Attach a step of the proof: a function that returns sympy expressions which must simplify to 0.
@@ -81,9 +90,7 @@ class Theorem:
         """
         parameters = inspect.signature(step).parameters.values()
         if not parameters or any(p.default is inspect.Parameter.empty for p in parameters):
-            raise ValueError(
-                f"identity {step.__name__} must take its coefficients as keyword arguments with defaults"
-            )
+            raise ValueError(f"identity {step.__name__} must take its coefficients as keyword arguments with defaults")
         if step.__name__ in self._identities:
             raise ValueError(f"{self.name} already has an identity named {step.__name__}")
         self._identities[step.__name__] = step
@@ -123,7 +130,12 @@ class Theorem:
         witness."""
         if self.tight is None:
             return float("nan")
-        return float(np.max([_meeting(self, self.tight(t)) for t in WITNESS_STEPS], axis=0).min())
+        best = np.array(-np.inf)
+        for t in WITNESS_STEPS:
+            best = np.maximum(best, _meeting(self, self.tight(t)))
+            if best.min() > 1 - MET:
+                break
+        return float(best.min())
 
     def search(self, seconds: float = 10.0, seed: int = 0, points: int = 20_000) -> "Any":
         """The worst point found: edge cases, random restarts, then optimisers. See `theory.search.search`."""
@@ -142,20 +154,22 @@ class Theorem:
 
 
 def _meeting(theorem: Theorem, point: Mapping[str, Any]) -> Array:
-    batch = batched({name: np.asarray(value, np.float64) for name, value in point.items()}, theorem.given)
+    batch, _ = batched({name: np.asarray(value, np.float64) for name, value in point.items()}, theorem.given)
     sides = theorem.sides(batch)
-    violation = theorem.excess_of(sides)
-    return np.where(violation <= theorem.tolerance, 1.0 + np.minimum(violation, 0.0), -np.inf)
+    violated = theorem.excess_of(sides) > theorem.tolerance
+    apart = np.abs(excess_of(sides, theorem.relation, 1e-290))  # no resolution: sides that are merely small don't meet
+    return np.where(violated, -np.inf, 1.0 - apart)
 
 
-def batched(point: Mapping[str, Array], given: Mapping[str, Domain]) -> Point:
-    """The point with every value repeated along one common leading axis."""
+def batched(point: Mapping[str, Array], given: Mapping[str, Domain]) -> tuple[Point, bool]:
+    """The point with every value repeated along one common leading axis, and whether no value had that axis."""
     events = {name: given[name].edges(value.shape[-1] if value.ndim else 1).ndim - 1 for name, value in point.items()}
     rows = max([1, *(value.shape[0] for name, value in point.items() if value.ndim > events[name])])
-    return {
+    repeated = {
         name: value if value.ndim > events[name] else np.broadcast_to(value, (rows, *value.shape))
         for name, value in point.items()
     }
+    return repeated, all(value.ndim == events[name] for name, value in point.items())
 
 
 def theorem(

@@ -1,5 +1,31 @@
 """The shelves of theorems; importing this package fills the registry."""
 
-from . import duality, gradients, limits, order
+from . import (
+    convexity,
+    curvature,
+    descent,
+    duality,
+    gradients,
+    limits,
+    noise,
+    order,
+    peer,
+    potential,
+    rotation,
+    variation,
+)
 
-__all__ = ["duality", "gradients", "limits", "order"]
+__all__ = [
+    "convexity",
+    "curvature",
+    "descent",
+    "duality",
+    "gradients",
+    "limits",
+    "noise",
+    "order",
+    "peer",
+    "potential",
+    "rotation",
+    "variation",
+]

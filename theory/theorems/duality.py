@@ -1,8 +1,6 @@
 r"""Shelf A4-A6: how $D_\alpha$, $D_{1-\alpha}$ and $D_{1/\alpha}$ belong together; w is the geometric mixture."""
 # ruff: noqa: C408  (given=dict(y=..., z=...) reads like the statement)
 
-from collections.abc import Iterable, Sequence
-
 import numpy as np
 import sympy as sp
 
@@ -22,7 +20,7 @@ from .quantities import (
     probabilities,
     tilted_logits,
 )
-from .symbols import ONE, a, mixture, p, q, relative_entropy, renyi, y, z
+from .symbols import ONE, a, mixture, p, q, relative_entropy, renyi, renyi_of_logits, y, z
 
 
 @theorem("A4", given=ZEROS | dict(alpha=Interval(1e-6, 1 - 1e-6)), source=f"{VAN_ERVEN}, Prop. 2", status="cited",
@@ -76,6 +74,7 @@ def data_processing(y: Array, z: Array, channel: Array, alpha: Array) -> Pair:
     return divergence(through[0], through[1], alpha), divergence(y, z, alpha)
 
 
+ORDERS = np.array([0.1, 0.5, 0.9])
 DUALITY = PAIR | dict(alpha=Interval(1e-3, 1e3))  # w is rounded, and the dual order 1/alpha multiplies its error
 
 
@@ -92,15 +91,7 @@ def escort_duality(y: Array, z: Array, alpha: Array) -> Pair:
 @escort_duality.identity
 def dual_order_is_the_inverse(exponent: sp.Expr = ONE) -> sp.Expr:
     h = [sp.expand(a * u + (1 - a) * v) for u, v in zip(y, z, strict=True)]  # logits of w
-    return _from_logits(a**-exponent, h, z) - _from_logits(a, y, z)
-
-
-def _from_logits(order: sp.Expr, first: Sequence[sp.Expr], second: Sequence[sp.Expr]) -> sp.Expr:
-    def log_mass(logits: Iterable[sp.Expr]) -> sp.Expr:
-        return sp.log(sum(sp.exp(sp.expand(v)) for v in logits))
-
-    joint = log_mass(order * u + (1 - order) * v for u, v in zip(first, second, strict=True))
-    return (joint - order * log_mass(first) - (1 - order) * log_mass(second)) / (order - 1)
+    return renyi_of_logits(a**-exponent, h, z) - renyi_of_logits(a, y, z)
 
 
 @theorem("A5", given=DUALITY, source=OURS, relation="==", **COARSE)
@@ -130,3 +121,54 @@ def escort_involution(y: Array, z: Array, alpha: Array) -> Pair:
     """
     back = tilted_logits(tilted_logits(y, z, alpha), z, 1 / alpha)
     return probabilities(back), probabilities(y)
+
+
+@theorem("A6", given=PAIR | dict(r=Logits(), alpha=Interval(0, 1e3)), source=f"{VAN_ERVEN}, Thm 30; {OURS}",
+         relation="==", **COARSE)  # fmt: skip
+def variational_identity(y: Array, z: Array, r: Array, alpha: Array) -> Pair:
+    r"""$\alpha\mathrm{KL}(r\|p) + (1-\alpha)\mathrm{KL}(r\|q) = (1-\alpha)D_\alpha(p\|q) + \mathrm{KL}(r\|w)$ for
+    every r and
+    $\alpha\ge0$, so $(1-\alpha)D_\alpha$ is the minimum over r for $\alpha<1$ (for $\alpha>1$ the maximum of
+    $\mathrm{KL}(r\|q)-\frac{\alpha}{\alpha-1}\mathrm{KL}(r\|p)$ is $D_\alpha$), both at r = w.
+
+    Checked with every term on the side where it is positive. Proof: $\log w = \alpha\log p + (1-\alpha)\log q -
+    \log Z$
+    with $\log Z = (\alpha-1)D_\alpha$; take the mean under r.
+    """
+    above, below = np.maximum(alpha - 1, 0.0), np.maximum(1 - alpha, 0.0)
+    value, to_q = divergence(y, z, alpha), kl(r, z)
+    lhs = alpha * kl(r, y) + below * to_q + above * value
+    return lhs, below * value + above * to_q + kl(r, tilted_logits(y, z, alpha))
+
+
+@variational_identity.identity
+def means_under_r(coefficient: sp.Expr = ONE) -> sp.Expr:
+    v1, v2 = sp.symbols("v1 v2", positive=True)
+    r = (v1 / (1 + v1 + v2), v2 / (1 + v1 + v2), 1 / (1 + v1 + v2))
+    left = a * relative_entropy(r, p) + (1 - a) * relative_entropy(r, q)
+    return left - coefficient * (1 - a) * renyi(a) - relative_entropy(r, mixture(a))
+
+
+@theorem("A6", given=PAIR | dict(r=Logits(), alpha=Interval(0, 1, False, True)), source=f"{VAN_ERVEN}, Thm 30; {OURS}",
+         resolution=1e-6,
+         tight=lambda t: dict(y=np.array([2.0, 0]), z=np.zeros(2), r=np.stack([ORDERS * 2, 0 * ORDERS], -1),
+         alpha=ORDERS))  # fmt: skip
+def variational_minimum(y: Array, z: Array, r: Array, alpha: Array) -> Pair:
+    r"""$(1-\alpha)D_\alpha(p\|q) \le \alpha\mathrm{KL}(r\|p)+(1-\alpha)\mathrm{KL}(r\|q)$ for $\alpha<1$; equality
+    at r = w.
+
+    Proof: the identity above, and $\mathrm{KL}(r\|w)\ge0$.
+    """
+    return (1 - alpha) * divergence(y, z, alpha), alpha * kl(r, y) + (1 - alpha) * kl(r, z)
+
+
+@theorem("A6", given=PAIR | dict(r=Logits(), alpha=Interval(1, 1e3, True)), source=OURS, resolution=1e-6,
+         tight=lambda t: dict(y=np.array([2.0, 0]), z=np.zeros(2), r=np.array([[4.0, 0], [8.0, 0]]),
+         alpha=np.array([2.0, 4])))  # fmt: skip
+def variational_maximum(y: Array, z: Array, r: Array, alpha: Array) -> Pair:
+    r"""$(\alpha-1)\mathrm{KL}(r\|q) \le (\alpha-1)D_\alpha(p\|q) + \alpha\mathrm{KL}(r\|p)$ for $\alpha>1$;
+    equality at r = w.
+
+    Proof: as for the minimum.
+    """
+    return (alpha - 1) * kl(r, z), (alpha - 1) * divergence(y, z, alpha) + alpha * kl(r, y)

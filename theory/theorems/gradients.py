@@ -1,6 +1,8 @@
 r"""Shelf D1-D3: the gradient in the student's logits, $\nabla_z D_\alpha = q - w$, and its size."""
 # ruff: noqa: C408  (given=dict(y=..., z=...) reads like the statement)
 
+from typing import Any
+
 import numpy as np
 import sympy as sp
 
@@ -9,14 +11,14 @@ from ..domain import Interval, Logits, Order, Reals
 from ..gradient import student_gradient
 from ..theorem import theorem
 from .quantities import COARSE, OURS, PAIR, Pair, divergence, dot, integral, per_class, probabilities
-from .symbols import ONE, TWO, a, mixture, renyi, softmax, y, z
+from .symbols import ONE, TWO, a, mixture_of_logits, renyi_of_logits, softmax, y, z
 
 GIVEN = PAIR | dict(alpha=Order())
 FINITE = PAIR | dict(alpha=Order(open_high=True))
 ORDERS = np.array([0.25, 0.5, 1.0, 2.0, 10.0])
 
 
-def opposite_corners(t: float) -> dict[str, Array]:
+def opposite_corners(t: float) -> dict[str, Any]:
     """p = (1-e, e), q = (d, 1-d) with e = d^(2/min(a,1)), d = t -> 0: w is then nearly p, so q - w is nearly (-1,
     1)."""
     exponent = 2 / np.minimum(ORDERS, 1)
@@ -26,7 +28,7 @@ def opposite_corners(t: float) -> dict[str, Array]:
     )
 
 
-def nearly_fair_coins(t: float) -> dict[str, Array]:
+def nearly_fair_coins(t: float) -> dict[str, Any]:
     """p -> q = (1/2, 1/2) at orders from 1 on."""
     return dict(y=np.array([t, 0.0]), z=np.zeros(2), alpha=np.array([1.0, 2.0, 10.0]))
 
@@ -56,9 +58,8 @@ def student_gradient_is_q_minus_w(y: Array, z: Array, alpha: Array, step: Array)
 
 @student_gradient_is_q_minus_w.identity
 def derivative_for_three_classes(coefficient: sp.Expr = ONE) -> list[sp.Expr]:
-    p, q = softmax(y), softmax(z)
-    w = mixture(a, p, q)
-    return [sp.diff(renyi(a, p, q), z[i]) - (q[i] - coefficient * w[i]) for i in range(3)]
+    q, w = softmax(z), mixture_of_logits(a, y, z)
+    return [sp.diff(renyi_of_logits(a, y, z), z[i]) - (q[i] - coefficient * w[i]) for i in range(3)]
 
 
 @theorem(

@@ -93,6 +93,6 @@ def integral(integrand: Callable[[float], Array], nodes: int = 16) -> Array:
     return np.sum([w * integrand(float(t)) for t, w in zip(*_legendre(nodes), strict=True)], axis=0)
 
 
-def nearly_fair_coins(t: float) -> dict[str, Array]:
+def nearly_fair_coins(t: float) -> dict[str, Any]:
     """p = (1/2, 1/2) and q -> p: where Pinsker's inequality becomes an equality."""
     return dict(y=np.zeros(2), z=np.array([t, 0.0]))

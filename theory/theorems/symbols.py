@@ -53,3 +53,25 @@ def relative_entropy(first: Distribution, second: Distribution) -> sp.Expr:
     return sum(
         (x * sp.expand_log(sp.log(x / v), force=True) for x, v in zip(first, second, strict=True)), sp.Integer(0)
     )
+
+
+def log_mass(logits: Sequence[sp.Expr]) -> sp.Expr:
+    """log sum e^logits."""
+    return sp.log(sum(sp.exp(sp.expand(v)) for v in logits))
+
+
+def renyi_of_logits(order: sp.Expr, first: Sequence[sp.Expr], second: Sequence[sp.Expr]) -> sp.Expr:
+    """D_alpha of the softmax of two symbolic rows, without normalising them."""
+    joint = log_mass([order * u + (1 - order) * v for u, v in zip(first, second, strict=True)])
+    return (joint - order * log_mass(first) - (1 - order) * log_mass(second)) / (order - 1)
+
+
+def mixture_of_logits(order: sp.Expr, first: Sequence[sp.Expr], second: Sequence[sp.Expr]) -> tuple[sp.Expr, ...]:
+    """w of two symbolic rows."""
+    return softmax([sp.expand(order * u + (1 - order) * v) for u, v in zip(first, second, strict=True)])
+
+
+def covariance(weights: Distribution) -> sp.Matrix:
+    """J = diag(q) - q q^T."""
+    column = sp.Matrix(list(weights))
+    return sp.diag(*weights) - column * column.T
