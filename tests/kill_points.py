@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import sklearn.model_selection  # noqa: F401 - imported here once, for all forks
-import torch._dynamo  # noqa: F401 - as the next line
+import torch
+import torch._dynamo
 
 from training import Recipe
 from training.sources import open_source
 
 module: Any = importlib.import_module("training.train")  # the package exports a function of the same name
+run: Any = importlib.import_module("training.run")
 
 RECIPE = Recipe(
     students=("mlp", "cnn"),
@@ -60,7 +62,7 @@ def killed_run(folder: Path, point: str, number: int) -> None:
     if point == "fsync":
         os.fsync = die_at(number, os.fsync)
     else:
-        module.step = die_at(number, module.step)
+        run.step = die_at(number, run.step)
     module.train(RECIPE, 5, folder)
 
 
@@ -71,9 +73,8 @@ def outcome(folder: Path) -> dict[str, str]:
 
 
 def main(root: Path) -> None:
-    open_source(
-        RECIPE
-    ).train()  # read here once; no backward pass may precede a fork, its threads would be missing
+    torch.set_num_threads(1)  # a fork has none of its parent's threads and would wait for them
+    open_source(RECIPE).train()  # read here once; no backward pass may precede a fork: it starts threads too
     found: dict[str, object] = {}
     in_a_process(lambda: module.train(RECIPE, 5, root / "whole"))
     found["whole"] = outcome(root / "whole")

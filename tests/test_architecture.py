@@ -36,10 +36,10 @@ def _loaded_after(statement: str) -> set[str]:
     return {name.split(".")[0] for name in result.stdout.split()}
 
 
-def test_theory_loads_without_torch_hypothesis_or_flint():
+def test_theory_loads_without_torch_hypothesis_or_matplotlib():
     loaded = _loaded_after("import theory, theory.theorems, theory.cli, theory.check")
     assert "theory" in loaded
-    assert not loaded & {"torch", "hypothesis", "flint", "matplotlib", "sims", "training"}
+    assert not loaded & {"torch", "hypothesis", "matplotlib", "sims", "training"}
 
 
 def test_simulations_load_without_torch_and_without_training():

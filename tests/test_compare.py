@@ -23,9 +23,7 @@ def result(seed, accuracy, train_accuracy=1.0):
 
 def made_up(independent, mutual):
     runs = {"independent": independent, "DML (order 1)": mutual}
-    return Comparison(
-        PAIR, "independent", {k: [result(i, x) for i, x in enumerate(v)] for k, v in runs.items()}
-    )
+    return Comparison(PAIR, "independent", {k: [result(i, x) for i, x in enumerate(v)] for k, v in runs.items()})
 
 
 def find(comparison, variant, who, metric):
@@ -88,9 +86,7 @@ def test_a_comparison_continues_where_it_stopped(tmp_path):
 def test_a_folder_of_another_recipe_is_refused(tmp_path):
     compare(FAST, PAIR, seeds=1, folder=tmp_path, jobs=1)
     with pytest.raises(ValueError, match="holds a run of another recipe"):
-        compare(
-            FAST, standard_variants(dataclasses.replace(FAST, lr=0.5), (1.0,)), 1, folder=tmp_path, jobs=1
-        )
+        compare(FAST, standard_variants(dataclasses.replace(FAST, lr=0.5), (1.0,)), 1, folder=tmp_path, jobs=1)
 
 
 def test_tables_show_what_the_rows_say():

@@ -26,8 +26,7 @@ def images(**kwargs):
 def test_digits_are_split_into_three_parts_without_a_common_image():
     parts = split(Recipe(), open_source(Recipe()))
     sets = [
-        {tuple(row.flatten().tolist()) for row in part.pixels}
-        for part in (parts.train, parts.validation, parts.test())
+        {tuple(row.flatten().tolist()) for row in part.pixels} for part in (parts.train, parts.validation, parts.test())
     ]
     assert [len(part) for part in (parts.train, parts.validation, parts.test())] == [958, 240, 599]
     assert not sets[0] & sets[1]

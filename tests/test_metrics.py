@@ -53,12 +53,8 @@ def test_calibration_error_is_the_mean_distance_of_confidence_from_accuracy_over
     confidence, guess = (x.numpy() for x in torch.softmax(logits[0], -1).max(-1))
     bins = np.ceil(confidence * 15).astype(int)
     right = guess == labels.numpy()
-    gaps = [
-        (bins == b).mean() * abs(right[bins == b].mean() - confidence[bins == b].mean()) for b in set(bins)
-    ]
-    assert metrics.report(logits, labels)["student 1"]["calibration_error"] == pytest.approx(
-        sum(gaps), abs=1e-5
-    )
+    gaps = [(bins == b).mean() * abs(right[bins == b].mean() - confidence[bins == b].mean()) for b in set(bins)]
+    assert metrics.report(logits, labels)["student 1"]["calibration_error"] == pytest.approx(sum(gaps), abs=1e-5)
 
 
 def test_agreement_counts_pairs():

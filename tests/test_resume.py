@@ -28,7 +28,7 @@ def newest(folder):
 
 def test_a_run_killed_at_any_point_resumes_to_the_same_bits(tmp_path):
     command = [sys.executable, str(HERE / "kill_points.py"), str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=HERE.parent)
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=HERE.parent, timeout=300)
     found = json.loads(done.stdout)
     whole = found.pop("whole")
     assert sum(point.startswith("fsync") for point in found) >= 12
@@ -42,9 +42,7 @@ def test_the_command_line_survives_a_kill_from_outside(tmp_path):
     folder = tmp_path / "run"
     flags = ["--epochs", "60", "--subset", "96", "--folder", str(folder), "--checkpoint-epochs", "5"]
     command = [sys.executable, "-m", "rdml", "train", *flags]
-    with subprocess.Popen(
-        command, cwd=HERE.parent, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
-    ) as run:
+    with subprocess.Popen(command, cwd=HERE.parent, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as run:
         while run.poll() is None and not list(folder.glob("seed-0/checkpoints/*.pt")):
             time.sleep(0.02)
         run.kill()
@@ -67,7 +65,7 @@ def test_a_request_to_stop_writes_a_checkpoint_and_the_run_goes_on_from_there(tm
             signal.raise_signal(number)
         return training.cohort.step(*args)
 
-    monkeypatch.setattr(sys.modules["training.train"], "step", interrupted)
+    monkeypatch.setattr(sys.modules["training.run"], "step", interrupted)
     with pytest.raises(KeyboardInterrupt):
         train(recipe, 0, tmp_path)
     assert len(steps) == 5

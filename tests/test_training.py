@@ -8,12 +8,12 @@ import torch.nn.functional as F
 from training import Recipe, Source, train
 from training.cohort import build_cohort, predict, step
 from training.data import split
+from training.device import choose_device
 from training.guard import TrainingDiverged
 from training.loader import Loader
 from training.objective import objective_at
 from training.record import environment
 from training.sources import open_source
-from training.train import choose_device
 
 CPU = torch.device("cpu")
 SHORT = Recipe(epochs=2, subset=200)
@@ -73,10 +73,7 @@ def test_sequential_updates_show_a_student_the_peers_of_this_very_step():
     pixels, labels = batch
     first, second = twin.students
     for student, peer in ((first, second), (second, first)):
-        loss = (
-            F.cross_entropy(student(pixels), labels)
-            + divergence(peer(pixels).detach(), student(pixels), 1.0).mean()
-        )
+        loss = F.cross_entropy(student(pixels), labels) + divergence(peer(pixels).detach(), student(pixels), 1.0).mean()
         gradients = torch.autograd.grad(loss, list(student.parameters()))
         with torch.no_grad():
             for p, gradient in zip(student.parameters(), gradients, strict=True):
@@ -141,9 +138,7 @@ def test_clipping_bounds_the_step_of_every_student():
     before = [torch.cat([p.detach().flatten() for p in s.parameters()]) for s in cohort.students]
     step(cohort, first_batch(recipe), objective_at(recipe, 0), 1.0)
     after = [torch.cat([p.detach().flatten() for p in s.parameters()]) for s in cohort.students]
-    assert [float((a - b).norm()) for a, b in zip(after, before, strict=True)] == pytest.approx(
-        [0.01, 0.01], rel=1e-3
-    )
+    assert [float((a - b).norm()) for a, b in zip(after, before, strict=True)] == pytest.approx([0.01, 0.01], rel=1e-3)
 
 
 def test_prediction_leaves_the_students_as_they_were():

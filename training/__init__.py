@@ -6,7 +6,8 @@ from .loss import RenyiDivergenceLoss, mutual_loss, renyi_divergence_loss
 from .networks import MODELS
 from .recipe import Recipe
 from .recipes import RECIPES
-from .train import Result, train
+from .result import Result
+from .train import train
 
 __all__ = [
     "MODELS",

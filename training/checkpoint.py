@@ -46,17 +46,13 @@ def load_newest(folder: Path) -> dict[str, Any] | None:
         content = _load(path)
         if content is not None:
             return content
-        warnings.warn(
-            f"checkpoint {path} is damaged; the one before it is used", RuntimeWarning, stacklevel=2
-        )
+        warnings.warn(f"checkpoint {path} is damaged; the one before it is used", RuntimeWarning, stacklevel=2)
     return None
 
 
 def _load(path: Path) -> dict[str, Any] | None:
     data = path.read_bytes()
-    if hashlib.sha256(data).hexdigest()[:16] != path.stem.split("-")[2] or not zipfile.is_zipfile(
-        io.BytesIO(data)
-    ):
+    if hashlib.sha256(data).hexdigest()[:16] != path.stem.split("-")[2] or not zipfile.is_zipfile(io.BytesIO(data)):
         return None
     with contextlib.suppress(pickle.UnpicklingError):
         return torch.load(io.BytesIO(data), weights_only=True, map_location="cpu")

@@ -11,13 +11,14 @@ import tyro
 from . import figures, tables
 from .compare import Comparison, standard_variants
 from .compare import compare as compare_variants
+from .device import choose_device
 from .evaluate import evaluate_run
 from .files import write_atomically, write_json
+from .placement import leads
 from .recipe import Recipe
 from .recipes import RECIPES
 from .record import open_run
 from .runs import Task, run_all
-from .train import choose_device
 
 if TYPE_CHECKING:
     Flags = Recipe
@@ -56,8 +57,11 @@ def train(
     if seeds < 1:
         raise ValueError(f"seeds must be at least 1, got {seeds}")
     chosen = override(RECIPES[recipe], flags)
+    if folder is None and chosen.placement != "single":
+        raise ValueError("several processes share one run folder: name it with --folder")
     place = folder or Path("runs") / f"{recipe}-{datetime.now():%Y%m%d-%H%M%S}"
-    open_run(place, chosen, choose_device(chosen.device), resume)
+    if leads():
+        open_run(place, chosen, choose_device(chosen.device), resume)
     numbers = range(first_seed, first_seed + seeds)
     tasks = [Task("run", chosen, seed, place / f"seed-{seed}") for seed in numbers]
     try:
@@ -69,10 +73,10 @@ def train(
         )
         return 130
     results = [found["run", seed] for seed in numbers]
+    if not leads():
+        return 0
     write_json(place / "results.json", [result.to_json() for result in results])
-    print(
-        f"\n{len(results)} seed(s), {results[0].images['test']} test images; mean ± standard error over seeds\n"
-    )
+    print(f"\n{len(results)} seed(s), {results[0].images['test']} test images; mean ± standard error over seeds\n")
     print(tables.run_table(results))
     print(place)
     return 0
@@ -118,9 +122,7 @@ def compare(
         except KeyboardInterrupt:
             print(f"\nstopped; the same command with --folder {folder} continues", file=sys.stderr)
             return 130
-        print(
-            f"\n{comparison.title}: differences from independent students on the same seeds, 95 % intervals\n"
-        )
+        print(f"\n{comparison.title}: differences from independent students on the same seeds, 95 % intervals\n")
         print(write_comparison(comparison, place))
         print(place)
     return 0

@@ -11,6 +11,7 @@ from .loader import Batch
 from .model import build_students
 from .objective import Objective
 from .optimise import build_optimizer, set_rate
+from .placement import Placement
 from .recipe import Recipe
 
 
@@ -23,10 +24,18 @@ class Cohort:
     forwards: Sequence[Callable[[Tensor], Tensor]]
     optimizers: list[torch.optim.Optimizer]
     device: torch.device
+    classes: int
+    placement: Placement
+
+    @property
+    def held(self) -> list[int]:
+        """The students that this process updates: all of them, unless they are placed on several processes."""
+        return [k for k in range(len(self.students)) if self.placement.holds(k)]
 
     def forward(self, pixels: Tensor) -> list[Tensor]:
         """The logits (B, C) of every student, under autocast when the recipe asks for it."""
-        return [self.forward_one(k, pixels) for k in range(len(self.forwards))]
+        own = [self.forward_one(k, pixels) if k in self.held else None for k in range(len(self.students))]
+        return self.placement.exchange(own, (len(pixels), self.classes), self.device)
 
     def forward_one(self, k: int, pixels: Tensor) -> Tensor:
         """The logits (B, C) of student k."""
@@ -34,14 +43,22 @@ class Cohort:
             return self.forwards[k](pixels)
 
 
-def build_cohort(recipe: Recipe, seed: int, images: Images, device: torch.device) -> Cohort:
-    """The students of a seed, on the device, for images like these."""
+def build_cohort(
+    recipe: Recipe, seed: int, images: Images, device: torch.device, placement: Placement | None = None
+) -> Cohort:
+    """The students of a seed for images like these; those that this process holds are on the device."""
+    placement = placement or Placement()
     height, width, channels = images.pixels.shape[1:]
     memory = torch.channels_last if recipe.channels_last else torch.contiguous_format
     students = build_students(recipe, seed, (height, width, channels), images.classes)
-    students = [student.to(device).to(memory_format=memory) for student in students]  # pyright: ignore[reportCallIssue]
-    forwards = [torch.compile(student) if recipe.compile else student for student in students]
-    return Cohort(recipe, students, forwards, [build_optimizer(recipe, s) for s in students], device)
+    for k, student in enumerate(students):
+        if placement.holds(k):
+            student.to(device).to(memory_format=memory)  # pyright: ignore[reportCallIssue]
+    forwards = [placement.wrap(student) for student in students]
+    if recipe.compile:
+        forwards = [torch.compile(student) for student in forwards]
+    optimizers = [build_optimizer(recipe, student) for student in students]
+    return Cohort(recipe, students, forwards, optimizers, device, images.classes, placement)
 
 
 def step(cohort: Cohort, batch: Batch, objective: Objective, rate: float) -> Tensor:
@@ -55,9 +72,9 @@ def step(cohort: Cohort, batch: Batch, objective: Objective, rate: float) -> Ten
 def _together(cohort: Cohort, pixels: Tensor, labels: Tensor, objective: Objective) -> Tensor:
     losses = objective(cohort.forward(pixels), labels)
     losses.sum().backward()  # a student's parameters occur in its own loss only: one backward serves all
-    for k in range(len(cohort.students)):
+    for k in cohort.held:
         _update(cohort, k)
-    return losses.detach()
+    return cohort.placement.mean(losses.detach())
 
 
 def _one_after_another(cohort: Cohort, pixels: Tensor, labels: Tensor, objective: Objective) -> Tensor:
@@ -72,7 +89,7 @@ def _one_after_another(cohort: Cohort, pixels: Tensor, labels: Tensor, objective
         if k + 1 < len(cohort.students):
             with torch.no_grad():
                 logits[k] = cohort.forward_one(k, pixels)
-    return torch.stack(losses)
+    return cohort.placement.mean(torch.stack(losses))
 
 
 def _update(cohort: Cohort, k: int) -> None:

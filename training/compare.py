@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
+from .device import choose_device
 from .files import write_json
 from .recipe import Recipe
 from .record import open_run
+from .result import Result
 from .runs import Task, run_all
-from .train import Result, choose_device
 
 Row = dict[str, str | int | float | None]
 ORDERS = (0.5, 1.0, 1.5, 2.0)

@@ -39,9 +39,7 @@ class Images:
         outside = (self.labels < 0) | (self.labels >= self.classes)
         if outside.any():
             index = int(outside.nonzero()[0])
-            raise ValueError(
-                f"labels must be in 0..{self.classes - 1}, got {int(self.labels[index])} at index {index}"
-            )
+            raise ValueError(f"labels must be in 0..{self.classes - 1}, got {int(self.labels[index])} at index {index}")
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -80,25 +78,17 @@ def split(recipe: Recipe, source: Source) -> Splits:
     if recipe.subset is not None:
         rest = rest[_subset(images.labels[rest], recipe.subset)]
     if recipe.batch_size > len(rest):
-        raise ValueError(
-            f"batch_size must be at most the {len(rest)} training images, got {recipe.batch_size}"
-        )
+        raise ValueError(f"batch_size must be at most the {len(rest)} training images, got {recipe.batch_size}")
     return Splits(images[rest], images[held_out], source.test)
 
 
-def from_tensors(
-    images: Any, labels: Any, test_images: Any, test_labels: Any, classes: int | None = None
-) -> Source:
+def from_tensors(images: Any, labels: Any, test_images: Any, test_labels: Any, classes: int | None = None) -> Source:
     """A source from (N, H, W, C) or (N, H, W) uint8 images and integer labels, as tensors or arrays.
 
     Raises:
         ValueError: when a half is read, if its images are not uint8 or its labels do not fit.
     """
-    number = (
-        int(max(np.max(np.asarray(labels)), np.max(np.asarray(test_labels)))) + 1
-        if classes is None
-        else classes
-    )
+    number = int(max(np.max(np.asarray(labels)), np.max(np.asarray(test_labels)))) + 1 if classes is None else classes
     return Source(lambda: _images(images, labels, number), lambda: _images(test_images, test_labels, number))
 
 
@@ -111,28 +101,20 @@ def _gather(dataset: Any, classes: int) -> Images:
     items = [dataset[index] for index in range(len(dataset))]
     sizes = {np.asarray(picture).shape for picture, _ in items}
     if len(sizes) != 1:
-        raise ValueError(
-            f"a dataset's pictures must have one size, got {sorted(sizes)[:3]} in {len(items)} items"
-        )
-    return _images(
-        np.stack([np.asarray(picture) for picture, _ in items]), [int(label) for _, label in items], classes
-    )
+        raise ValueError(f"a dataset's pictures must have one size, got {sorted(sizes)[:3]} in {len(items)} items")
+    return _images(np.stack([np.asarray(picture) for picture, _ in items]), [int(label) for _, label in items], classes)
 
 
 def _images(pixels: Any, labels: Any, classes: int) -> Images:
     stack = torch.as_tensor(np.asarray(pixels))
-    return Images(
-        stack if stack.ndim != 3 else stack[..., None], torch.as_tensor(np.asarray(labels)).long(), classes
-    )
+    return Images(stack if stack.ndim != 3 else stack[..., None], torch.as_tensor(np.asarray(labels)).long(), classes)
 
 
 def _stratified(labels: Tensor, share: float, name: str) -> tuple[Tensor, Tensor]:
     from sklearn.model_selection import train_test_split
 
     try:
-        parts = train_test_split(
-            np.arange(len(labels)), test_size=share, stratify=labels.numpy(), random_state=0
-        )
+        parts = train_test_split(np.arange(len(labels)), test_size=share, stratify=labels.numpy(), random_state=0)
     except ValueError as error:
         raise ValueError(f"{name}={share} cannot split {len(labels)} images by class: {error}") from error
     return torch.from_numpy(np.sort(parts[0])), torch.from_numpy(np.sort(parts[1]))
@@ -142,7 +124,5 @@ def _subset(labels: Tensor, number: int) -> Tensor:
     if number > len(labels):
         raise ValueError(f"subset must be at most the {len(labels)} training images, got {number}")
     return (
-        torch.arange(len(labels))
-        if number == len(labels)
-        else _stratified(labels, number / len(labels), "subset")[1]
+        torch.arange(len(labels)) if number == len(labels) else _stratified(labels, number / len(labels), "subset")[1]
     )

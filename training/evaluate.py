@@ -9,12 +9,12 @@ from torch import Tensor
 from . import metrics
 from .cohort import build_cohort, predict
 from .data import Source, Splits, split
+from .device import choose_device
 from .files import read_json
 from .loader import Loader
 from .recipe import Recipe
 from .sources import open_source
 from .state import load_weights
-from .train import choose_device
 
 Part = Literal["test", "validation"]
 
@@ -35,9 +35,7 @@ def evaluate_run(run: Path, part: Part = "test", source: Source | None = None) -
 
 def _evaluate(folder: Path, recipe: Recipe, splits: Splits, seed: int, part: Part) -> metrics.Report:
     logits, labels = predictions(folder, recipe, splits, seed, part)
-    np.savez_compressed(
-        folder / f"predictions-{part}.npz", logits=logits.cpu().numpy(), labels=labels.cpu().numpy()
-    )
+    np.savez_compressed(folder / f"predictions-{part}.npz", logits=logits.cpu().numpy(), labels=labels.cpu().numpy())
     return metrics.report(logits, labels)
 
 

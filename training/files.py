@@ -19,9 +19,7 @@ def write_atomically(path: Path, data: bytes) -> None:
         draft.replace(path)
     except OSError as error:
         draft.unlink(missing_ok=True)
-        raise OSError(
-            f"cannot write {path} ({error.strerror}); free the disk or choose another folder"
-        ) from error
+        raise OSError(f"cannot write {path} ({error.strerror}); free the disk or choose another folder") from error
     _sync_folder(path.parent)
 
 
@@ -49,16 +47,12 @@ def probe_folder(folder: Path, needed: int = 0) -> None:
         raise OSError(f"cannot write into {folder} ({error.strerror}); choose another folder") from error
     free = shutil.disk_usage(folder).free
     if free < needed:
-        raise OSError(
-            f"{folder} has {free / 2**20:.0f} MiB free, a run needs {needed / 2**20:.0f} MiB; free the disk"
-        )
+        raise OSError(f"{folder} has {free / 2**20:.0f} MiB free, a run needs {needed / 2**20:.0f} MiB; free the disk")
 
 
 def write_json(path: Path, content: Any) -> None:
     """Write JSON atomically; a number that JSON does not know (nan, inf) is an error, not a surprise for a reader."""
-    write_atomically(
-        path, (json.dumps(content, indent=1, allow_nan=False, ensure_ascii=False) + "\n").encode()
-    )
+    write_atomically(path, (json.dumps(content, indent=1, allow_nan=False, ensure_ascii=False) + "\n").encode())
 
 
 def read_json(path: Path) -> Any:
@@ -92,6 +86,4 @@ def truncate_lines(path: Path, epochs: int) -> None:
 
 def dump(row: dict[str, Any]) -> str:
     """One line of strict JSON; an infinite order is written as the string "inf", as in a recipe."""
-    return json.dumps(
-        {key: "inf" if value == math.inf else value for key, value in row.items()}, allow_nan=False
-    )
+    return json.dumps({key: "inf" if value == math.inf else value for key, value in row.items()}, allow_nan=False)

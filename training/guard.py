@@ -42,9 +42,7 @@ class Guard:
         bad = ~(losses <= self._recipe.max_loss)  # true for nan as well
         if bad.any():
             step, student = bad.nonzero()[0].tolist()
-            self._stop(
-                f"the loss of student {student + 1} is {losses[step, student]:.6g} at step {self._first + step}"
-            )
+            self._stop(f"the loss of student {student + 1} is {losses[step, student]:.6g} at step {self._first + step}")
 
     def check_weights(self, students: list[nn.Module]) -> None:
         """Raise TrainingDiverged if a weight is not finite, so that a checkpoint never holds one."""
@@ -70,9 +68,7 @@ class Interrupt:
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():  # elsewhere signals cannot be handled
-            self._before = {
-                number: signal.signal(number, self._ask) for number in (signal.SIGINT, signal.SIGTERM)
-            }
+            self._before = {number: signal.signal(number, self._ask) for number in (signal.SIGINT, signal.SIGTERM)}
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -62,9 +62,7 @@ class Loader:
     ) -> None:
         rank, ranks = share
         if recipe.batch_size % ranks:
-            raise ValueError(
-                f"batch_size must be a multiple of the {ranks} processes, got {recipe.batch_size}"
-            )
+            raise ValueError(f"batch_size must be a multiple of the {ranks} processes, got {recipe.batch_size}")
         self._recipe, self._seed, self._device, self._images = recipe, seed, device, images
         size = recipe.batch_size // ranks
         self._start, self._stop = rank * size, (rank + 1) * size
@@ -109,9 +107,7 @@ def planes(images: Images) -> Tensor:
 def normalisation(images: Images, device: torch.device) -> tuple[Tensor, Tensor]:
     """Mean and reciprocal standard deviation (C, 1, 1) of each channel; a constant channel keeps scale 1."""
     channels = images.pixels.shape[3]
-    counts = torch.stack(
-        [torch.bincount(images.pixels[..., c].flatten(), minlength=256) for c in range(channels)]
-    )
+    counts = torch.stack([torch.bincount(images.pixels[..., c].flatten(), minlength=256) for c in range(channels)])
     level, weight = torch.arange(256.0, dtype=torch.float64), counts.double() / counts.sum(1, keepdim=True)
     mean = weight @ level
     deviation = (weight * (level - mean[:, None]).square()).sum(1).sqrt()

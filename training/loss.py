@@ -1,4 +1,4 @@
-r"""The Rényi divergence as a loss for PyTorch, for every order in [0, inf]. This file imports torch only: take it along.
+r"""The Rényi divergence as a PyTorch loss, for every order in [0, inf]. This file imports torch only: take it along.
 
 With peer $p = \mathrm{softmax}(y)$, student $q = \mathrm{softmax}(z)$ and the geometric mixture
 $w \propto p^\alpha q^{1-\alpha}$ the gradient in the student's logits is $q - w$ (theorem D1), in the peer's
@@ -18,9 +18,7 @@ from torch.autograd import Function
 
 REDUCTIONS = ("none", "batchmean", "sum", "mean")
 _BLOCK = (1 << 24, 1 << 16)  # elements of a row block on an accelerator, and on a CPU, whose cache it should fit
-_SERIES = [
-    1 / math.factorial(n) for n in range(20, 1, -1)
-]  # of (e^x - 1 - x) / x^2; enough for float64 on |x| <= 1
+_SERIES = [1 / math.factorial(n) for n in range(20, 1, -1)]  # of (e^x - 1 - x) / x^2; enough for float64 on |x| <= 1
 
 
 def renyi_divergence_loss(
@@ -71,9 +69,7 @@ def renyi_divergence_loss(
 class RenyiDivergenceLoss(nn.Module):
     """`renyi_divergence_loss` as a module, called with (student_logits, peer_logits) like `torch.nn.KLDivLoss`."""
 
-    def __init__(
-        self, alpha: float | Tensor, reduction: str = "mean", dim: int = -1, detach_peer: bool = True
-    ) -> None:
+    def __init__(self, alpha: float | Tensor, reduction: str = "mean", dim: int = -1, detach_peer: bool = True) -> None:
         super().__init__()
         if reduction not in REDUCTIONS:
             raise ValueError(f"reduction must be one of {', '.join(REDUCTIONS)}, got {reduction!r}")
@@ -199,9 +195,7 @@ class _EagerAttraction(Function):
 def _as_order(alpha: float | Tensor) -> float:
     if isinstance(alpha, Tensor):
         if alpha.requires_grad:
-            raise ValueError(
-                "alpha can not be learned: D is nondecreasing in the order, descent would drive it to 0"
-            )
+            raise ValueError("alpha can not be learned: D is nondecreasing in the order, descent would drive it to 0")
         if alpha.numel() != 1:
             raise ValueError(f"alpha must be one number, got a tensor of shape {tuple(alpha.shape)}")
         alpha = alpha.item()
@@ -218,9 +212,7 @@ def _as_rows(y: Tensor, z: Tensor, dim: int) -> tuple[Tensor, Tensor]:
             raise ValueError(f"dim must be one of the {x.ndim} axes of {name}, got {dim}")
     if y.shape[dim] != z.shape[dim] or z.shape[dim] == 0:
         counts = f"{z.shape[dim]} and {y.shape[dim]}"
-        raise ValueError(
-            f"student_logits and peer_logits must have the same number >= 1 of classes, got {counts}"
-        )
+        raise ValueError(f"student_logits and peer_logits must have the same number >= 1 of classes, got {counts}")
     y, z = y.movedim(dim, -1), z.movedim(dim, -1)
     if y.shape == z.shape:
         return y, z
@@ -391,7 +383,7 @@ def _blocks(rows: int, elements: int, device: torch.device) -> Iterator[slice]:
 
 
 def _usual(y: Tensor, z: Tensor, alpha: float, room: Tensor) -> tuple[Tensor, Tensor]:
-    """float32 at the everyday orders: as few passes as the absolute accuracy of a loss allows. `room` is overwritten."""
+    """float32 at everyday orders: as few passes as the absolute accuracy of a loss allows. `room` is overwritten."""
     a, b, t = room
     torch.sub(y, y.amax(-1, keepdim=True), out=a)
     torch.sub(z, z.amax(-1, keepdim=True), out=b)
@@ -430,7 +422,7 @@ def _exact(y: Tensor, z: Tensor, alpha: float) -> tuple[Tensor, Tensor]:
 
 
 def _rows(log_p: Tensor, log_q: Tensor, ratio: Tensor, top: Tensor, shift: Tensor, alpha: float) -> Tensor:
-    """D from log sum p e^{s l} = (alpha-1) D where that is large, from Tsallis's sum of non-negative terms elsewhere."""
+    """D from log sum p e^{s l} = (alpha-1) D where that is large, else from Tsallis's sum of non-negative terms."""
     s = alpha - 1
     if alpha > 1e15:  # s A would overflow; D differs from its limit by less than 1e-15 (log w) here
         return (top * (1.0 if alpha == math.inf else alpha / s) + shift / s).clamp(min=0)
@@ -448,7 +440,7 @@ def _closed(gap: Tensor, mass: Tensor) -> Tensor:
 
 
 def _behind_top(y: Tensor, z: Tensor) -> Tensor:
-    """l - max l for l = y - z, to full relative precision (two-sums); -inf where a class can not occur on both sides."""
+    """l - max l for l = y - z, to full relative precision (two-sums); -inf where a side excludes a class."""
     common = (y != -math.inf) & (z != -math.inf)
     high, low = _two_sum(torch.where(common, y, 0.0), torch.where(common, -z, 0.0))
     high = high.masked_fill(~common, -math.inf)
@@ -486,7 +478,7 @@ def _top_ratio(log_p: Tensor, log_q: Tensor, q: Tensor, delta: Tensor) -> Tensor
 
 
 def _near(log_p: Tensor, log_q: Tensor, ratio: Tensor, alpha: float) -> Tensor:
-    """D = log1p(s A)/s, A = (sum p e^{s l} - 1)/s summed from non-negative terms; below 1/2 through D_{1-alpha}(q||p)."""
+    """D = log1p(s A)/s, A = (sum p e^{s l} - 1)/s from non-negative terms; below 1/2 through D_{1-alpha}(q||p)."""
     ratio = torch.where((log_q == -math.inf) & (log_p > -math.inf), math.inf, ratio)
     s, scale = alpha - 1, 1.0
     if alpha < 0.5:

@@ -65,9 +65,7 @@ def mean_divergence(logits: Tensor, alpha: float = 1.0) -> float:
 
 
 def _top(log_p: Tensor, labels: Tensor, k: int) -> float:
-    return multiclass_accuracy(
-        log_p, labels, log_p.shape[-1], average="micro", top_k=k, validate_args=False
-    ).item()
+    return multiclass_accuracy(log_p, labels, log_p.shape[-1], average="micro", top_k=k, validate_args=False).item()
 
 
 def _pairs_mean(matrix: Tensor, single: float) -> float:

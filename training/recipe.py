@@ -39,26 +39,18 @@ class Recipe:
 
     students: tuple[str, ...] = _about("architecture of each student (see training.MODELS)", ("mlp", "mlp"))
     alpha: float | str = _about("order in [0, inf], or a schedule such as linear:2:0.5", 1.0)
-    weight: float | str = _about(
-        "weight lam of the divergence from the peers, or a schedule; 0: independent", 1.0
-    )
+    weight: float | str = _about("weight lam of the divergence from the peers, or a schedule; 0: independent", 1.0)
     temperature: float = _about("temperature that divides the logits inside the divergence", 1.0)
-    topology: str = _about(
-        "who learns from whom: all, ring, star, or the rows of a K x K matrix '0,1;1,0'", "all"
-    )
+    topology: str = _about("who learns from whom: all, ring, star, or the rows of a K x K matrix '0,1;1,0'", "all")
     updates: Literal["simultaneous", "sequential"] = _about("sequential is the original DML", "simultaneous")
     label_smoothing: float = _about("label smoothing of the cross-entropy, in [0, 1)", 0.0)
 
-    data: str = _about(
-        "digits, mnist, fashion-mnist, cifar10, cifar100 or folder (of PNG or JPEG files)", "digits"
-    )
+    data: str = _about("digits, mnist, fashion-mnist, cifar10, cifar100 or folder (of PNG or JPEG files)", "digits")
     data_root: str | None = _about("folder that already holds the files; otherwise they are downloaded", None)
     image_size: int | None = _about("side in pixels to which the pictures of a folder are resized", None)
     validation: float = _about("share of the training set kept for validation, stratified, in (0, 1)", 0.2)
     subset: int | None = _about("train on this many images only, drawn stratified", None)
-    augment: tuple[Literal["crop", "flip", "cutout"], ...] = _about(
-        "random changes of the training images", ()
-    )
+    augment: tuple[Literal["crop", "flip", "cutout"], ...] = _about("random changes of the training images", ())
     crop_padding: int = _about("pixels of padding before the random crop", 4)
     cutout_size: int = _about("side of the square that cutout blanks, in pixels", 8)
 
@@ -74,9 +66,7 @@ class Recipe:
     max_loss: float = _about("stop when a student's loss exceeds this", 1e4)
 
     device: str = _about("cpu, cuda, cuda:1, ...; auto takes a GPU where there is one", "auto")
-    threads: int = _about(
-        "threads of one process on the CPU (results may differ in the last bit between counts)", 1
-    )
+    threads: int = _about("threads of one process on the CPU (results may differ in the last bit between counts)", 1)
     resident: bool | None = _about("keep the images on the device; unset: where they fit", None)
     amp: bool = _about("forward passes in bfloat16 (autocast)", False)
     channels_last: bool = _about("store activations channels last", False)
@@ -113,12 +103,8 @@ class Recipe:
         """The recipe that `to_json` wrote; a field that this version does not know is refused."""
         unknown = sorted(set(data) - {item.name for item in dataclasses.fields(cls)})
         if unknown:
-            raise ValueError(
-                f"a recipe has no field {unknown[0]!r}; its fields are those of `rdml train --help`"
-            )
-        fields: dict[str, Any] = {
-            key: tuple(item) if isinstance(item, list) else item for key, item in data.items()
-        }
+            raise ValueError(f"a recipe has no field {unknown[0]!r}; its fields are those of `rdml train --help`")
+        fields: dict[str, Any] = {key: tuple(item) if isinstance(item, list) else item for key, item in data.items()}
         return cls(**fields)
 
 
@@ -149,9 +135,7 @@ def _check_data(recipe: Recipe) -> None:
     _require(recipe.data in DATA_SETS, "data", "one of " + ", ".join(DATA_SETS), recipe.data)
     _require(0 < recipe.validation < 1, "validation", "in (0, 1)", recipe.validation)
     _require(recipe.subset is None or recipe.subset >= 1, "subset", "at least 1", recipe.subset)
-    _require(
-        recipe.image_size is None or recipe.image_size >= 1, "image_size", "at least 1", recipe.image_size
-    )
+    _require(recipe.image_size is None or recipe.image_size >= 1, "image_size", "at least 1", recipe.image_size)
     _require(recipe.crop_padding >= 1, "crop_padding", "at least 1", recipe.crop_padding)
     _require(recipe.cutout_size >= 1, "cutout_size", "at least 1", recipe.cutout_size)
     unknown = set(recipe.augment) - {"crop", "flip", "cutout"}
@@ -161,9 +145,7 @@ def _check_data(recipe: Recipe) -> None:
 def _check_optimisation(recipe: Recipe) -> None:
     _require(recipe.batch_size >= 1, "batch_size", "at least 1", recipe.batch_size)
     for name, choices in CHOICES.items():
-        _require(
-            getattr(recipe, name) in choices, name, "one of " + ", ".join(choices), getattr(recipe, name)
-        )
+        _require(getattr(recipe, name) in choices, name, "one of " + ", ".join(choices), getattr(recipe, name))
     _require(
         recipe.updates in ("simultaneous", "sequential"),
         "updates",
@@ -177,15 +159,9 @@ def _check_optimisation(recipe: Recipe) -> None:
         recipe.placement,
     )
     _require(0 <= recipe.momentum < 1, "momentum", "in [0, 1)", recipe.momentum)
-    _require(
-        not recipe.nesterov or recipe.momentum > 0, "momentum", "positive with nesterov", recipe.momentum
-    )
-    _require(
-        0 <= recipe.weight_decay < math.inf, "weight_decay", "finite and not negative", recipe.weight_decay
-    )
-    _require(
-        0 <= recipe.warmup_epochs < math.inf, "warmup_epochs", "finite and not negative", recipe.warmup_epochs
-    )
+    _require(not recipe.nesterov or recipe.momentum > 0, "momentum", "positive with nesterov", recipe.momentum)
+    _require(0 <= recipe.weight_decay < math.inf, "weight_decay", "finite and not negative", recipe.weight_decay)
+    _require(0 <= recipe.warmup_epochs < math.inf, "warmup_epochs", "finite and not negative", recipe.warmup_epochs)
     _require(recipe.clip_norm is None or recipe.clip_norm > 0, "clip_norm", "positive", recipe.clip_norm)
     _require(recipe.threads >= 1, "threads", "at least 1", recipe.threads)
     _require(recipe.max_loss > 0, "max_loss", "positive", recipe.max_loss)

@@ -63,9 +63,7 @@ def _processor() -> str:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
         return platform.processor() or platform.machine()
-    return next(
-        (line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine()
-    )
+    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
 
 
 def open_run(folder: Path, recipe: Recipe, device: torch.device, resume: bool) -> None:
@@ -80,9 +78,7 @@ def open_run(folder: Path, recipe: Recipe, device: torch.device, resume: bool) -
         if Recipe.from_json(read_json(file)) != recipe:
             raise ValueError(f"{folder} holds a run of another recipe (see {file}); choose another folder")
         if not resume:
-            raise ValueError(
-                f"{folder} holds a run already; pass --resume to continue it, or choose another folder"
-            )
+            raise ValueError(f"{folder} holds a run already; pass --resume to continue it, or choose another folder")
     probe_folder(folder)
     write_json(file, recipe.to_json())
     write_json(folder / "environment.json", environment(device))

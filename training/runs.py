@@ -8,7 +8,8 @@ import joblib
 from tqdm import tqdm
 
 from .recipe import Recipe
-from .train import Result, train
+from .result import Result
+from .train import train
 
 
 class Task(NamedTuple):
@@ -33,6 +34,8 @@ def run_all(tasks: list[Task], progress: bool, jobs: int) -> dict[tuple[str, int
         progress: show a bar on the standard error stream: over the runs, or over the epochs of each run if jobs is 1.
         jobs: processes at the same time; -1: one a core, divided by the threads of a run.
     """
+    if any(task.recipe.placement != "single" for task in tasks):
+        jobs = 1  # torchrun has started the processes already
     if jobs == -1:
         jobs = max(1, joblib.cpu_count() // max(task.recipe.threads for task in tasks))
     found = _here(tasks, progress) if min(jobs, len(tasks)) == 1 else _shared_out(tasks, progress, jobs)

@@ -61,9 +61,7 @@ def _cosine(first: str, last: str) -> Schedule:
 
 
 def _piecewise(pieces: str) -> Schedule:
-    pairs = [
-        (float(since), float(value)) for value, since in (piece.split("@") for piece in pieces.split(","))
-    ]
+    pairs = [(float(since), float(value)) for value, since in (piece.split("@") for piece in pieces.split(","))]
     if pairs[0][0] != 0 or any(a[0] >= b[0] for a, b in pairwise(pairs)):
         raise ValueError("the pieces start at epoch 0 and increase")
     return lambda epoch, epochs: next(value for since, value in reversed(pairs) if since <= epoch)

@@ -65,9 +65,7 @@ def _idx_half(files: dict[str, Path], half: str) -> Images:
     path = files[f"{half}-labels-idx1-ubyte.gz"]
     labels = check_labels(read_idx(path, 1), 10, path)
     if len(labels) != len(pixels):
-        raise ValueError(
-            f"{path} holds {len(labels)} labels for {len(pixels)} images; download both files again"
-        )
+        raise ValueError(f"{path} holds {len(labels)} labels for {len(pixels)} images; download both files again")
     return _images(pixels[..., None], labels, 10)
 
 
@@ -85,9 +83,7 @@ class Cifar:
         test, _ = self.test_file
         found = locate(recipe.data_root, (f"{self.folder}/{test}", test, self.remote.name))
         place = found.parent if found is not None and found.name == test else found or fetch(self.remote)
-        return Source(
-            lambda: self._read(place, self.train_files), lambda: self._read(place, (self.test_file,))
-        )
+        return Source(lambda: self._read(place, self.train_files), lambda: self._read(place, (self.test_file,)))
 
     def _read(self, place: Path, files: tuple[tuple[str, int], ...]) -> Images:
         label_bytes = 1 if self.classes == 10 else 2

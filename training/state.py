@@ -24,20 +24,21 @@ class State:
         self.losses = torch.zeros_like(self.losses)
 
 
-def save_state(folder: Path, cohort: Cohort, state: State, steps: int) -> Path:
-    """Write a checkpoint of the run into its folder."""
-    target = folder / "checkpoints"
-    target.mkdir(exist_ok=True)
+def save_state(folder: Path, cohort: Cohort, state: State, steps: int) -> None:
+    """Write a checkpoint of the run into its folder; every process calls this, the leader writes."""
+    collect, target = cohort.placement.collect, folder / "checkpoints"
     content = {
         "epoch": state.epoch,
         "step": state.step,
         "losses": state.losses,
-        "students": [student.state_dict() for student in cohort.students],
-        "optimizers": [optimizer.state_dict() for optimizer in cohort.optimizers],
+        "students": collect([student.state_dict() for student in cohort.students]),
+        "optimizers": collect([optimizer.state_dict() for optimizer in cohort.optimizers]),
         "generator": torch.get_rng_state(),
         "cuda_generators": torch.cuda.get_rng_state_all() if cohort.device.type == "cuda" else [],
     }
-    return checkpoint.save(target, state.epoch * steps + state.step, content)
+    if cohort.placement.leads:
+        target.mkdir(exist_ok=True)
+        checkpoint.save(target, state.epoch * steps + state.step, content)
 
 
 def resume_state(folder: Path, cohort: Cohort, state: State) -> None:

@@ -7,7 +7,7 @@ from statistics import mean, stdev
 
 from .compare import Comparison, Row
 from .metrics import Report
-from .train import Result
+from .result import Result
 
 SHOWN = {
     "accuracy": ("accuracy, %", 100.0, 2),
@@ -81,9 +81,7 @@ def _compared(row: Row, metric: str) -> str:
     text = shown["mean"] + (f" ± {shown['se']}" if "se" in shown else "")
     if "difference" in shown:
         sign = "" if shown["difference"].startswith("-") else "+"
-        text += f" ({sign}{shown['difference']}" + (
-            f" [{shown['low']}, {shown['high']}])" if "low" in shown else ")"
-        )
+        text += f" ({sign}{shown['difference']}" + (f" [{shown['low']}, {shown['high']}])" if "low" in shown else ")")
     return text
 
 

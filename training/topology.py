@@ -22,13 +22,9 @@ def topology_matrix(spec: str, students: int) -> Topology:
     try:
         rows = tuple(tuple(float(entry) for entry in row.split(",")) for row in spec.split(";"))
     except ValueError:
-        raise ValueError(
-            f"topology must be all, ring, star or rows such as '0,1;1,0', got {spec!r}"
-        ) from None
+        raise ValueError(f"topology must be all, ring, star or rows such as '0,1;1,0', got {spec!r}") from None
     if len(rows) != students or any(len(row) != students for row in rows):
-        raise ValueError(
-            f"topology must have {students} rows of {students} numbers for as many students, got {spec!r}"
-        )
+        raise ValueError(f"topology must have {students} rows of {students} numbers for as many students, got {spec!r}")
     if not all(0 <= entry < math.inf for row in rows for entry in row):
         raise ValueError(f"topology must hold finite numbers that are not negative, got {spec!r}")
     if any(row[k] for k, row in enumerate(rows)):

@@ -27,9 +27,7 @@ def vgg16(shape: Shape, classes: int) -> nn.Module:
         else:
             layers += [nn.Conv2d(width, out, 3, padding=1), nn.BatchNorm2d(out), nn.ReLU(inplace=True)]
             width = out
-    return initialise(
-        nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(width, classes))
-    )
+    return initialise(nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(width, classes)))
 
 
 def mobilenetv2(shape: Shape, classes: int) -> nn.Module:

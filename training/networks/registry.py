@@ -34,9 +34,7 @@ def check_model(name: str) -> None:
         if inner not in _import(library, name).list_models():
             raise ValueError(f"{library} has no model {inner!r}; {library}.list_models() names those it has")
     elif name not in MODELS:
-        raise ValueError(
-            f"a student must be one of {', '.join(MODELS)}, timm:NAME or torchvision:NAME, got {name!r}"
-        )
+        raise ValueError(f"a student must be one of {', '.join(MODELS)}, timm:NAME or torchvision:NAME, got {name!r}")
 
 
 def build_model(name: str, shape: Shape, classes: int) -> nn.Module:
@@ -60,6 +58,4 @@ def _import(library: str, name: str) -> Any:
     try:
         return importlib.import_module({"torchvision": "torchvision.models"}.get(library, library))
     except ImportError as error:
-        raise ValueError(
-            f"student {name!r} needs {library}, which is not installed: pip install {library}"
-        ) from error
+        raise ValueError(f"student {name!r} needs {library}, which is not installed: pip install {library}") from error

@@ -45,9 +45,7 @@ def wide_resnet(shape: Shape, classes: int, widen: int) -> nn.Module:
         for block in range(4):
             layers.append(PreActivation(width, out, stride=2 if stage and not block else 1))
             width = out
-    return initialise(
-        nn.Sequential(*layers, nn.BatchNorm2d(width), nn.ReLU(inplace=True), *_head(width, classes))
-    )
+    return initialise(nn.Sequential(*layers, nn.BatchNorm2d(width), nn.ReLU(inplace=True), *_head(width, classes)))
 
 
 class Basic(nn.Module):
@@ -60,9 +58,7 @@ class Basic(nn.Module):
         same = stride == 1 and width == out
         self.shortcut: nn.Module = nn.Identity()
         if not same:
-            self.shortcut = (
-                _projection(width, out, stride) if projection else ZeroPadding(out - width, stride)
-            )
+            self.shortcut = _projection(width, out, stride) if projection else ZeroPadding(out - width, stride)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) to (B, C', H / stride, W / stride)."""

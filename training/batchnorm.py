@@ -1,0 +1,62 @@
+"""Batch normalisation whose statistics are those of the global batch, on any device.
+
+torch's SyncBatchNorm does this on GPUs only; a run on two CPU processes must equal one on a single process as well.
+"""
+
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.autograd import Function
+
+
+class CrossBatchNorm(nn.BatchNorm2d):
+    """BatchNorm2d with the mean and variance of the batches of all processes (of equal size)."""
+
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - the name of the base class
+        """(B, C, H, W) to the same shape."""
+        if not self.training:
+            return super().forward(input)
+        axes = (0, 2, 3)
+        mean = _Mean.apply(input.mean(axes))
+        centred = input - mean[:, None, None]
+        variance = _Mean.apply(centred.square().mean(axes))
+        self._follow(mean.detach(), variance.detach(), input.numel() // input.shape[1] * dist.get_world_size())
+        scale = self.weight * torch.rsqrt(variance + self.eps)
+        return centred * scale[:, None, None] + self.bias[:, None, None]
+
+    def _follow(self, mean: Tensor, variance: Tensor, count: int) -> None:
+        """Move the running statistics as BatchNorm2d does, with the unbiased variance."""
+        if self.running_mean is None or self.running_var is None or self.num_batches_tracked is None:
+            return
+        self.num_batches_tracked.add_(1)
+        momentum = 1 / int(self.num_batches_tracked) if self.momentum is None else self.momentum
+        self.running_mean.lerp_(mean, momentum)
+        self.running_var.lerp_(variance * count / (count - 1), momentum)
+
+
+class _Mean(Function):
+    """The mean over processes; so is its gradient, since every process's loss depends on every process's input."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        return _mean(x)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        return _mean(gradients[0])
+
+
+def _mean(x: Tensor) -> Tensor:
+    total = x.clone()
+    dist.all_reduce(total)
+    return total / dist.get_world_size()
+
+
+def share_batch_statistics(network: nn.Module) -> nn.Module:
+    """Turn every BatchNorm2d of the network into a CrossBatchNorm, in place; weights and buffers stay the same."""
+    for module in network.modules():
+        if type(module) is nn.BatchNorm2d:
+            module.__class__ = CrossBatchNorm
+    return network
