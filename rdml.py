@@ -9,6 +9,8 @@ COMMANDS = {
     "theory": "theory.cli:theory",
     "simulate": "sims.cli:simulate",
     "train": "training.cli:train",
+    "compare": "training.cli:compare",
+    "evaluate": "training.cli:evaluate",
 }
 
 

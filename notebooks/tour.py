@@ -31,7 +31,7 @@ import training
 from report.figures import differences, divergence_against_order
 from sims.figures import draw
 from theory import reference
-from theory.theorems import THEOREMS
+from theory.check import THEOREMS
 
 # %% [markdown]
 # ## The divergence, for every order in $[0, \infty]$
@@ -79,7 +79,7 @@ peer, student = np.array([2.0, 0.0, -1.0]), np.array([0.0, 1.0, 0.0])
 THEOREMS["self_bounding_l1"]
 
 # %%
-THEOREMS["self_bounding_l1"](p=np.array([0.6, 0.4]), q=np.array([0.3, 0.7]), alpha=2.0)
+THEOREMS["self_bounding_l1"](y=np.log([0.6, 0.4]), z=np.log([0.3, 0.7]), alpha=2.0)
 
 # %% [markdown]
 # ## What constant-rate SGD does
