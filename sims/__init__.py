@@ -1,7 +1,10 @@
 """Toy simulations of constant-rate SGD against the bounds of `theory`."""
 
 from . import noise_floor, rotating_pair
-from .simulation import EXACT, Moments, Oracle, Problem, Schedule, Simulation, gaussian, run
+from .check import check_gradient
+from .moments import Moments, Record, Trace
+from .oracles import EXACT, Oracle, adversarial_bias, constant_bias, gaussian, rademacher
+from .simulation import Problem, Schedule, Simulation, run
 from .study import Cell, Row, Study, StudyResult
 
 STUDIES: dict[str, Study] = {study.name: study for study in (noise_floor.STUDY, rotating_pair.STUDY)}
@@ -13,11 +16,17 @@ __all__ = [
     "Moments",
     "Oracle",
     "Problem",
+    "Record",
     "Row",
     "Schedule",
     "Simulation",
     "Study",
     "StudyResult",
+    "Trace",
+    "adversarial_bias",
+    "check_gradient",
+    "constant_bias",
     "gaussian",
+    "rademacher",
     "run",
 ]

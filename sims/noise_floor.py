@@ -13,6 +13,8 @@ RATES = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 1.5)
 QUADRATIC = Problem(
     gradient=lambda state: BETA * state,
     start=lambda rng, replicas: rng.standard_normal((replicas, DIMENSION)) * (SIGMA / math.sqrt(DIMENSION)),
+    value=lambda state: BETA / 2 * (state**2).sum(-1),
+    beta=BETA,
 )
 
 

@@ -6,12 +6,13 @@ divergences, where the two gradients are opposite and not zero: the pair rotates
 """
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
+from array_api_compat import array_namespace, device
 from numpy.random import Generator
 from scipy.optimize import brentq
-from scipy.special import expit
 
 from theory import student_gradient
 
@@ -34,11 +35,13 @@ class Wave:
     phase: float = 0.0
 
     def __call__(self, u: Array) -> Array:
-        return self.first * np.cos(u) + self.second * np.cos(2 * u + self.phase)
+        xp = array_namespace(u)
+        return self.first * xp.cos(u) + self.second * xp.cos(2 * u + self.phase)
 
     def slope(self, u: Array) -> Array:
         """The derivative."""
-        return -self.first * np.sin(u) - 2 * self.second * np.sin(2 * u + self.phase)
+        xp = array_namespace(u)
+        return -self.first * xp.sin(u) - 2 * self.second * xp.sin(2 * u + self.phase)
 
 
 F, G = Wave(5.208), Wave(5.549, 4.028, 2.531)
@@ -54,19 +57,25 @@ def pair_gradient(state: Array, order: float, weight: float = 1.0, inputs: int =
 
     For two classes q - w has a closed form: the mixture's logit is the weighted mean of the two logits.
     """
-    u = circle(inputs)
+    xp = array_namespace(state)
+    u = xp.asarray(circle(inputs), dtype=state.dtype, device=device(state))
     at_f, at_g = u - state[:, :1], u - state[:, 1:]
     f, g = F(at_f), G(at_g)
     pulls = [_pull(f, g, order, weight) * -F.slope(at_f), _pull(g, f, order, weight) * -G.slope(at_g)]
-    return np.stack([pull.mean(axis=-1) for pull in pulls], axis=-1)
+    return xp.stack([xp.mean(pull, axis=-1) for pull in pulls], axis=-1)
 
 
 def _pull(own: Array, peer: Array, order: float, weight: float) -> Array:
     """Derivative of CE (labels are fair coins) + weight * D_order(peer || own) in the own logit."""
-    q = expit(own)
-    return (q - 0.5) + weight * (q - expit(order * peer + (1 - order) * own))
+    q = _expit(own)
+    return (q - 0.5) + weight * (q - _expit(order * peer + (1 - order) * own))
 
 
+def _expit(logit: Array) -> Array:
+    return 0.5 + 0.5 * array_namespace(logit).tanh(logit / 2)
+
+
+@cache  # one order serves every learning rate
 def exact_bias(order: float, inputs: int = 4096) -> float:
     """X of the locked pair: the squared gradient at the zero of d(x - y)/dt, by quadrature with theory's gradient."""
     offset: Any = brentq(lambda d: _slopes(d, order, inputs).sum(), -1.0, 1.0, xtol=1e-15)

@@ -5,10 +5,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from array_api_compat import array_namespace
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from .backend import Array, Backend, Random
+from .check import check_gradient
+from .moments import Accumulator, Moments, Record, flushed
+from .oracles import EXACT, Oracle, gaussian
+
+__all__ = ["EXACT", "Array", "Moments", "Oracle", "Problem", "Record", "Schedule", "Simulation", "gaussian", "run"]
+
+FLUSH_EVERY = 64  # steps between two looks for tiny numbers in a run without noise
 
 
 @dataclass(frozen=True)
@@ -17,29 +25,18 @@ class Problem:
 
     Attributes:
         gradient: states (R, d) to gradients (R, d); for K students the stacked gradients of their own losses.
-        start: generator and R to states (R, d).
+        start: NumPy's generator and R to states (R, d), on every backend.
         students: K, by which the squared gradient norm is divided.
+        value: states (R, d) to losses (R,), or (R, K) for K students whose parameters are K equal blocks; None if it
+            is not stated, and then nothing checks the gradient.
+        beta: a bound on the curvature of every loss; None if it is not stated.
     """
 
     gradient: Callable[[Array], Array]
-    start: Callable[[Generator, int], Array]
+    start: Callable[[Generator, int], NDArray[np.float64]]
     students: int = 1
-
-
-@dataclass(frozen=True)
-class Oracle:
-    """The stochastic gradient: gradient + noise, the noise of mean 0; `noise` takes a generator and (R, d)."""
-
-    name: str
-    noise: Callable[[Generator, tuple[int, ...]], Array] | None = None
-
-
-EXACT = Oracle("exact")
-
-
-def gaussian(sigma: float) -> Oracle:
-    """Gaussian noise with E||n||^2 = sigma^2, spread evenly over the coordinates."""
-    return Oracle("Gaussian", lambda rng, shape: rng.standard_normal(shape) * (sigma / math.sqrt(shape[-1])))
+    value: Callable[[Array], Array] | None = None
+    beta: float | None = None
 
 
 @dataclass(frozen=True)
@@ -59,70 +56,83 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Simulation:
-    """Problem, stochastic gradient, learning rate, and what theory says of X (see `Moments`), exactly or as a bound."""
+    """Problem, stochastic gradient, learning rate, and what theory says of X (see `Moments`), exactly or as a bound.
+
+    Raises:
+        ValueError: a learning rate above 2/beta, where constant-rate SGD diverges at the curvature that is stated.
+    """
 
     problem: Problem
     oracle: Oracle
     schedule: Schedule
     theory: float
 
-
-@dataclass(frozen=True)
-class Moments:
-    """What remains of a run.
-
-    Attributes:
-        squared_gradient: X of each replica (R,): the mean of ||grad_k L_k||^2 over counted steps and students.
-        state_mean, state_variance: of each coordinate (d,), over counted steps and replicas.
-    """
-
-    squared_gradient: Array
-    state_mean: Array
-    state_variance: Array
-
-    @property
-    def mean(self) -> float:
-        """X averaged over replicas."""
-        return float(self.squared_gradient.mean())
-
-    @property
-    def standard_error(self) -> float:
-        """Standard error of `mean`, from the replicas, which are independent."""
-        return float(self.squared_gradient.std(ddof=1) / math.sqrt(len(self.squared_gradient)))
+    def __post_init__(self) -> None:
+        beta, eta = self.problem.beta, self.schedule.eta
+        if beta is not None and eta * beta > 2:
+            raise ValueError(f"eta must be at most 2/beta = {2 / beta:g}, got {eta}")
 
 
-def run(simulation: Simulation, replicas: int, seed: int) -> Moments:
+def run(
+    simulation: Simulation,
+    replicas: int,
+    seed: int,
+    record: Record = Record(),  # noqa: B008 - frozen
+    *,
+    backend: str = "numpy",
+    device: str = "cpu",
+    dtype: str = "float64",
+) -> Moments:
     """Run SGD with a constant rate, all replicas at once; memory does not depend on the number of steps.
 
+    The same seed gives the same bits on NumPy. In a run without noise numbers below 1e-300 count as 0 (1e-33 in single
+    precision): subnormal numbers take many times as long as others.
+
     Raises:
-        ValueError: fewer than 2 replicas (a standard error needs them).
+        ValueError: fewer than 2 replicas (a standard error needs them), a backend, device or dtype that is not there,
+            a gradient that disagrees with the problem's value.
         FloatingPointError: the iterates diverged; names the step.
     """
     if replicas < 2:
         raise ValueError(f"replicas must be at least 2, got {replicas}")
-    problem, schedule, rng = simulation.problem, simulation.schedule, np.random.default_rng(seed)
-    state = problem.start(rng, replicas)
-    square = np.zeros(replicas)
-    mean, spread = np.zeros(state.shape[-1]), np.zeros(state.shape[-1])
+    place, rng = Backend(backend, device, dtype), np.random.default_rng(seed)
+    check_gradient(simulation.problem)
+    state = place.asarray(simulation.problem.start(rng, replicas))
+    kept = _run(simulation, state, place.random(rng, seed), record)
+    return kept.moments()
+
+
+def _run(simulation: Simulation, state: Array, rng: Random, record: Record) -> Accumulator:
+    problem, oracle, schedule = simulation.problem, simulation.oracle, simulation.schedule
+    kept = Accumulator(record, problem.students, _stride(schedule.steps, record))
     for step in range(-schedule.burn_in, schedule.steps):
-        gradient = problem.gradient(state)
-        if step >= 0:
-            square += np.einsum("rd,rd->r", gradient, gradient)
-            mean, spread = _updated(mean, spread, state, step)
-        state = state - schedule.eta * _observed(gradient, simulation.oracle, rng)
-    if not np.isfinite(state).all():
+        measured = step >= 0 and step % record.every == 0
+        gradient = problem.gradient(state) if measured or oracle.sample is None else state
+        if oracle.is_exact and step % FLUSH_EVERY == 0:
+            kept.floor = _floor(gradient)
+        if measured:
+            kept.add(state, gradient, step)
+        state = flushed(state - schedule.eta * _observed(gradient, state, oracle, rng), kept.floor)
+    if not array_namespace(state).isfinite(state).all():
         raise FloatingPointError(f"the iterates diverged within {schedule.burn_in + schedule.steps} steps")
-    return Moments(square / (schedule.steps * problem.students), mean, spread / (schedule.steps * replicas))
+    return kept
 
 
-def _observed(gradient: Array, oracle: Oracle, rng: Generator) -> Array:
-    return gradient if oracle.noise is None else gradient + oracle.noise(rng, gradient.shape)
+def _observed(gradient: Array, state: Array, oracle: Oracle, rng: Random) -> Array:
+    seen = gradient if oracle.sample is None else oracle.sample(rng, state)
+    biased = seen if oracle.bias is None else seen + oracle.bias(seen)
+    return biased if oracle.noise is None else biased + oracle.noise(rng, tuple(seen.shape))
 
 
-def _updated(mean: Array, spread: Array, state: Array, step: int) -> tuple[Array, Array]:
-    """Mean and sum of squared deviations after one more batch of replicas (Chan, Golub and LeVeque 1983)."""
-    replicas, seen = len(state), step * len(state)
-    batch = state.mean(axis=0)
-    shift = batch - mean
-    spread = spread + ((state - batch) ** 2).sum(axis=0) + shift**2 * (seen * replicas / (seen + replicas))
-    return mean + shift * (replicas / (seen + replicas)), spread
+def _floor(gradient: Array) -> float:
+    """0 as long as all squares are far from subnormal; then a size below which numbers may count as 0."""
+    xp = array_namespace(gradient)
+    floor = float(xp.finfo(gradient.dtype).smallest_normal) * 1e5  # 1e5: so that a rate times it is not subnormal
+    size = xp.abs(gradient)
+    near = xp.any((size > 0) & (size < 1e10 * math.sqrt(floor)))
+    return floor if bool(near) else 0.0
+
+
+def _stride(steps: int, record: Record) -> int:
+    """Of measured steps between two points of the trace."""
+    return math.ceil(math.ceil(steps / record.every) / record.trace) if record.trace else 1

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from sims import EXACT, STUDIES, Problem, Schedule, Simulation, StudyResult, gaussian, run
+from sims.backend import NumpyRandom
 from sims.figures import draw
 from sims.rotating_pair import exact_bias, pair_gradient
 from theory import renyi_divergence_from_logits
@@ -63,7 +64,7 @@ def test_moments_are_those_of_the_whole_trajectory():
 def test_gaussian_noise_has_the_stated_variance():
     noise = gaussian(2.0).noise
     assert noise is not None
-    draws = noise(np.random.default_rng(0), (200_000, 5))
+    draws = noise(NumpyRandom(np.random.default_rng(0)), (200_000, 5))
     assert (draws**2).sum(-1).mean() == pytest.approx(4.0, rel=0.02)
 
 

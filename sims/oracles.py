@@ -1,0 +1,76 @@
+"""Stochastic gradients: the gradient, plus a bias, plus noise of mean 0."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from array_api_compat import array_namespace
+
+from .backend import Array, Random
+
+
+@dataclass(frozen=True)
+class Oracle:
+    """What the students see instead of their gradient: gradient + bias + noise, or a mini-batch's gradient.
+
+    Attributes:
+        noise: generator and the shape (R, d) to noise of mean 0; None for none.
+        bias: gradients (R, d) to what is added to them; None for none.
+        sample: generator and states (R, d) to gradients of a mini-batch, in place of the problem's gradient, which is
+            then evaluated at measured steps only; None for the problem's gradient.
+    """
+
+    name: str
+    noise: Callable[[Random, tuple[int, ...]], Array] | None = None
+    bias: Callable[[Array], Array] | None = None
+    sample: Callable[[Random, Array], Array] | None = None
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether nothing is random."""
+        return self.noise is None and self.sample is None
+
+
+EXACT = Oracle("exact")
+
+
+def gaussian(sigma: float) -> Oracle:
+    """Gaussian noise with E||n||^2 = sigma^2, spread evenly over the coordinates."""
+    return Oracle("Gaussian", lambda rng, shape: rng.standard_normal(shape) * (sigma / math.sqrt(shape[-1])))
+
+
+def rademacher(sigma: float) -> Oracle:
+    """Signs of fair coins with E||n||^2 = sigma^2: the covariance of `gaussian`, for a fraction of its time."""
+    return Oracle("Rademacher", lambda rng, shape: rng.signs(shape) * (sigma / math.sqrt(shape[-1])))
+
+
+def constant_bias(zeta: float, oracle: Oracle = EXACT) -> Oracle:
+    """`oracle` with the bias (1, ..., 1) zeta / sqrt(d), of norm zeta, everywhere."""
+    size = _finite(zeta)
+    name = _joined("constant bias", oracle)
+    return replace(oracle, name=name, bias=lambda g: 0 * g + size / math.sqrt(g.shape[-1]))
+
+
+def adversarial_bias(zeta: float, oracle: Oracle = EXACT) -> Oracle:
+    """`oracle` with a bias of norm zeta against the gradient (along the first axis where the gradient is 0)."""
+    size = _finite(zeta)
+    return replace(oracle, name=_joined("adversarial bias", oracle), bias=lambda g: -size * _direction(g))
+
+
+def _direction(gradient: Array) -> Array:
+    xp = array_namespace(gradient)
+    size = xp.max(xp.abs(gradient), axis=-1, keepdims=True)  # first to size 1: the squares of small ones underflow
+    first = xp.zeros_like(gradient[:1, :])
+    first[:, 0] = 1.0
+    scaled = xp.where(size == 0, first, gradient / xp.where(size == 0, xp.ones_like(size), size))
+    return scaled / xp.sqrt(xp.sum(scaled * scaled, axis=-1, keepdims=True))
+
+
+def _finite(zeta: float) -> float:
+    if not 0 <= zeta < math.inf:
+        raise ValueError(f"zeta must be non-negative and finite, got {zeta}")
+    return zeta
+
+
+def _joined(name: str, oracle: Oracle) -> str:
+    return name if oracle.is_exact else f"{name} and {oracle.name} noise"
