@@ -50,9 +50,10 @@ def test_close_pairs_have_small_divergence(pair, alpha):
 
 
 def test_close_pairs_reach_tiny_divergences():
-    y, z = find(
-        close_pairs(3), lambda pair: 0 < renyi_divergence_from_logits(pair[0], pair[1], 2) < 1e-14, settings=SEARCH
-    )
+    def tiny(pair):
+        return bool(0 < renyi_divergence_from_logits(pair[0], pair[1], 2) < 1e-14)
+
+    y, z = find(close_pairs(3), tiny, settings=SEARCH)
     assert y.shape == z.shape == (3,)
 
 

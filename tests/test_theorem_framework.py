@@ -129,7 +129,7 @@ def test_a_false_theorem_fails_its_check_and_turns_the_table_red():
 
 
 def test_verdicts_are_json_and_the_command_reports_success(tmp_path, capsys):
-    assert theory(only=("A5",), seconds=20, json_to=tmp_path / "out" / "table.json", progress=False) == 0
+    assert theory(only=("A5",), seconds=20, json=tmp_path / "out" / "table.json", progress=False) == 0
     rows = json.loads((tmp_path / "out" / "table.json").read_text())
     assert [row["label"] for row in rows] == ["A5"] * 3
     assert all(row["passed"] for row in rows)

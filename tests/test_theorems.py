@@ -2,6 +2,7 @@
 vanish?"""
 
 import inspect
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from theory.sampling import draw
 from theory.sides import takes_batches
 from theory.strategies import points
 from theory.symbolic import vanishes
-from theory.theorem import THEOREMS, Theorem
+from theory.theorem import THEOREMS, WITNESS_STEPS, Theorem, batched
 
 EVERY = pytest.mark.parametrize("theorem", THEOREMS.values(), ids=THEOREMS.keys())
 TIGHT_ONES = pytest.mark.parametrize("theorem", [t for t in THEOREMS.values() if t.tight], ids=lambda t: t.name)
@@ -51,6 +52,33 @@ def test_survives_an_adversarial_search(theorem: Theorem):
 @TIGHT_ONES
 def test_both_sides_meet_along_the_witness(theorem: Theorem):
     assert theorem.tightness() >= TIGHT
+
+
+def scaled(theorem: Theorem, factor: float) -> Theorem:
+    """The theorem with its left side multiplied: a constant so much stronger."""
+
+    def function(**point):
+        lhs, rhs = theorem.function(**point)
+        return factor * lhs, rhs
+
+    return replace(theorem, function=function)
+
+
+def fails_along_its_witness(theorem: Theorem) -> bool:
+    assert theorem.tight is not None
+    points = [batched({k: np.asarray(v) for k, v in theorem.tight(t).items()}, theorem.given) for t in WITNESS_STEPS]
+    return not all(theorem.holds(point).all() for point, _ in points)
+
+
+@TIGHT_ONES
+def test_a_constant_5_percent_stronger_is_refuted(theorem: Theorem):
+    stronger = scaled(theorem, 1.05)
+    assert stronger.search(seconds=60, points=4000).refuted or fails_along_its_witness(stronger)
+
+
+@TIGHT_ONES
+def test_a_constant_5_percent_weaker_is_not_tight(theorem: Theorem):
+    assert scaled(theorem, 1 / 1.05).tightness() < TIGHT
 
 
 @EVERY_STEP

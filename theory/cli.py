@@ -1,17 +1,19 @@
 """`rdml theory`: the table of theorems, or the search for a counterexample to a conjecture of one's own."""
 
-import json
 from collections.abc import Sequence
+from json import dumps
 from pathlib import Path
 
 from .check import Verdict, check_all
+from .conjectures import search_file
 
 
 def theory(
     only: tuple[str, ...] = (),
     seconds: float = 10.0,
     seed: int = 0,
-    json_to: Path | None = None,
+    json: Path | None = None,
+    search: Path | None = None,
     progress: bool = True,
 ) -> int:
     """Check every theorem: search for a counterexample, follow the witness of tightness, simplify the proof's steps.
@@ -20,20 +22,35 @@ def theory(
         only: labels or beginnings of labels or names, such as A, D3 or self_bounding; all theorems by default.
         seconds: a cap on the search of each theorem.
         seed: of the random searches; with it the table is reproducible.
-        json_to: also write the verdicts, worst points included, to this file.
+        json: also write the verdicts, worst points included, to this file.
+        search: instead of the theorems, take the conjectures of this Python file and look for counterexamples.
         progress: show a progress bar on stderr.
 
     Returns:
-        0, or 1 if a theorem failed.
+        0, or 1 if a theorem failed or a conjecture was refuted.
     """
-    verdicts = check_all(only, seconds, seed, progress)
-    print(table(verdicts))
-    if json_to is not None:
-        json_to.parent.mkdir(parents=True, exist_ok=True)
-        json_to.write_text(json.dumps([verdict.to_json() for verdict in verdicts], indent=1) + "\n")
+    if search is not None:
+        verdicts = search_file(search, seconds, seed)
+        print(*map(counterexample, verdicts), sep="\n")
+    else:
+        verdicts = check_all(only, seconds, seed, progress)
+        print(table(verdicts))
+    if json is not None:
+        json.parent.mkdir(parents=True, exist_ok=True)
+        json.write_text(dumps([verdict.to_json() for verdict in verdicts], indent=1) + "\n")
     return 0 if all(verdict.passed for verdict in verdicts) else 1
 
 
+def counterexample(verdict: Verdict) -> str:
+    """What a search found about a conjecture, with the point where it fails or nearly fails."""
+    point = "\n".join(f"    {name} = {value}" for name, value in verdict.point.items())
+    if verdict.passed:
+        return f"{verdict.name}: survived {verdict.points} points; closest, with margin {verdict.margin:.2e}:\n{point}"
+    return f"{verdict.name}: REFUTED after {verdict.points} points; violated by {-verdict.margin:.2e} at\n{point}"
+
+
+RARE = 0.1
+"""A theorem whose hypothesis fewer of the searched points meet is reported below the table."""
 HEADINGS = ("", "theorem", "status", "margin", "tight", "steps", "reach", "points", "source")
 
 
@@ -45,6 +62,7 @@ def table(verdicts: Sequence[Verdict]) -> str:
     failed = sum(not verdict.passed for verdict in verdicts)
     searched = sum(verdict.points for verdict in verdicts)
     verdict = f"{failed} FAILED" if failed else "all passed"
+    lines += [f"{v.name}: its hypothesis reaches {v.reach:.0%} of the points" for v in verdicts if v.reach < RARE]
     return "\n".join([*lines, f"{len(verdicts)} theorems, {searched} points searched: {verdict}"])
 
 

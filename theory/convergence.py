@@ -12,6 +12,8 @@ shared by the functions below:
 All of them broadcast. Labels E1..E7 are those of `theory.theorems`. (This project.)
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.linalg import solve_discrete_lyapunov
@@ -70,11 +72,10 @@ def peer_smoothness(jacobian: ArrayLike, curvature: ArrayLike, alpha: ArrayLike,
     """
     order, width = as_order(alpha), _non_negative("osc", osc)
     with np.errstate(divide="ignore", invalid="ignore"):
-        off_one = np.where(order == 1, np.inf, order * np.maximum(1, order) / (2 * np.abs(1 - order)))
-        near_one = np.where(order == 0, 0.0, order / 2 * (1 + order * width))
-    bend = _non_negative("jacobian", jacobian) ** 2 * np.minimum(off_one, near_one)
-    bent = _non_negative("curvature", curvature)
-    return bend + np.sqrt(2) * np.where(bent == 0, 0.0, dropped_gradient_bound(order, osc) * bent)
+        off_one = np.where(np.isin(order, (1, np.inf)), np.inf, order * np.maximum(1, order) / (2 * np.abs(1 - order)))
+    near_one = order / 2 * (1 + _times(order, width))
+    bend = _times(_non_negative("jacobian", jacobian) ** 2, np.minimum(off_one, near_one))
+    return bend + np.sqrt(2) * _times(_non_negative("curvature", curvature), dropped_gradient_bound(order, width))
 
 
 def max_learning_rate(
@@ -111,7 +112,7 @@ def squared_dropped_gradient(
         value = _non_negative("divergence", divergence)
         refuse_where(value > width, "divergence", value, "be at most osc, since D_alpha <= max log(p/q)")
         squared = np.minimum(squared, _self_bounding(order, width, value))
-    return _non_negative("jacobian", jacobian) ** 2 * squared
+    return _times(_non_negative("jacobian", jacobian) ** 2, squared)
 
 
 def bias_bound(
@@ -132,8 +133,7 @@ def bias_bound(
     """
     order, weight = as_order(alpha), _non_negative("lam", lam)
     none = (order == 0.5) | (order == 0) | (weight == 0)
-    with np.errstate(invalid="ignore"):  # weight 0 times an infinite bound
-        bias = weight**2 * squared_dropped_gradient(order, jacobian, osc, divergence)
+    bias = _times(weight**2, squared_dropped_gradient(order, jacobian, osc, divergence))
     return np.where(none, 0.0, bias)[()]
 
 
@@ -200,7 +200,8 @@ def coupled_hessian(hessian: ArrayLike, fisher: ArrayLike, alpha: float, lam: fl
     h, f = _symmetric("hessian", hessian), _symmetric("fisher", fisher)
     pull = float(as_order(alpha)) * float(_non_negative("lam", lam)) * students / (students - 1)
     disagreement: Array = np.eye(students) - np.full((students, students), 1 / students)
-    return np.kron(np.eye(students), h) + pull * np.kron(disagreement, f)
+    coupled: Any = np.kron(np.eye(students), h) + pull * np.kron(disagreement, f)
+    return coupled
 
 
 def coupled_noise(noise: ArrayLike, students: int, shared: bool) -> Array:
@@ -213,7 +214,14 @@ def coupled_noise(noise: ArrayLike, students: int, shared: bool) -> Array:
     if students < 2:
         raise ValueError(f"students must be at least 2, got {students}")
     pattern = np.ones((students, students)) if shared else np.eye(students)
-    return np.kron(pattern, _symmetric("noise", noise))
+    stacked: Any = np.kron(pattern, _symmetric("noise", noise))
+    return stacked
+
+
+def _times(factor: Array, bound: Array) -> Array:
+    """The product, 0 where either is: what does not move has no curvature, whatever the bound."""
+    with np.errstate(invalid="ignore"):
+        return np.where((factor == 0) | (bound == 0), 0.0, factor * bound)[()]
 
 
 def _non_negative(name: str, value: ArrayLike) -> Array:

@@ -237,7 +237,8 @@ class Reals(Domain):
 
     def edges(self, classes: int) -> Array:
         ramp = np.linspace(-1.0, 1.0, int(np.prod(self.event(classes)))).reshape(self.event(classes))
-        return np.array([np.zeros_like(ramp), np.ones_like(ramp), ramp, self.scale * ramp])
+        signs = np.where(np.indices(self.event(classes))[-1] % 2, -1.0, 1.0) if self.shape else np.array(-1.0)
+        return np.array([np.zeros_like(ramp), np.ones_like(ramp), signs, ramp, self.scale * ramp])
 
     def latex(self) -> str:
         exponent = r" \times ".join(map(str, self.shape))

@@ -139,7 +139,8 @@ def _score(lhs: Array, rhs: Array, excess: Array) -> Array:
     usable = (left > 0) & (right > 0) & np.isfinite(left) & np.isfinite(right) & (excess != -1)
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where(usable, np.log(np.where(usable, left, 1.0)) - np.log(np.where(usable, right, 1.0)), -800.0)
-    return np.where(usable & (excess < 0), ratio, np.where(excess == -1, -800.0, excess))
+    empty = (excess == -1) | ((left == 0) & (right == 0))  # 0 <= 0 is no closer to a violation than anything else
+    return np.where(usable & (excess < 0), ratio, np.where(empty, -800.0, excess))
 
 
 def _edges(hunt: _Hunt, rng: Generator) -> None:

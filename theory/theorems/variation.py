@@ -57,9 +57,10 @@ def _expansion() -> list[sp.Expr]:
     """Coefficients of D_alpha in V along p = (1+(m+1)V, 1-(m+1)V)/2, q = (1+mV, 1-mV)/2."""
     v, m = sp.symbols("V m", positive=True)
     powers = [_binomial((m + 1) * v * side, a) * _binomial(m * v * side, 1 - a) for side in (1, -1)]
-    excess = sum(sp.expand(power) for power in powers) / 2 - 1
-    terms = [sp.expand(excess).coeff(v, n) for n in range(5)]
-    return [0, 0, terms[2] / (a - 1), terms[3] / (a - 1), (terms[4] - terms[2] * terms[2] / 2) / (a - 1)]
+    excess = sp.expand(sum((sp.expand(power) for power in powers), sp.Integer(0)) / 2 - 1)
+    terms = [excess.coeff(v, n) for n in range(5)]
+    logarithm = [*terms[:4], terms[4] - terms[2] ** 2 / 2]  # log(1 + x) = x - x^2/2 + ..., x of order V^2
+    return [term / (a - 1) for term in logarithm]
 
 
 def _binomial(x: sp.Expr, power: sp.Expr) -> sp.Expr:
