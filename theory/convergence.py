@@ -1,13 +1,11 @@
 r"""Constants of constant-rate SGD on mutual-learning students, from bounds on their Jacobians.
 
-Setting: K students with logits $z_k(\theta_k,x)$; student k minimises
-$E_x[\mathrm{CE} + \frac{\lambda}{K-1}\sum_{j\ne k} D_\alpha(p_j\|p_k)]$ with detached peers. The arguments
-shared by the functions below:
+Setting: K students with logits $z_k(\theta_k,x)$; student k minimises $E_x[\mathrm{CE} + \frac{\lambda}{K-1}\sum_{j\ne
+k} D_\alpha(p_j\|p_k)]$ with detached peers. The arguments shared by the functions below:
 
-    jacobian:   R, a bound on the spectral norm of dz/dtheta
-    curvature:  R2, a bound on the norm of the second derivative of z in theta (0 for linear students)
-    alpha, lam: the order and the weight
-    osc:        a bound on max l - min l, l = log(p_j/p_k); inf if none is known
+    jacobian:   R, a bound on the spectral norm of dz/dtheta curvature:  R2, a bound on the norm of the second
+    derivative of z in theta (0 for linear students) alpha, lam: the order and the weight osc:        a bound on max l -
+    min l, l = log(p_j/p_k); inf if none is known
 
 All of them broadcast. Labels E1..E7 are those of `theory.theorems`. (This project.)
 """
@@ -98,10 +96,8 @@ def squared_dropped_gradient(
     r"""A bound $R^2\min(2\tau^2, \kappa D)$ on $\gamma^2$, the mean of $\|\nabla_{\theta_j}D_\alpha(p_j\|p_k)\|^2$
     (D5).
 
-    $\kappa D$ is used when `divergence`, the mean of $D_\alpha(p_j\|p_k)$ over time, pairs
-    and inputs, is given: $\kappa = \frac{\alpha}{1-\alpha}$ below order 1, $1+\mathrm{osc}/2$ at 1,
-    $\frac{\alpha^2}{\alpha-1}$ above
-    (D5).
+    $\kappa D$ is used when `divergence`, the mean of $D_\alpha(p_j\|p_k)$ over time, pairs and inputs, is given:
+    $\kappa = \frac{\alpha}{1-\alpha}$ below order 1, $1+\mathrm{osc}/2$ at 1, $\frac{\alpha^2}{\alpha-1}$ above (D5).
 
     Raises:
         ValueError: negative arguments, or a divergence above osc, which no distributions have.
@@ -124,8 +120,7 @@ def bias_bound(
 ) -> Array:
     r"""The O(1) part $\lambda^2\gamma^2$ of the averaged squared gradient, which survives eta -> 0 and T -> inf (E3).
 
-    It is of second order in the weight and vanishes as the students agree (give their mean `divergence`). At order
-    1/2
+    It is of second order in the weight and vanishes as the students agree (give their mean `divergence`). At order 1/2
     and at 0 there is no bias at all: 0 (E4). Arguments as `squared_dropped_gradient`.
 
     Raises:
@@ -188,8 +183,7 @@ def stationary_covariance(hessian: ArrayLike, noise: ArrayLike, eta: float) -> A
 def coupled_hessian(hessian: ArrayLike, fisher: ArrayLike, alpha: float, lam: float, students: int) -> Array:
     r"""$I\otimes H + \frac{\lambda\alpha K}{K-1}(I-\frac1K 11^\top)\otimes F$ of K students near agreement (E7).
 
-    H is the Hessian of one student's cross-entropy and F its Fisher matrix, both of shape (d, d); the result has
-    shape
+    H is the Hessian of one student's cross-entropy and F its Fisher matrix, both of shape (d, d); the result has shape
     (K d, K d). The order acts on the K-1 disagreement modes only.
 
     Raises:

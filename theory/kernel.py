@@ -1,10 +1,10 @@
 r"""The stable formula for D_alpha and the mixture on a common support.
 
 With $s = \alpha - 1$, $l = \log(p/q)$ and $Z = \sum p e^{sl}$ the divergence is $\log(Z)/s$. The textbook form loses
-every digit near order 1 and for p near q. Here $A = (Z-1)/s$ is summed from non-negative terms (both $\sum p$ and
-$\sum p e^{-l}$ are 1, so $A = \sum p\,[(e^{sl}-1)/s + e^{-l}-1]$), and $D = \log(1 + sA)/s$ where that is well
-conditioned; elsewhere a log-sum-exp, its exponents in double-double. Orders below 1/2 use
-$D_\alpha(p\|q) = \frac{\alpha}{1-\alpha} D_{1-\alpha}(q\|p)$, for which s is $-\alpha$ exactly. (This project.)
+every digit near order 1 and for p near q. Here $A = (Z-1)/s$ is summed from non-negative terms (both $\sum p$ and $\sum
+p e^{-l}$ are 1, so $A = \sum p\,[(e^{sl}-1)/s + e^{-l}-1]$), and $D = \log(1 + sA)/s$ where that is well conditioned;
+elsewhere a log-sum-exp, its exponents in double-double. Orders below 1/2 use $D_\alpha(p\|q) = \frac{\alpha}{1-\alpha}
+D_{1-\alpha}(q\|p)$, for which s is $-\alpha$ exactly. (This project.)
 """
 
 import math

@@ -105,9 +105,9 @@ def normalised_log_ratio(
 ) -> DoubleDouble:
     """log(tilted / base) from `raw`, the same up to a constant a row, without losing digits where the two agree.
 
-    At the class where both are large (argmax of the smaller of the two) the constant follows from
-    sum base (e^raw - 1) = 0, whose terms are small where the distributions are close; only a constant beyond 1 is taken
-    from the difference of the log-masses.
+    At the class where both are large (argmax of the smaller of the two) the constant follows from sum base (e^raw - 1)
+    = 0, whose terms are small where the distributions are close; only a constant beyond 1 is taken from the difference
+    of the log-masses.
     """
     smaller = np.where(support, np.minimum(log_base.hi, log_tilted.hi), -np.inf)
     centre = np.argmax(smaller, axis=-1, keepdims=True)

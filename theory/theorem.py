@@ -37,16 +37,14 @@ class Theorem:
         label: the shelf number in the theory note, like "A3".
         given: where each variable lives.
         source: who proved it, with the theorem's number, or "this project" with the proof in the docstring.
-        tight: a curve t -> point along which lhs/rhs -> 1 as t -> 0; a point may be a batch (one row an order,
-        say), and
-            then the two sides must meet in every row.
+        tight: a curve t -> point along which lhs/rhs -> 1 as t -> 0; a point may be a batch (one row an order, say),
+            and then the two sides must meet in every row.
         where: a hypothesis that the domains cannot express; rows outside it are ignored and reported as not reached.
         tolerance: relative excess allowed to floating point.
         resolution: sides smaller than this are compared absolutely, on this scale.
         classes: numbers of classes that a search tries.
         cost: how many times dearer than a plain divergence a point is; searches evaluate so many fewer.
-        batched: whether the function follows the batch convention (values with a leading axis); None asks it each
-        time.
+        batched: whether the function follows the batch convention (values with a leading axis); None asks each time.
     """
 
     name: str
@@ -126,8 +124,7 @@ class Theorem:
         return self.excess(point) <= self.tolerance
 
     def tightness(self) -> float:
-        """The largest lhs/rhs that the witness reaches, the worst over the rows of its points; NaN without a
-        witness."""
+        """The largest lhs/rhs that the witness reaches, worst over the rows of its points; NaN without a witness."""
         if self.tight is None:
             return float("nan")
         best = np.array(-np.inf)

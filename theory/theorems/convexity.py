@@ -60,14 +60,13 @@ def jointly_quasi_convex(p: Array, p2: Array, q: Array, q2: Array, alpha: Array,
 
 @theorem("B1", given=dict(alpha=Interval(1.01, 1e3)), source=OURS)
 def joint_convexity_fails_above_order_1(alpha: Array) -> Pair:
-    r"""For every $\alpha>1$ joint convexity fails: with $q=(b,1-b)$ and $p = 1, \frac12$ and their midpoint
-    $\frac34$,
+    r"""For every $\alpha>1$ joint convexity fails: with $q=(b,1-b)$ and $p = 1, \frac12$ and their midpoint $\frac34$,
     $\frac12 D_\alpha(p\|q) + \frac12 D_\alpha(p'\|q) \le 0.99\,D_\alpha(\tfrac{p+p'}2\|q) + 0.01\log\tfrac1b$.
 
-    Here b is chosen by $(b/(1-b))^{\alpha-1} = 1/10$ (drawn from order 1.01 on, where b is a float). Proof: let
-    $r = 1/10$. The left side is $\log\frac1b + \frac{1}{2(\alpha-1)}(\log(1+r) - \alpha\log2)$ and
-    $D(\frac34) \ge \log\frac1b - \frac{\alpha}{\alpha-1}\log\frac43$; since
-    $\frac12\log(1.1) < \alpha(\frac12\log2 - 0.99\log\frac43)$ from order 1 on, the right side is larger.
+    Here b is chosen by $(b/(1-b))^{\alpha-1} = 1/10$ (drawn from order 1.01 on, where b is a float). Proof: let $r =
+    1/10$. The left side is $\log\frac1b + \frac{1}{2(\alpha-1)}(\log(1+r) - \alpha\log2)$ and $D(\frac34) \ge
+    \log\frac1b - \frac{\alpha}{\alpha-1}\log\frac43$; since $\frac12\log(1.1) < \alpha(\frac12\log2 - 0.99\log\frac43)$
+    from order 1 on, the right side is larger.
     """
     log_odds = -np.log(10) / (alpha - 1)  # of b
     student = np.stack([log_odds, np.zeros_like(log_odds)], -1)
@@ -86,8 +85,7 @@ def joint_convexity_fails_above_order_1(alpha: Array) -> Pair:
     ),
 )
 def convex_in_the_students_logits(y: Array, z: Array, z2: Array, alpha: Array) -> Pair:
-    r"""$D_\alpha(p\|q) + (q-w)^\top(z'-z) \le D_\alpha(p\|q')$ for $\alpha\in[1,\infty]$: convex in the logits,
-    and q-w
+    r"""$D_\alpha(p\|q) + (q-w)^\top(z'-z) \le D_\alpha(p\|q')$ for $\alpha\in[1,\infty]$: convex in the logits, and q-w
     is a subgradient, at order inf too.
 
     Proof: the Hessian $J_q + (\alpha-1)J_w$ (D4) is a sum of positive semidefinite matrices; order inf is a limit.
@@ -98,9 +96,8 @@ def convex_in_the_students_logits(y: Array, z: Array, z2: Array, alpha: Array) -
 
 @theorem("B2", given=PAIR | dict(z2=Logits(), alpha=Order(0, 1)), source=OURS, resolution=1.0)
 def weakly_convex_below_order_1(y: Array, z: Array, z2: Array, alpha: Array) -> Pair:
-    r"""$D_\alpha(p\|q) + (q-w)^\top(z'-z) \le D_\alpha(p\|q') + \frac{1-\alpha}{4}\|z'-z\|_2^2$ for
-    $\alpha\in[0,1]$: weakly
-    convex with modulus $(1-\alpha)/2$, the best one by the witness of D4.
+    r"""$D_\alpha(p\|q) + (q-w)^\top(z'-z) \le D_\alpha(p\|q') + \frac{1-\alpha}{4}\|z'-z\|_2^2$ for $\alpha\in[0,1]$:
+    weakly convex with modulus $(1-\alpha)/2$, the best one by the witness of D4.
 
     Proof: the Hessian $J_q - (1-\alpha)J_w \ge -(1-\alpha)/2$, since a covariance $J_w$ has norm at most 1/2.
     """

@@ -1,6 +1,7 @@
 r"""Shelf D4: the Hessian in the student's logits, $H = J_q + (\alpha-1)J_w$ with $J_q = \mathrm{diag}(q)-qq^\top$."""
 # ruff: noqa: C408  (given=dict(y=..., z=...) reads like the statement)
 
+from itertools import combinations_with_replacement
 from typing import Any
 
 import numpy as np
@@ -58,11 +59,14 @@ def hessian_is_a_sum_of_covariances(y: Array, z: Array, alpha: Array, step: Arra
 
 
 @hessian_is_a_sum_of_covariances.identity
-def second_derivatives_for_three_classes(coefficient: sp.Expr = ONE) -> list[sp.Expr]:
-    value = renyi_of_logits(a, y, z)
-    q, w = covariance(softmax(z)), covariance(mixture_of_logits(a, y, z))
-    pairs = [(0, 0), (0, 1), (1, 2)]  # the others follow by symmetry of the classes
-    return [sp.diff(value, z[i], z[j]) - (q[i, j] + coefficient * (a - 1) * w[i, j]) for i, j in pairs]
+def second_derivatives_for_two_and_three_classes(coefficient: sp.Expr = ONE) -> list[sp.Expr]:
+    steps = []
+    for n in (2, 3):
+        value = renyi_of_logits(a, y[:n], z[:n])
+        q, w = covariance(softmax(z[:n])), covariance(mixture_of_logits(a, y[:n], z[:n]))
+        pairs = combinations_with_replacement(range(n), 2)
+        steps += [sp.diff(value, z[i], z[j]) - (q[i, j] + coefficient * (a - 1) * w[i, j]) for i, j in pairs]
+    return steps
 
 
 @theorem("D4", given=HIGH, source=OURS, tight=fair_coins, **FEW)
@@ -95,9 +99,8 @@ def largest_curvature_below_order_1(y: Array, z: Array, alpha: Array) -> Pair:
 
 @theorem("D4", given=LOW, source=OURS, tight=student_at_a_vertex, resolution=1e-4, **FEW)
 def most_negative_curvature_below_order_1(y: Array, z: Array, alpha: Array) -> Pair:
-    r"""$-\lambda_{\min}(\nabla_z^2 D_\alpha) \le (1-\alpha)/2$ for $0<\alpha<1$; a supremum, so $D_\alpha$ isn't
-    convex in the
-    logits there.
+    r"""$-\lambda_{\min}(\nabla_z^2 D_\alpha) \le (1-\alpha)/2$ for $0<\alpha<1$; a supremum, so $D_\alpha$ isn't convex
+    in the logits there.
 
     Proof: $J_q - (1-\alpha)J_w \ge -(1-\alpha)J_w \ge -(1-\alpha)/2$.
     """
@@ -130,9 +133,8 @@ def curvature_at_agreement(z: Array, alpha: Array) -> Pair:
     classes=(2, 3, 5, 10),
 )
 def curvature_in_the_max_norm(y: Array, z: Array, alpha: Array, u: Array) -> Pair:
-    r"""$u^\top\nabla_z^2D_\alpha\,u \le \max(1,\alpha)\|u\|_\infty^2$ in every dimension (drawn for $\alpha\ge1$;
-    below order 1
-    drop the negative term). With a minimum value 0 it gives D3, and by A5 Pinsker's inequality C1.
+    r"""$u^\top\nabla_z^2D_\alpha\,u \le \max(1,\alpha)\|u\|_\infty^2$ in every dimension (drawn for $\alpha\ge1$; below
+    order 1 drop the negative term). With a minimum value 0 it gives D3, and by A5 Pinsker's inequality C1.
 
     Proof: $\mathrm{Var}_q(u) \le \|u\|_\infty^2$, the same for w.
     """

@@ -76,9 +76,8 @@ def small_steps(t: float) -> dict[str, Any]:
 def smoothness_of_a_students_loss(
     labels: Array, offsets: Array, slopes: Array, alpha: Array, lam: Array, omega: Array, theta: Array
 ) -> Pair:
-    r"""$\|\nabla^2_{\theta_k}L_k\| \le \beta = \frac{R^2}{2}(1+\lambda\max(1,\alpha)) + \sqrt2(1+\lambda)R_2$;
-    attained at agreement
-    on the fair coin by linear students, for $\alpha\ge1$.
+    r"""$\|\nabla^2_{\theta_k}L_k\| \le \beta = \frac{R^2}{2}(1+\lambda\max(1,\alpha)) + \sqrt2(1+\lambda)R_2$; attained
+    at agreement on the fair coin by linear students, for $\alpha\ge1$.
 
     Proof: $\nabla^2_\theta L = J^\top\nabla_z^2L\,J + \sum_i(\nabla_zL)_i\nabla^2_\theta z_i$, with D4 and D2.
     """
@@ -99,14 +98,12 @@ def smoothness_of_a_students_loss(
 def descent_with_drifting_peers(
     labels: Array, offsets: Array, slopes: Array, alpha: Array, lam: Array, omega: Array, start: Array, rate: Array
 ) -> Pair:
-    r"""$\frac1T\sum_tE\|\nabla_kL_k\|^2 \le \frac1c\Big(\frac{F}{\eta T} + \frac{\eta\beta\sigma^2}{2} +
-    \frac{1}{\eta T}\sum_t\mathrm{drift}_t\Big)$, $c = 1-\eta\beta/2$, for $\eta\le1/\beta$ (then $1/c\le2$); an
-    equality as
+    r"""$\frac1T\sum_tE\|\nabla_kL_k\|^2 \le \frac1c\Big(\frac{F}{\eta T} + \frac{\eta\beta\sigma^2}{2} + \frac{1}{\eta
+    T}\sum_t\mathrm{drift}_t\Big)$, $c = 1-\eta\beta/2$, for $\eta\le1/\beta$ (then $1/c\le2$); an equality as
     $\eta\to0$. $\mathrm{drift}_t = E[L_k(\theta_k^{t+1};\theta_{-k}^{t+1}) - L_k(\theta_k^{t+1};\theta_{-k}^t)]$.
 
-    Proof: the descent lemma for $L_k(\cdot;\theta_{-k}^t)$ and unbiasedness give
-    $\eta c\,E\|g\|^2 \le E[L_k^t - L_k(\theta_k^{t+1};\theta_{-k}^t)] + \eta^2\beta\sigma^2/2$; add the drift and
-    sum over t.
+    Proof: the descent lemma for $L_k(\cdot;\theta_{-k}^t)$ and unbiasedness give $\eta c\,E\|g\|^2 \le E[L_k^t -
+    L_k(\theta_k^{t+1};\theta_{-k}^t)] + \eta^2\beta\sigma^2/2$; add the drift and sum over t.
     """
     _, path, eta, beta = _followed(dict(locals()))
     c, length = 1 - eta * beta / 2, len(path.steps)
@@ -128,13 +125,11 @@ def descent_lemma_with_noise(half: sp.Expr = HALF) -> sp.Expr:
 def worst_case_drift(
     labels: Array, offsets: Array, slopes: Array, alpha: Array, lam: Array, omega: Array, start: Array, rate: Array
 ) -> Pair:
-    r"""$\mathrm{drift}_t/\eta \le 2\lambda(1+\lambda)R^2\tau$: an O(1) bias that survives $\eta\to0$ and
-    $T\to\infty$. It beats the
-    trivial bound $G^2$ only if $2\lambda\tau < 1+\lambda$.
+    r"""$\mathrm{drift}_t/\eta \le 2\lambda(1+\lambda)R^2\tau$: an O(1) bias that survives $\eta\to0$ and $T\to\infty$.
+    It beats the trivial bound $G^2$ only if $2\lambda\tau < 1+\lambda$.
 
-    Proof: the peers move by at most $\eta G = \eta\sqrt2(1+\lambda)R$ and $\|\nabla_{\theta_j}D\| \le
-    R\|\nabla_yD\|_2 \le
-    \sqrt2R\tau$ (D5, for vectors of sum 0).
+    Proof: the peers move by at most $\eta G = \eta\sqrt2(1+\lambda)R$ and $\|\nabla_{\theta_j}D\| \le R\|\nabla_yD\|_2
+    \le \sqrt2R\tau$ (D5, for vectors of sum 0).
     """
     students, path, eta, _ = _followed(dict(locals()))
     drift = np.max([step.drift[0].mean(axis=1) for step in path.steps], axis=0)
@@ -152,11 +147,9 @@ def _width(students: Students, start: Array, eta: Array) -> Array:
 def bias_vanishes_as_students_agree(
     labels: Array, offsets: Array, slopes: Array, alpha: Array, lam: Array, omega: Array, theta: Array
 ) -> Pair:
-    r"""$\gamma^2 \le R^2\min\big(2\tau^2, \kappa\,\overline{D_\alpha}\big)$, $\kappa = \frac{\alpha}{1-\alpha}$
-    for $\alpha<1$,
-    $1+\frac{\mathrm{osc}}2$ at 1, $\frac{\alpha^2}{\alpha-1}$ above: the bias of E3 is at most
-    $2\lambda^2R^2\tau^2$ and vanishes
-    with the mean divergence $\overline{D_\alpha}$ of the students.
+    r"""$\gamma^2 \le R^2\min\big(2\tau^2, \kappa\,\overline{D_\alpha}\big)$, $\kappa = \frac{\alpha}{1-\alpha}$ for
+    $\alpha<1$, $1+\frac{\mathrm{osc}}2$ at 1, $\frac{\alpha^2}{\alpha-1}$ above: the bias of E3 is at most
+    $2\lambda^2R^2\tau^2$ and vanishes with the mean divergence $\overline{D_\alpha}$ of the students.
 
     Proof: D5, $\|x\|_2^2\le\|x\|_1^2/2$ for vectors of sum 0, and Jensen over the inputs.
     """
@@ -173,16 +166,13 @@ def bias_of_second_order_in_the_weight(
     labels: Array, offsets: Array, slopes: Array, alpha: Array, lam: Array, omega: Array, start: Array, rate: Array
 ) -> Pair:
     r"""$X \le \frac{\lambda^2\gamma^2}{c^2} + \frac{2\varepsilon}{c}$, $\varepsilon = \frac{F}{\eta T} +
-    \frac{\eta\beta\sigma^2}{2} +
-    \eta\lambda G^2\big(\frac{\beta_{jj}}2 + \frac{\alpha R^2}2\big)$: X and $\gamma^2$ average
-    $E\|\nabla_kL_k\|^2$ and
-    $E\|\nabla_{\theta_j}D(p_j\|p_k)\|^2$ over time and students. The constant 1 is optimal (E6).
+    \frac{\eta\beta\sigma^2}{2} + \eta\lambda G^2\big(\frac{\beta_{jj}}2 + \frac{\alpha R^2}2\big)$: X and $\gamma^2$
+    average $E\|\nabla_kL_k\|^2$ and $E\|\nabla_{\theta_j}D(p_j\|p_k)\|^2$ over time and students. The constant 1 is
+    optimal (E6).
 
     Proof: E1 for each student; the drift to second order is $-\eta\lambda E\langle\nabla_{\theta_j}D, g_j\rangle$
-    (unbiased
-    steps) plus $\eta^2\lambda G^2(\beta_{jj}/2 + \alpha R^2/2)$, the last for student k's own move (D5:
-    $\|D_{yz}\|\le\alpha/2$). Cauchy-Schwarz over time and students: $cX \le \varepsilon + \lambda\gamma\sqrt X$.
-    Solve.
+    (unbiased steps) plus $\eta^2\lambda G^2(\beta_{jj}/2 + \alpha R^2/2)$, the last for student k's own move (D5:
+    $\|D_{yz}\|\le\alpha/2$). Cauchy-Schwarz over time and students: $cX \le \varepsilon + \lambda\gamma\sqrt X$. Solve.
     """
     students, path, eta, beta = _followed(dict(locals()))
     c, bend = 1 - eta * beta / 2, omega * students.jacobian

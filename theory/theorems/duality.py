@@ -126,13 +126,11 @@ def escort_involution(y: Array, z: Array, alpha: Array) -> Pair:
 @theorem("A6", given=PAIR | dict(r=Logits(), alpha=Interval(0, 1e3)), source=f"{VAN_ERVEN}, Thm 30; {OURS}",
          relation="==", **COARSE)  # fmt: skip
 def variational_identity(y: Array, z: Array, r: Array, alpha: Array) -> Pair:
-    r"""$\alpha\mathrm{KL}(r\|p) + (1-\alpha)\mathrm{KL}(r\|q) = (1-\alpha)D_\alpha(p\|q) + \mathrm{KL}(r\|w)$ for
-    every r and
-    $\alpha\ge0$, so $(1-\alpha)D_\alpha$ is the minimum over r for $\alpha<1$ (for $\alpha>1$ the maximum of
+    r"""$\alpha\mathrm{KL}(r\|p) + (1-\alpha)\mathrm{KL}(r\|q) = (1-\alpha)D_\alpha(p\|q) + \mathrm{KL}(r\|w)$ for every
+    r and $\alpha\ge0$, so $(1-\alpha)D_\alpha$ is the minimum over r for $\alpha<1$ (for $\alpha>1$ the maximum of
     $\mathrm{KL}(r\|q)-\frac{\alpha}{\alpha-1}\mathrm{KL}(r\|p)$ is $D_\alpha$), both at r = w.
 
-    Checked with every term on the side where it is positive. Proof: $\log w = \alpha\log p + (1-\alpha)\log q -
-    \log Z$
+    Checked with every term on the side where it is positive. Proof: $\log w = \alpha\log p + (1-\alpha)\log q - \log Z$
     with $\log Z = (\alpha-1)D_\alpha$; take the mean under r.
     """
     above, below = np.maximum(alpha - 1, 0.0), np.maximum(1 - alpha, 0.0)

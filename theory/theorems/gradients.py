@@ -45,11 +45,9 @@ def student_gradient_is_q_minus_w(y: Array, z: Array, alpha: Array, step: Array)
     r"""$\nabla_z D_\alpha(p\|\mathrm{softmax}\,z) = q - w$, $w \propto p^\alpha q^{1-\alpha}$, for
     $\alpha\in[0,\infty)$.
 
-    Checked in integrated form along a step in z: $D(z+v) = D(z) + \int_0^1 v^\top(q-w)\,dt$. Proof: with
-    $D = \frac{1}{\alpha-1}\log\sum p^\alpha e^{(1-\alpha)z} + \log\sum e^z$ the first term contributes -w, the
-    second q.
-    At order 0 with full support, and wherever q = w, it is 0; at order inf q - w (w = q on argmax l) is a
-    subgradient.
+    Checked in integrated form along a step in z: $D(z+v) = D(z) + \int_0^1 v^\top(q-w)\,dt$. Proof: with $D =
+    \frac{1}{\alpha-1}\log\sum p^\alpha e^{(1-\alpha)z} + \log\sum e^z$ the first term contributes -w, the second q. At
+    order 0 with full support, and wherever q = w, it is 0; at order inf q - w (w = q on argmax l) is a subgradient.
     """
     v = np.tanh(step) / (1 + per_class(np.abs(1 - alpha)))
     slope = integral(lambda t: dot(v, student_gradient(y, z + t * v, alpha)))
@@ -57,9 +55,12 @@ def student_gradient_is_q_minus_w(y: Array, z: Array, alpha: Array, step: Array)
 
 
 @student_gradient_is_q_minus_w.identity
-def derivative_for_three_classes(coefficient: sp.Expr = ONE) -> list[sp.Expr]:
-    q, w = softmax(z), mixture_of_logits(a, y, z)
-    return [sp.diff(renyi_of_logits(a, y, z), z[i]) - (q[i] - coefficient * w[i]) for i in range(3)]
+def derivatives_for_two_and_three_classes(coefficient: sp.Expr = ONE) -> list[sp.Expr]:
+    steps = []
+    for n in (2, 3):
+        value, q, w = renyi_of_logits(a, y[:n], z[:n]), softmax(z[:n]), mixture_of_logits(a, y[:n], z[:n])
+        steps += [sp.diff(value, z[i]) - (q[i] - coefficient * w[i]) for i in range(n)]
+    return steps
 
 
 @theorem(

@@ -32,9 +32,8 @@ def _largest(matrix: Array) -> Array:
 @theorem("E7", given=MATRICES, source="Mandt, Hoffman & Blei 2017, exact discrete form of this project", relation="==",
          **GIVEN_SOLVER)  # fmt: skip
 def stationary_covariance_of_sgd(root: Array, noise_root: Array, rate: Array) -> Pair:
-    r"""Near an optimum with Hessian A and gradient noise C, $\theta^+ = \theta-\eta(A\theta+\xi)$ has the
-    stationary covariance S
-    with $AS+SA-\eta ASA = \eta C$.
+    r"""Near an optimum with Hessian A and gradient noise C, $\theta^+ = \theta-\eta(A\theta+\xi)$ has the stationary
+    covariance S with $AS+SA-\eta ASA = \eta C$.
 
     Proof: $S = (I-\eta A)S(I-\eta A)+\eta^2C$; the map is a contraction for $\eta\|A\|<2$.
     """
@@ -71,13 +70,11 @@ def order_leaves_the_mean_student_alone(
     root: Array, noise_root: Array, rate: Array, fisher_root: Array, alpha: Array, lam: Array, students: Array
 ) -> Pair:
     r"""K students near agreement have the Hessian $A = I\otimes H + \frac{\lambda\alpha
-    K}{K-1}(I-\frac1K11^\top)\otimes F$: the
-    order acts on the K-1 disagreement modes; the mean student's covariance is that of one student divided by K (own
-    mini-batches) or undivided (a shared one), whatever $\alpha$ and $\lambda$.
+    K}{K-1}(I-\frac1K11^\top)\otimes F$: the order acts on the K-1 disagreement modes; the mean student's covariance is
+    that of one student divided by K (own mini-batches) or undivided (a shared one), whatever $\alpha$ and $\lambda$.
 
-    Proof: the pull on student k is $\frac{\lambda\alpha}{K-1}\sum_jF(\theta_k-\theta_j) =
-    \frac{\lambda\alpha K}{K-1}F(\theta_k-\bar\theta)$, which has mean 0 over k, so $\bar\theta$ obeys the
-    uncoupled recursion.
+    Proof: the pull on student k is $\frac{\lambda\alpha}{K-1}\sum_jF(\theta_k-\theta_j) = \frac{\lambda\alpha
+    K}{K-1}F(\theta_k-\bar\theta)$, which has mean 0 over k, so $\bar\theta$ obeys the uncoupled recursion.
     """
     drawn = zip(_definite(root), _definite(noise_root), _definite(fisher_root), alpha, lam, students, rate, strict=True)
     both = [_mean_student(*row) for row in drawn]
@@ -97,9 +94,8 @@ def _mean_student(h: Array, c: Array, f: Array, alpha: float, lam: float, studen
 @theorem("E7", given=dict(root=Reals(3, 3, scale=2), factor=Interval(0.01, 10), rate=Interval(0.01, 1.9)), source=OURS,
          relation="==", **GIVEN_SOLVER)  # fmt: skip
 def no_effect_of_the_order_if_noise_follows_curvature(root: Array, factor: Array, rate: Array) -> Pair:
-    r"""If the noise is proportional to the Hessian, C = fA, then $S = \eta f(2I-\eta A)^{-1}$, which is
-    $\frac{\eta f}2I$ for
-    small $\eta$: the 1/$\alpha$ effect disappears.
+    r"""If the noise is proportional to the Hessian, C = fA, then $S = \eta f(2I-\eta A)^{-1}$, which is $\frac{\eta
+    f}2I$ for small $\eta$: the 1/$\alpha$ effect disappears.
 
     Proof: insert; everything commutes.
     """
@@ -114,8 +110,8 @@ def no_effect_of_the_order_if_noise_follows_curvature(root: Array, factor: Array
 @theorem("E7", given=dict(z=Logits(), step=Reals("C", scale=1), alpha=Interval(0, 8)), source=OURS, resolution=1e-8)
 def gaussian_prior_near_agreement(z: Array, step: Array, alpha: Array) -> Pair:
     r"""$|D_\alpha(p\|\mathrm{softmax}(y+v)) - \frac\alpha2v^\top J_pv| \le
-    \frac{1+(\alpha-1)^2}{24}(\mathrm{osc}\,v)^3$, $p=\mathrm{softmax}\,y$:
-    $e^{-nD_\alpha}$ is near agreement a Gaussian prior of precision $n\alpha F$, so its variance goes as 1/$\alpha$.
+    \frac{1+(\alpha-1)^2}{24}(\mathrm{osc}\,v)^3$, $p=\mathrm{softmax}\,y$: $e^{-nD_\alpha}$ is near agreement a
+    Gaussian prior of precision $n\alpha F$, so its variance goes as 1/$\alpha$.
 
     Proof: $D = \int_0^1(1-t)\,v^\top H(y+tv)v\,dt$ with $H=J_q+(\alpha-1)J_w$; the variance of v changes by at most
     $(\mathrm{osc}\,v)^3/4$ per unit of tilt by v, q is tilted by t, w by $(1-\alpha)t$, and

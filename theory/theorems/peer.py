@@ -2,6 +2,7 @@ r"""Shelf D5: the peer's gradient $\nabla_yD_\alpha(\mathrm{softmax}\,y\|q)$, wh
 detaching."""
 # ruff: noqa: C408  (given=dict(y=..., z=...) reads like the statement)
 
+from itertools import combinations_with_replacement
 from typing import Any
 
 import numpy as np
@@ -56,33 +57,41 @@ def peer_gradient_is_p_minus_w(y: Array, z: Array, alpha: Array, step: Array) ->
 
 
 @peer_gradient_is_p_minus_w.identity
-def peer_derivative_for_three_classes(coefficient: sp.Expr = ONE) -> list[sp.Expr]:
-    value, p, w = renyi_of_logits(a, y, z), softmax(y), mixture_of_logits(a, y, z)
-    return [sp.diff(value, y[i]) - coefficient * a / (1 - a) * (p[i] - w[i]) for i in range(3)]
+def peer_derivatives_for_two_and_three_classes(coefficient: sp.Expr = ONE) -> list[sp.Expr]:
+    steps = []
+    for n in (2, 3):
+        value, p, w = renyi_of_logits(a, y[:n], z[:n]), softmax(y[:n]), mixture_of_logits(a, y[:n], z[:n])
+        steps += [sp.diff(value, y[i]) - coefficient * a / (1 - a) * (p[i] - w[i]) for i in range(n)]
+    return steps
 
 
 @peer_gradient_is_p_minus_w.identity
 def second_derivatives_in_the_peers_logits(coefficient: sp.Expr = ONE) -> list[sp.Expr]:
-    value, p, w = renyi_of_logits(a, y, z), covariance(softmax(y)), covariance(mixture_of_logits(a, y, z))
-    pairs = [(0, 0), (0, 1), (1, 2)]  # the others follow by symmetry of the classes
-    return [sp.diff(value, y[i], y[j]) - a / (1 - a) * (p[i, j] - coefficient * a * w[i, j]) for i, j in pairs]
+    steps = []
+    for n in (2, 3):
+        value = renyi_of_logits(a, y[:n], z[:n])
+        p, w = covariance(softmax(y[:n])), covariance(mixture_of_logits(a, y[:n], z[:n]))
+        pairs = combinations_with_replacement(range(n), 2)
+        steps += [sp.diff(value, y[i], y[j]) - a / (1 - a) * (p[i, j] - coefficient * a * w[i, j]) for i, j in pairs]
+    return steps
 
 
 @peer_gradient_is_p_minus_w.identity
 def mixed_second_derivatives(coefficient: sp.Expr = ONE) -> list[sp.Expr]:
-    value, w = renyi_of_logits(a, y, z), covariance(mixture_of_logits(a, y, z))
-    return [sp.diff(value, y[i], z[j]) + coefficient * a * w[i, j] for i in range(3) for j in range(3)]
+    steps = []
+    for n in (2, 3):
+        value, w = renyi_of_logits(a, y[:n], z[:n]), covariance(mixture_of_logits(a, y[:n], z[:n]))
+        steps += [sp.diff(value, y[i], z[j]) + coefficient * a * w[i, j] for i in range(n) for j in range(n)]
+    return steps
 
 
 @theorem("D5", given=FINITE, source=OURS, tight=mirrored_coins)
 def peer_gradient_l1(y: Array, z: Array, alpha: Array) -> Pair:
-    r"""$\|\nabla_yD_\alpha\|_1 \le 2\tau$, $\tau =
-    \frac{\alpha}{|1-\alpha|}\tanh\frac{|1-\alpha|\,\mathrm{osc}\,l}{4}$ (at order 1
-    $\mathrm{osc}/4$); attained for C = 2.
+    r"""$\|\nabla_yD_\alpha\|_1 \le 2\tau$, $\tau = \frac{\alpha}{|1-\alpha|}\tanh\frac{|1-\alpha|\,\mathrm{osc}\,l}{4}$
+    (at order 1 $\mathrm{osc}/4$); attained for C = 2.
 
-    Proof: $\log(p/w)$ has oscillation $|1-\alpha|\,\mathrm{osc}\,l$, and distributions whose log-ratio oscillates
-    by d have
-    distance at most $2\tanh(d/4)$ (merge $\{p>w\}$ and its complement; mirrored coins are extremal).
+    Proof: $\log(p/w)$ has oscillation $|1-\alpha|\,\mathrm{osc}\,l$, and distributions whose log-ratio oscillates by d
+    have distance at most $2\tanh(d/4)$ (merge $\{p>w\}$ and its complement; mirrored coins are extremal).
     """
     lhs = np.abs(peer_gradient(y, z, alpha)).sum(axis=-1)
     return lhs, 2 * dropped_gradient_bound(alpha, oscillation(y, z))
@@ -102,9 +111,8 @@ def distance_of_mirrored_coins(quarter: sp.Expr = ONE / 4) -> sp.Expr:
     tight=far_mirrored_coins,
 )
 def peer_gradient_is_bounded_off_order_1(y: Array, z: Array, alpha: Array) -> Pair:
-    r"""$\|\nabla_yD_\alpha\|_1 \le 2\min\big(\frac{\alpha}{4}\mathrm{osc}\,l, \frac{\alpha}{|1-\alpha|}\big)$: KL
-    is the only order
-    whose dropped gradient is unbounded.
+    r"""$\|\nabla_yD_\alpha\|_1 \le 2\min\big(\frac{\alpha}{4}\mathrm{osc}\,l, \frac{\alpha}{|1-\alpha|}\big)$: KL is
+    the only order whose dropped gradient is unbounded.
 
     Proof: $\tanh x \le \min(x, 1)$.
     """

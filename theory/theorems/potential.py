@@ -29,8 +29,7 @@ SIGNS = np.array(np.meshgrid(*[[-1.0, 1.0]] * FORKS, indexing="ij")).reshape(FOR
 )
 def order_half_descends_a_potential(label: Array, students: Array, moves: Array, lam: Array) -> Pair:
     r"""At order 1/2 the detached updates are the gradient of $\Phi = \sum_k\mathrm{CE}_k +
-    \frac{\lambda}{K-1}\sum_{j<k}
-    D_{1/2}(p_j\|p_k)$: SGD on all students has no bias.
+    \frac{\lambda}{K-1}\sum_{j<k} D_{1/2}(p_j\|p_k)$: SGD on all students has no bias.
 
     Checked for K = 3 along a joint step v: $\Phi(z+v) - \Phi(z) = \sum_k\int_0^1 v_k^\top\nabla_{z_k}L_k\,dt$. Proof:
     $D_{1/2}$ is symmetric (A4), so the term of each pair in $\Phi$ has the same gradient in $z_k$ as in $L_k$.
@@ -68,6 +67,15 @@ def asymmetry_of_the_cross_jacobians(sign: sp.Expr = ONE) -> list[sp.Expr]:
     return list(_asymmetry() + sign * a * (ours - theirs))
 
 
+@order_half_descends_a_potential.identity
+def asymmetry_of_small_logits_vanishes_at_0_and_half_only(coefficient: sp.Expr = ONE / 16) -> sp.Expr:
+    """For logits (t u, 0) and (t v, 0) it begins with alpha (2 alpha - 1) (u^2 - v^2) t^2/16: two roots in alpha."""
+    t, u, v = sp.symbols("t u v", positive=True)
+    corner: Any = _asymmetry()[0, 0]
+    first = corner.subs({y[0]: t * u, y[1]: 0, z[0]: t * v, z[1]: 0})
+    return sp.diff(first, t, 2).subs(t, 0) / 2 - coefficient * a * (2 * a - 1) * (u**2 - v**2)
+
+
 def _asymmetry() -> sp.Matrix:
     """d(q - w)/dy - (d(p - w')/dz)^T, two classes: the update of z towards y against that of y towards z."""
     pull_z = sp.Matrix([-w for w in mixture_of_logits(a, y[:2], z[:2])])
@@ -78,8 +86,8 @@ def _asymmetry() -> sp.Matrix:
 @theorem("E4", given=PAIR | dict(alpha=Interval(0, 20)), source=OURS, resolution=1e-3, classes=(2, 3, 10))
 def curl_of_a_pair_of_updates(y: Array, z: Array, alpha: Array) -> Pair:
     r"""$\|\nabla_y(q-w) - (\nabla_z(p-w'))^\top\|_2 = \alpha\|J_w-J_{w'}\|_2 \le
-    \frac\alpha2|2\alpha-1|\,\mathrm{osc}\,l$, w and
-    $w'$ the mixtures on the path from p to q and from q to p: no curl at orders 0 and 1/2, and only there in general.
+    \frac\alpha2|2\alpha-1|\,\mathrm{osc}\,l$, w and $w'$ the mixtures on the path from p to q and from q to p: no curl
+    at orders 0 and 1/2, and only there in general.
 
     Proof: $w'$ is w at order $1-\alpha$ and J changes by at most osc/2 per unit of order (its derivative is a third
     cumulant). Elsewhere two classes with $w_1w_2 \ne w_1'w_2'$ have a curl; the field then has no potential.
@@ -105,16 +113,14 @@ def skewed_coin(t: float) -> dict[str, Any]:
          tight=skewed_coin)  # fmt: skip
 def near_potential(y: Array, z: Array, alpha: Array) -> Pair:
     r"""$\|\nabla_zD_\alpha - 2\alpha\nabla_zD_{1/2}\|_2^2 \le
-    \frac{\alpha^2(\alpha-\frac12)^2}{216}(\mathrm{osc}\,l)^4$: the updates
-    of order $\alpha$ are those of the potential $\sum\mathrm{CE} + \frac{2\alpha\lambda}{K-1}\sum D_{1/2}$ up to a
-    small bias,
-    $\zeta^2 = \lambda^2R^2\alpha^2(\alpha-\frac12)^2\,\mathrm{mean}(\mathrm{osc}^4)/216$ in parameters.
+    \frac{\alpha^2(\alpha-\frac12)^2}{216}(\mathrm{osc}\,l)^4$: the updates of order $\alpha$ are those of the potential
+    $\sum\mathrm{CE} + \frac{2\alpha\lambda}{K-1}\sum D_{1/2}$ up to a small bias, $\zeta^2 =
+    \lambda^2R^2\alpha^2(\alpha-\frac12)^2\,\mathrm{mean}(\mathrm{osc}^4)/216$ in parameters.
 
     Derivation: with $w_s \propto p^sq^{1-s}$ the left vector is the error $-\frac{\alpha(\alpha-1/2)}{2}w''$ of
-    interpolating
-    $w_s$ at s = 0, 1/2; $w''_i = w_i((l_i-m)^2-\mathrm{Var})$. Numerical: $\|w''\|_1 \le
-    \mathrm{osc}^2/(3\sqrt3)$, attained by
-    two classes and found by no search to fail for more; proved with 1/2 instead, see below.
+    interpolating $w_s$ at s = 0, 1/2; $w''_i = w_i((l_i-m)^2-\mathrm{Var})$. Numerical: $\|w''\|_1 \le
+    \mathrm{osc}^2/(3\sqrt3)$, attained by two classes and found by no search to fail for more; proved with 1/2 instead,
+    see below.
     """
     bias = student_gradient(y, z, alpha) - 2 * per_class(alpha) * student_gradient(y, z, 0.5)
     return dot(bias, bias), alpha**2 * (alpha - 0.5) ** 2 / 216 * oscillation(y, z) ** 4
@@ -186,11 +192,9 @@ def biased_sgd(
     $\eta\le\frac{1}{(M+1)\beta}$: $\frac1T\sum E\|\nabla f\|^2 \le \frac{1}{1-m}\big(\frac{2F}{\eta
     T}+\eta\beta\sigma^2+\zeta^2\big)$.
 
-    Evaluated exactly on quadratics with curvatures of either sign, four steps of Rademacher noise, both
-    inequalities met
-    with equality, F the loss actually lost. Proof: with $u=\nabla f+b$ the descent lemma gives
-    $-\eta\nabla f^\top u+\frac\eta2\|u\|^2+\frac{\eta^2\beta\sigma^2}2 = \frac\eta2(\|b\|^2-\|\nabla
-    f\|^2)+\ldots$; sum over t.
+    Evaluated exactly on quadratics with curvatures of either sign, four steps of Rademacher noise, both inequalities
+    met with equality, F the loss actually lost. Proof: with $u=\nabla f+b$ the descent lemma gives $-\eta\nabla f^\top
+    u+\frac\eta2\|u\|^2+\frac{\eta^2\beta\sigma^2}2 = \frac\eta2(\|b\|^2-\|\nabla f\|^2)+\ldots$; sum over t.
     """
     beta = np.maximum(np.abs(curvatures).max(axis=-1), 1e-6)
     eta = rate / ((1 + growth) * beta)

@@ -1,7 +1,7 @@
 r"""Shelf E6: the O(1) bias is attained. Two students on a circle lock and then rotate for ever.
 
-Two classes, inputs u uniform on a circle, labels fair coins; student 1 has logits (f(u - x), 0), student 2
-(g(u - y), 0), one parameter each, $\lambda = 1$. All averages depend on $\varphi = x - y$ only.
+Two classes, inputs u uniform on a circle, labels fair coins; student 1 has logits (f(u - x), 0), student 2 (g(u - y),
+0), one parameter each, $\lambda = 1$. All averages depend on $\varphi = x - y$ only.
 """
 # ruff: noqa: C408  (given=dict(...) reads like the statement)
 
@@ -103,8 +103,7 @@ def rotating_pair_feels_what_detaching_drops(first: Array, second: Array, alpha:
     r"""$\partial_xL_1 = -\lambda\,\partial_yD_\alpha(p_2\|p_1)$ and $\partial_yL_2 =
     -\lambda\,\partial_xD_\alpha(p_1\|p_2)$ at every angle.
 
-    Proof: the circle looks the same from every angle, so the cross-entropy to fair coins does not depend on x or y
-    and
+    Proof: the circle looks the same from every angle, so the cross-entropy to fair coins does not depend on x or y and
     $D_\alpha(p_2\|p_1)$ depends on $x-y$ only.
     """
     own, dropped = slopes(first, second, alpha, phi)

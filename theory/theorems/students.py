@@ -1,9 +1,9 @@
 r"""Two small students on two inputs, on which the statements about SGD can be evaluated exactly.
 
-Student k has one parameter and logits $a_{k,x} + b_{k,x}\sin(\omega\theta)/\omega$ on input x
-(b theta at omega = 0), so $R = \max_x\|b_{k,x}\|_2$ and $R_2 = \omega R$. Each step draws one of the
-two inputs for each student (its mini-batch); expectations are sums over all draws. Arrays have the shape
-(points, branches, inputs, classes), parameters (points, branches).
+Student k has one parameter and logits $a_{k,x} + b_{k,x}\sin(\omega\theta)/\omega$ on input x (b theta at omega = 0),
+so $R = \max_x\|b_{k,x}\|_2$ and $R_2 = \omega R$. Each step draws one of the two inputs for each student (its
+mini-batch); expectations are sums over all draws. Arrays have the shape (points, branches, inputs, classes), parameters
+(points, branches).
 """
 
 from collections.abc import Sequence

@@ -38,11 +38,9 @@ def point_mass(t: float) -> dict[str, Any]:
 def pinsker(y: Array, z: Array, alpha: Array) -> Pair:
     r"""$\frac\alpha2\|p-q\|_1^2 \le D_\alpha(p\|q)$ for $\alpha\in(0,1]$, the best constant.
 
-    Proof: let $\beta=1/\alpha\ge1$. As a function of the student's logits $D_\beta(w\|\cdot)$ is convex, at least
-    0, and
-    $\beta$-smooth in the max norm (D4), so its gradient obeys $\|\cdot\|_1^2 \le 2\beta D_\beta(w\|q)$. With w the
-    geometric
-    mixture of order $\alpha$ that gradient is q - p (A5: the mixture of w and q at order $\beta$ is p), and
+    Proof: let $\beta=1/\alpha\ge1$. As a function of the student's logits $D_\beta(w\|\cdot)$ is convex, at least 0,
+    and $\beta$-smooth in the max norm (D4), so its gradient obeys $\|\cdot\|_1^2 \le 2\beta D_\beta(w\|q)$. With w the
+    geometric mixture of order $\alpha$ that gradient is q - p (A5: the mixture of w and q at order $\beta$ is p), and
     $D_\beta(w\|q) = D_\alpha(p\|q)$.
     """
     return alpha / 2 * l1_distance(y, z) ** 2, divergence(y, z, alpha)
@@ -58,7 +56,7 @@ def _expansion() -> list[sp.Expr]:
     v, m = sp.symbols("V m", positive=True)
     powers = [_binomial((m + 1) * v * side, a) * _binomial(m * v * side, 1 - a) for side in (1, -1)]
     excess = sp.expand(sum((sp.expand(power) for power in powers), sp.Integer(0)) / 2 - 1)
-    terms = [excess.coeff(v, n) for n in range(5)]
+    terms: list[Any] = [excess.coeff(v, n) for n in range(5)]
     logarithm = [*terms[:4], terms[4] - terms[2] ** 2 / 2]  # log(1 + x) = x - x^2/2 + ..., x of order V^2
     return [term / (a - 1) for term in logarithm]
 
@@ -85,8 +83,7 @@ def fourth_order_term_minimised_over_offsets(coefficient: sp.Expr = ONE / 36) ->
 
 @theorem("C1", given=PAIR | dict(alpha=Order()), source=OURS, resolution=1e-5)  # the masses are rounded
 def binary_pairs_suffice(y: Array, z: Array, alpha: Array) -> Pair:
-    r"""$\inf D_\alpha/V^2$ over all C is the one over C = 2: merging $\{p>q\}$ and its complement keeps V and
-    satisfies
+    r"""$\inf D_\alpha/V^2$ over all C is the one over C = 2: merging $\{p>q\}$ and its complement keeps V and satisfies
     $D_\alpha(\text{merged}) \le D_\alpha(p\|q)$.
 
     Proof: data processing (A4).
