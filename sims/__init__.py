@@ -6,6 +6,7 @@ from .moments import Moments, Record, Trace
 from .oracles import EXACT, Oracle, adversarial_bias, constant_bias, gaussian, rademacher
 from .simulation import Problem, Schedule, Simulation, run
 from .study import Cell, Row, Study, StudyResult
+from .sweep import sweep
 
 STUDIES: dict[str, Study] = {study.name: study for study in (noise_floor.STUDY, rotating_pair.STUDY)}
 
@@ -29,4 +30,5 @@ __all__ = [
     "gaussian",
     "rademacher",
     "run",
+    "sweep",
 ]
