@@ -61,6 +61,6 @@ def table(rows: Sequence[Row]) -> str:
 
 
 def _line(row: Row) -> tuple[str, ...]:
-    numbers = (f"{row.measured:.6g}", f"{row.standard_error:.1e}", f"{row.theory:.6g}")
+    numbers = (f"{row.measured:.6g}", f"{row.standard_error:.1e}", f"{row.relation} {row.theory:.6g}")
     name = row.name.replace("$", "").replace("\\", "")
     return (name, *numbers, str(row.replicas), str(row.steps), "agrees" if row.passed else "FAILS")

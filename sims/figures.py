@@ -1,26 +1,53 @@
 """The figure of each study; the only file here that needs matplotlib."""
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from .study import Row, StudyResult
+from .study import RATE, Row, StudyResult
 
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")  # Okabe and Ito: safe for colour-blind readers
-MARKERS = "osD^"
-RATE = r"learning rate $\eta$ (parameter per unit of gradient)"
+# Okabe and Ito: safe for colour-blind readers
+COLOURS = (
+    "#0072B2",
+    "#D55E00",
+    "#009E73",
+    "#CC79A7",
+    "#56B4E9",
+    "#E69F00",
+)  # Okabe and Ito: safe for colour-blind readers
+MARKERS = "osD^vP"
 
 
 def draw(result: StudyResult) -> Figure:
     """The figure of a study's result; its caption is `result.caption`."""
     figure = Figure(figsize=(7.2, 4.0), layout="constrained")
     axes = figure.subplots()
-    DRAWINGS[result.study](axes, result.rows)
+    own = DRAWINGS.get(result.study)
+    own(axes, result.rows) if own else _standard(axes, result)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, loc="upper left", ncols=2 if len(axes.get_lines()) > 6 else 1)
+    if own and axes.get_legend_handles_labels()[0]:
+        axes.legend(frameon=False, loc="upper left", ncols=2 if len(axes.get_lines()) > 6 else 1)
     return figure
+
+
+def _standard(axes: Axes, result: StudyResult) -> None:
+    """Measurements with error bars; theory as a line through its values, dashed where it is a bound."""
+    for k, series in enumerate(dict.fromkeys(row.series for row in result.rows)):
+        rows = sorted((row for row in result.rows if row.series == series), key=lambda row: row.x)
+        x, theory = np.array([(row.x, row.theory) for row in rows]).T
+        _, measured, error = _columns(rows)
+        look: dict[str, Any] = {"color": COLOURS[k % len(COLOURS)]}
+        axes.plot(x, theory, "--" if rows[0].relation == "≤" else "-", marker="_", linewidth=1, **look)
+        axes.errorbar(x, measured, error, fmt=MARKERS[k % len(MARKERS)], markersize=5, label=series or None, **look)
+    for axis, name in ((result.x, "x"), (result.y, "y")):
+        scale: dict[str, Any] = {"linthresh": axis.width} if axis.scale == "symlog" else {}
+        axes.set(**{f"{name}label": axis.label})
+        getattr(axes, f"set_{name}scale")(axis.scale, **scale)
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
 
 
 def _noise_floor(axes: Axes, rows: Iterable[Row]) -> None:
@@ -36,7 +63,7 @@ def _noise_floor(axes: Axes, rows: Iterable[Row]) -> None:
 
 def _rotating_pair(axes: Axes, rows: Iterable[Row]) -> None:
     rows = list(rows)
-    for order, colour, marker in zip(dict.fromkeys(row.order for row in rows), COLOURS, MARKERS, strict=True):
+    for order, colour, marker in zip(dict.fromkeys(row.order for row in rows), COLOURS, MARKERS, strict=False):
         chosen = [row for row in rows if row.order == order]
         eta, measured, error = _columns(chosen)
         axes.axhline(chosen[0].theory, color=colour, linewidth=1)
@@ -46,7 +73,7 @@ def _rotating_pair(axes: Axes, rows: Iterable[Row]) -> None:
     axes.set_xscale("log")
     axes.set_xticks([row.eta for row in rows], [f"{row.eta:g}" for row in rows], minor=False)
     axes.minorticks_off()
-    axes.set(xlabel=RATE, ylabel=r"mean squared gradient $X$", ylim=(-0.0008, 0.024))
+    axes.set(xlabel=RATE.label, ylabel=r"mean squared gradient $X$", ylim=(-0.0008, 0.024))
 
 
 def _columns(rows: Iterable[Row]) -> np.ndarray:

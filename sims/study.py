@@ -2,22 +2,46 @@
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
 from scipy import stats
 
 from .simulation import Simulation, run
 
 
+class Measured(NamedTuple):
+    """A mean over independent replicas and its standard error."""
+
+    mean: float
+    standard_error: float
+
+
+Measure = Callable[[Simulation, int, int], Measured]
+"""(simulation, replicas, seed) to what a cell measures."""
+
+
+def mean_square(simulation: Simulation, replicas: int, seed: int) -> Measured:
+    """X, the mean squared gradient over counted steps and students."""
+    return over_replicas(run(simulation, replicas, seed).squared_gradient)
+
+
+def over_replicas(values: NDArray[np.float64]) -> Measured:
+    """Mean and standard error of one number a replica."""
+    return Measured(float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values))))
+
+
 @dataclass(frozen=True)
 class Row:
-    """One comparison: X of a simulation (mean and standard error over replicas) against theory.
+    """One comparison: what a simulation measures (mean and standard error over replicas) against theory.
 
     Attributes:
         name: the cell in words, with $LaTeX$.
         eta: learning rate; order: the order alpha, None where there is none.
-        theory: the exact value that theory gives.
+        theory: the value that theory gives, exact, or a bound where `relation` says so.
         passed: the study's rule.
+        series, x: the curve in the figure, and the place on its axis.
     """
 
     name: str
@@ -31,6 +55,22 @@ class Row:
     steps: int
     burn_in: int
     seed: int
+    series: str = ""
+    x: float = 0.0
+    relation: str = "="
+
+
+@dataclass(frozen=True)
+class Axis:
+    """An axis of the standard figure: its label with unit, and "linear", "log" or "symlog" (then linear to `width`)."""
+
+    label: str
+    scale: str = "log"
+    width: float = 1.0
+
+
+RATE = Axis(r"learning rate $\eta$ (parameter per unit of gradient)")
+MEAN_SQUARE = Axis(r"mean squared gradient $X$ (loss² per parameter²)")
 
 
 @dataclass(frozen=True)
@@ -43,6 +83,8 @@ class StudyResult:
     caption: str
     rule: str
     rows: tuple[Row, ...]
+    x: Axis = RATE
+    y: Axis = MEAN_SQUARE
 
     @property
     def passed(self) -> bool:
@@ -54,17 +96,34 @@ class StudyResult:
         return asdict(self) | {"rows": [asdict(row) for row in self.rows], "passed": self.passed}
 
 
+Rule = Callable[[float, float, float], bool]
+"""(measured, standard error, theory) to whether they agree."""
+
+RuleOf = Callable[[int, int], Rule]
+"""(number of comparisons, replicas) to the rule for each of them."""
+
+
 @dataclass(frozen=True)
 class Cell:
-    """A simulation with the names of its place in the study."""
+    """A simulation with the names of its place in the study.
+
+    Attributes:
+        order: the order alpha, None where there is none.
+        series: the curve of the figure that it belongs to.
+        x: its place on the figure's axis; None for the learning rate.
+        measure: what is compared with `simulation.theory`; X unless another is given.
+        rule: judges this cell; None for the study's rule.
+        relation: "=", or "≤" where theory is a bound.
+    """
 
     name: str
     simulation: Simulation
     order: float | None = None
-
-
-Rule = Callable[[float, float, float], bool]
-"""(measured, standard error, theory) to whether they agree."""
+    series: str = ""
+    x: float | None = None
+    measure: Measure = mean_square
+    rule: RuleOf | None = None
+    relation: str = "="
 
 
 @dataclass(frozen=True)
@@ -76,6 +135,8 @@ class Study:
         caption: of the figure.
         cells: the simulations, made when the study runs.
         rule: judges one cell, given how many there are; `rule_in_words` says it.
+        x, y: axes of the standard figure, which shows a cell's theory as a line or a mark, its measurement with error
+            bars; a study with a figure of its own has it in `figures`.
     """
 
     name: str
@@ -83,9 +144,11 @@ class Study:
     lesson: str
     caption: str
     cells: Callable[[], list[Cell]]
-    rule: Callable[[int, int], Rule]
+    rule: RuleOf
     rule_in_words: str
     replicas: int
+    x: Axis = RATE
+    y: Axis = MEAN_SQUARE
 
     def run(self, replicas: int | None = None, seed: int = 0, progress: bool = False) -> StudyResult:
         """Run every cell with its own stream of random numbers and judge it.
@@ -96,33 +159,53 @@ class Study:
         from tqdm import tqdm  # only a person who waits needs it
 
         cells, count = self.cells(), replicas or self.replicas
-        judge = self.rule(len(cells), count)
+        judges = [(cell.rule or self.rule)(len(cells), count) for cell in cells]
         bar = tqdm(cells, desc=self.name, unit="cell", disable=not progress)
-        rows = tuple(_row(cell, judge, count, seed + k) for k, cell in enumerate(bar))
-        return StudyResult(self.name, self.title, self.lesson, self.caption, self.rule_in_words, rows)
+        rows = tuple(_row(cell, judges[k], count, seed + k) for k, cell in enumerate(bar))
+        words = (self.name, self.title, self.lesson, self.caption, self.rule_in_words)
+        return StudyResult(*words, rows, self.x, self.y)
 
 
-def within_standard_errors(level: float) -> Callable[[int, int], Rule]:
-    """Agreement: no two-sided t-test of any cell rejects theory at `level`, Bonferroni-corrected over the cells."""
+def within_standard_errors(level: float, relative: float = 0.0, absolute: float = 0.0) -> RuleOf:
+    """Agreement: no two-sided t-test of any cell rejects theory at `level`, Bonferroni-corrected over the cells.
+
+    `relative` and `absolute` widen what theory allows, where it is a first-order formula.
+    """
 
     def rule(cells: int, replicas: int) -> Rule:
         critical = float(stats.t.ppf(1 - level / (2 * cells), replicas - 1))
-        return lambda measured, error, theory: abs(measured - theory) <= critical * error
+        return lambda measured, error, theory: (
+            abs(measured - theory) <= critical * error + relative * abs(theory) + absolute
+        )
 
     return rule
 
 
-def within_tolerance(relative: float, absolute: float) -> Callable[[int, int], Rule]:
-    """Agreement without noise: |measured - theory| <= relative * theory + absolute."""
+def at_most(level: float, relative: float = 0.0) -> RuleOf:
+    """Agreement with a bound: no one-sided t-test of any cell says "above" at `level`, Bonferroni-corrected.
+
+    `relative` allows for rounding where a bound is attained without noise.
+    """
+
+    def rule(cells: int, replicas: int) -> Rule:
+        critical = float(stats.t.ppf(1 - level / cells, replicas - 1))
+        return lambda measured, error, theory: measured <= theory * (1 + relative) + critical * error
+
+    return rule
+
+
+def within_tolerance(relative: float, absolute: float) -> RuleOf:
+    """Agreement without noise: |measured - theory| <= relative * |theory| + absolute."""
     return lambda _cells, _replicas: (
-        lambda measured, _error, theory: abs(measured - theory) <= relative * theory + absolute
+        lambda measured, _error, theory: abs(measured - theory) <= relative * abs(theory) + absolute
     )
 
 
 def _row(cell: Cell, judge: Rule, replicas: int, seed: int) -> Row:
-    simulation, moments = cell.simulation, run(cell.simulation, replicas, seed)
-    schedule, error = simulation.schedule, moments.standard_error
-    passed = judge(moments.mean, error, simulation.theory)
+    simulation, schedule = cell.simulation, cell.simulation.schedule
+    measured, error = cell.measure(simulation, replicas, seed)
+    passed = judge(measured, error, simulation.theory)
     place = (cell.name, schedule.eta, cell.order)
-    numbers = (moments.mean, error, simulation.theory, passed)
-    return Row(*place, *numbers, replicas, schedule.steps, schedule.burn_in, seed)
+    numbers = (measured, error, simulation.theory, passed)
+    sizes = (replicas, schedule.steps, schedule.burn_in, seed)
+    return Row(*place, *numbers, *sizes, cell.series, schedule.eta if cell.x is None else cell.x, cell.relation)

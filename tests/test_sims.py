@@ -15,7 +15,7 @@ from theory import renyi_divergence_from_logits
 BOWL = Problem(gradient=lambda state: 2 * state, start=lambda _rng, replicas: np.ones((replicas, 3)))
 
 
-@pytest.fixture(scope="module", params=STUDIES)
+@pytest.fixture(scope="module", params=["noise_floor", "rotating_pair"])
 def result(request: pytest.FixtureRequest) -> StudyResult:
     return STUDIES[request.param].run(replicas=16)
 
