@@ -29,7 +29,7 @@ def draw(result: StudyResult) -> Figure:
     own(axes, result.rows) if own else _standard(axes, result)
     axes.spines[["top", "right"]].set_visible(False)
     if own and axes.get_legend_handles_labels()[0]:
-        axes.legend(frameon=False, loc="upper left", ncols=2 if len(axes.get_lines()) > 6 else 1)
+        axes.legend(frameon=False, loc="upper left", ncols=2 if len(axes.get_lines()) > 5 else 1)
     return figure
 
 
@@ -76,6 +76,23 @@ def _rotating_pair(axes: Axes, rows: Iterable[Row]) -> None:
     axes.set(xlabel=RATE.label, ylabel=r"mean squared gradient $X$", ylim=(-0.0008, 0.024))
 
 
+def _three_terms(axes: Axes, rows: Iterable[Row]) -> None:
+    rows = list(rows)
+    problems = list(dict.fromkeys(row.name.split("; ")[0] for row in rows))
+    for k, series in enumerate(dict.fromkeys(row.series for row in rows)):
+        for rate, face in ((1.0, COLOURS[k]), (0.1, "none")):
+            chosen = [row for row in rows if row.series == series and row.x == rate]
+            place = [problems.index(row.name.split("; ")[0]) + (k - 2.5) * 0.13 for row in chosen]
+            height = [row.measured / row.theory for row in chosen]
+            look: dict[str, Any] = {"color": COLOURS[k], "markerfacecolor": face, "markersize": 5}
+            axes.plot(place, height, MARKERS[k], label=series if rate == 1 else None, **look)
+    axes.axhline(1, color="0.4", linestyle="--", linewidth=1)
+    names = [name.replace(" quadratic", "\nquadratic").replace(", ", ",\n") for name in problems]
+    axes.set_xticks(range(len(problems)), names, fontsize=8)
+    axes.set(ylabel="$X$ / bound (dimensionless)", xlabel="problem", ylim=(0, 1.5))
+    axes.tick_params("x", length=0)
+
+
 def _columns(rows: Iterable[Row]) -> np.ndarray:
     return np.array([(row.eta, row.measured, row.standard_error) for row in rows]).T
 
@@ -83,4 +100,5 @@ def _columns(rows: Iterable[Row]) -> np.ndarray:
 DRAWINGS: dict[str, Callable[[Axes, Iterable[Row]], None]] = {
     "noise_floor": _noise_floor,
     "rotating_pair": _rotating_pair,
+    "three_terms": _three_terms,
 }

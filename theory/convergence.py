@@ -153,6 +153,23 @@ def noise_floor(eta: ArrayLike, beta: ArrayLike, variance: ArrayLike) -> Array:
     return step * _non_negative("variance", variance) / (2 - step)
 
 
+def biased_sgd_bound(
+    lost: ArrayLike, eta: ArrayLike, steps: ArrayLike, beta: ArrayLike, variance: ArrayLike, bias: ArrayLike
+) -> Array:
+    r"""$\frac{2F}{\eta T}+\eta\beta\sigma^2+\zeta^2$, a bound on $\frac1T\sum E\|\nabla f\|^2$ of biased SGD (E5).
+
+    Transient, noise floor and bias; all three are attained by a quadratic at eta beta = 1. `lost` is F = f(start) -
+    inf f, `variance` $\sigma^2 = E\|n\|^2$ and `bias` $\zeta^2 = \|b\|^2$ of the oracle grad f + b + n.
+
+    Raises:
+        ValueError: negative arguments, or eta beta > 1, for which it does not hold.
+    """
+    rate, step = _non_negative("eta", eta), _non_negative("eta", eta) * _non_negative("beta", beta)
+    refuse_where(~(step <= 1 + ROUNDING), "eta * beta", step, "be at most 1, where the bound holds")
+    transient = 2 * _non_negative("lost", lost) / (rate * _non_negative("steps", steps))
+    return transient + step * _non_negative("variance", variance) + _non_negative("bias", bias)
+
+
 def stationary_covariance(hessian: ArrayLike, noise: ArrayLike, eta: float) -> Array:
     r"""S with $AS + SA - \eta ASA = \eta C$: the stationary covariance of $\theta^+ = \theta - \eta(A\theta+\xi)$,
     exact (E7).

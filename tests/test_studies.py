@@ -1,0 +1,59 @@
+"""The studies: judged by rules that can fail, shown in figures that can be read."""
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from sims import STUDIES, Cell, Study, StudyResult
+from sims.check import check_gradient
+from sims.figures import draw
+from sims.problems import KNOWN
+
+REPLICAS = {"three_terms": 8}
+
+
+@pytest.fixture(scope="module", params=REPLICAS)
+def result(request: pytest.FixtureRequest) -> StudyResult:
+    return STUDIES[request.param].run(replicas=REPLICAS[request.param])
+
+
+def test_every_study_agrees_with_theory(result: StudyResult):
+    assert [row for row in result.rows if not row.passed] == []
+
+
+def test_every_study_has_words_and_a_figure_with_labelled_axes(result: StudyResult):
+    labelled = [axes for axes in draw(result).axes if axes.get_xlabel() and axes.get_ylabel()]
+    assert labelled
+    assert min(len(result.lesson), len(result.caption), len(result.rule)) > 50
+
+
+def _with_theory(cell: Cell, value: float) -> Cell:
+    return dataclasses.replace(cell, simulation=dataclasses.replace(cell.simulation, theory=value))
+
+
+def _failures(study: Study, factor: float, replicas: int, choose: Callable[[Cell], bool]) -> list[bool]:
+    """Verdicts of the chosen cells when theory is wrong by a factor."""
+    wrong = [_with_theory(cell, factor * cell.simulation.theory) for cell in study.cells() if choose(cell)]
+    rows = dataclasses.replace(study, cells=lambda: wrong).run(replicas).rows
+    return [not row.passed for row in rows]
+
+
+def test_a_bound_five_percent_too_small_fails_wherever_it_is_attained():
+    study = STUDIES["three_terms"]
+    failed = _failures(study, 0.95, study.replicas, lambda cell: cell.relation == "=")
+    assert len(failed) == 11
+    assert all(failed)
+
+
+@pytest.mark.parametrize("make", KNOWN)
+def test_known_problems_have_the_stated_gradient_smoothness_and_least_value(make):
+    known, rng = make(), np.random.default_rng(0)
+    check_gradient(known.problem)
+    x, y = rng.uniform(-3, 3, (2, 2000, 10))
+    steepness = np.linalg.norm(known.problem.gradient(x) - known.problem.gradient(y), axis=-1)
+    assert (steepness <= known.beta * np.linalg.norm(x - y, axis=-1) * (1 + 1e-12)).all()
+    start = known.problem.start(rng, 1)
+    least = known.problem.value(start)[0] - known.lost
+    assert (known.problem.value(x) >= least).all()
