@@ -28,7 +28,8 @@ import numpy as np
 import sims
 import theory
 import training
-from report.figures import differences, divergence_against_order
+from report.figures import differences
+from report.theorem_figures import divergence_against_order
 from sims.figures import draw
 from theory import reference
 from theory.check import THEOREMS

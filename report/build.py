@@ -16,7 +16,7 @@ from sims.figures import draw
 from theory.check import check_all
 from training.record import environment
 
-from . import figures, page
+from . import figures, page, theorem_figures
 
 
 @dataclass(frozen=True)
@@ -47,10 +47,15 @@ def build_report(out: Path, seeds: int, seconds: float) -> tuple[Path, bool]:
 
 
 def theorems(seconds: float) -> Section:
-    """Every theorem's verdict, and the divergence against the order."""
+    """Every theorem's verdict, and a figure of each family."""
     _announce("theorems: search for counterexamples, witnesses, symbolic steps")
     verdicts = check_all(seconds=seconds)
-    drawings = {"divergence": figures.divergence_against_order()}
+    drawings = {
+        "divergence": theorem_figures.divergence_against_order(),
+        "constants": theorem_figures.constants_against_order(),
+        "self_bounding": theorem_figures.self_bounding(),
+        "dropped_gradient": theorem_figures.dropped_gradient(),
+    }
     return Section([verdict.to_json() for verdict in verdicts], drawings, all(v.passed for v in verdicts))
 
 

@@ -7,8 +7,6 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from theory import renyi_divergence
-
 BLUE, ORANGE, GREEN, BLACK = "#0072B2", "#D55E00", "#009E73", "#000000"  # Okabe and Ito: safe for colour-blind readers
 STYLES = {"student 1": (BLUE, "o"), "student 2": (ORANGE, "s"), "ensemble": (BLACK, "D")}
 METRICS = {
@@ -17,24 +15,6 @@ METRICS = {
     "calibration_error": ("calibration error (%)", 100.0),
 }
 Row = dict[str, Any]
-
-
-def divergence_against_order() -> Figure:
-    """D_alpha of three pairs against the order, on an axis that shows 0, 1 and inf."""
-    figure = Figure(figsize=(6.4, 3.6), layout="constrained")
-    axes = figure.subplots()
-    position = np.linspace(0, 1, 400)
-    with np.errstate(divide="ignore"):  # the right end of the axis is order inf
-        orders = position / (1 - position)
-    pairs = [([0.5, 0.5], [0.1, 0.9]), ([0.1, 0.9], [0.5, 0.5]), ([0.7, 0.2, 0.1], [0.4, 0.4, 0.2])]
-    for (p, q), colour, dashes in zip(pairs, (BLUE, ORANGE, GREEN), ("-", "--", "-."), strict=True):
-        label = f"p = {_vector(p)}, q = {_vector(q)}"
-        axes.plot(position, renyi_divergence(p, q, orders), color=colour, linestyle=dashes, label=label)
-    ticks = np.array([0, 0.25, 0.5, 1, 2, 4, np.inf])
-    axes.set_xticks([1.0 if np.isinf(a) else a / (1 + a) for a in ticks], ["0", "¼", "½", "1 (KL)", "2", "4", "∞"])
-    axes.set(xlabel="order α (axis: α/(1+α))", ylabel="divergence (nats)", xlim=(0, 1), ylim=(0, None))
-    axes.legend(frameon=False)
-    return _open(figure)
 
 
 def scores(rows: Sequence[Row]) -> Figure:
@@ -49,7 +29,7 @@ def scores(rows: Sequence[Row]) -> Figure:
         _name_variants(axes, list(dict.fromkeys(row["variant"] for row in rows)))
         axes.set_ylabel(label)
     figure.axes[0].legend(frameon=False, fontsize="small")
-    return _open(figure)
+    return opened(figure)
 
 
 def differences(rows: Sequence[Row], reference: str) -> Figure:
@@ -67,11 +47,7 @@ def differences(rows: Sequence[Row], reference: str) -> Figure:
         _name_variants(axes, [v for v in dict.fromkeys(row["variant"] for row in rows) if v != reference])
         axes.set_ylabel("change in " + label.replace("(%)", "(percentage points)"))
     figure.axes[0].legend(frameon=False, fontsize="small")
-    return _open(figure)
-
-
-def _vector(p: Sequence[float]) -> str:
-    return "(" + ", ".join(f"{x:g}" for x in p) + ")"
+    return opened(figure)
 
 
 def _name_variants(axes: Axes, names: Sequence[str]) -> None:
@@ -84,7 +60,8 @@ def _broken(name: str) -> str:
     return name.replace(" (", "\n(").replace("RDML ", "RDML\n").replace("independent", "inde-\npendent")
 
 
-def _open(figure: Figure) -> Figure:
+def opened(figure: Figure) -> Figure:
+    """The figure with light horizontal rules instead of a box."""
     for axes in figure.axes:
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(axis="y", color="0.9")

@@ -1,5 +1,6 @@
 """The Rényi divergence, its gradients and its theorems, in float64 and without torch."""
 
+from .constants import pinsker_constant, self_bounding_constant
 from .divergence import (
     geometric_mixture,
     geometric_mixture_from_logits,
@@ -12,8 +13,10 @@ __all__ = [
     "geometric_mixture",
     "geometric_mixture_from_logits",
     "peer_gradient",
+    "pinsker_constant",
     "renyi_divergence",
     "renyi_divergence_from_logits",
+    "self_bounding_constant",
     "student_gradient",
     "student_hessian",
 ]

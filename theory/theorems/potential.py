@@ -73,7 +73,8 @@ def asymmetry_of_small_logits_vanishes_at_0_and_half_only(coefficient: sp.Expr =
     t, u, v = sp.symbols("t u v", positive=True)
     corner: Any = _asymmetry()[0, 0]
     first = corner.subs({y[0]: t * u, y[1]: 0, z[0]: t * v, z[1]: 0})
-    return sp.diff(first, t, 2).subs(t, 0) / 2 - coefficient * a * (2 * a - 1) * (u**2 - v**2)
+    second: Any = sp.diff(first, t, 2).subs(t, 0)
+    return second / 2 - coefficient * a * (2 * a - 1) * (u**2 - v**2)
 
 
 def _asymmetry() -> sp.Matrix:

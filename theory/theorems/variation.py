@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 import sympy as sp
-from scipy.special import lambertw
 
 from ..arguments import Array, Mask
+from ..constants import LARGE_ORDER_CONSTANT, POINT_MASS_ROOT
 from ..domain import Interval, Order
 from ..theorem import theorem
 from .quantities import OURS, PAIR, VAN_ERVEN, Pair, divergence, l1_distance, log_ratio
@@ -15,10 +15,6 @@ from .symbols import ONE, a
 
 GILARDONI = "Gilardoni 2010"
 UP_TO_1 = PAIR | dict(alpha=Order(0, 1, open_low=True))
-POINT_MASS_ROOT = float(-0.5 / lambertw(-np.exp(-0.5) / 2, -1).real)
-"""x = 0.284668..., the root of 2x log x = x - 1 below 1."""
-GOLDEN_ORDER = (5 + 3 * np.sqrt(5)) / 10
-"""The order 1.17082... beyond which alpha/2 is too large a constant."""
 
 
 def nearly_fair_coins(t: float) -> dict[str, Any]:
@@ -107,8 +103,7 @@ def pinsker_from_order_2(y: Array, z: Array, alpha: Array) -> Pair:
     $V = 2|p_1-q_1|$ the smallest value is at $q_1 q_2$ largest: 1/4 if V <= 1, then $D = \log(1+V^2) \ge V^2\log2$ by
     concavity in $V^2$; else p is a vertex, $q_1 = 1 - V/2$ and $D = -\log q_1$, whose ratio to $V^2$ is least at x.
     """
-    best = 1 / (8 * POINT_MASS_ROOT * (1 - POINT_MASS_ROOT))
-    return best * l1_distance(y, z) ** 2, divergence(y, z, alpha)
+    return LARGE_ORDER_CONSTANT * l1_distance(y, z) ** 2, divergence(y, z, alpha)
 
 
 @pinsker_from_order_2.identity

@@ -1,0 +1,100 @@
+r"""The best constants of Pinsker's inequality and of self-bounding, for every order.
+
+$c(\alpha) = \inf D_\alpha(p\|q)/V^2$ with $V = \|p-q\|_1$, and $\kappa(\alpha) = \sup\|q-w\|_1^2/D_\alpha$, which is
+$1/c(1/\alpha)$ by escort duality (A5). Binary pairs suffice (C1). c is $\alpha/2$ up to order 1.17082 (proved up to 1)
+and 0.613852 from order 1.39795 on (proved from 2 on); between them no closed form is known and the infimum is found
+numerically.
+"""
+
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.optimize import minimize
+from scipy.special import expit, lambertw
+
+from .arguments import Array, as_order, refuse_where
+from .divergence import renyi_divergence_from_logits
+from .gradient import peer_gradient, student_gradient
+
+POINT_MASS_ROOT = float(-0.5 / lambertw(-np.exp(-0.5) / 2, -1).real)
+"""x = 0.284668..., the root of 2x log x = x - 1 below 1."""
+LARGE_ORDER_CONSTANT = 1 / (8 * POINT_MASS_ROOT * (1 - POINT_MASS_ROOT))
+"""c(alpha) = 0.613851... for every order from 2 on (C2)."""
+GOLDEN_ORDER = (5 + 3 * np.sqrt(5)) / 10
+"""1.170820...: alpha/2 is too large a constant beyond it (C2)."""
+VERTEX_ORDER = 1 / (1 - POINT_MASS_ROOT)
+"""1.397953...: from here on the best binary pair has p at a vertex, as at order 2 (numerical below order 2)."""
+STARTS = np.stack(np.meshgrid(np.linspace(-3, 3, 25), np.linspace(-3, 2.25, 22), indexing="ij"), -1).reshape(-1, 2)
+"""Log-odds of q and log(log-odds of p minus those of q); further out the ratio is too flat to start from."""
+
+
+def pinsker_constant(alpha: ArrayLike) -> Array:
+    r"""The largest c with $c\,\|p-q\|_1^2 \le D_\alpha(p\|q)$ for all distributions, to 1e-10.
+
+    $\alpha/2$ up to order $(5+3\sqrt5)/10$ (proved up to 1: C1, Gilardoni 2010; numerical beyond), $\frac1{8x(1-x)}$
+    with $2x\log x = x-1$ from order $1/(1-x)$ on (proved from 2: C2; numerical below), between them the least ratio
+    over binary pairs (numerical).
+
+    Args:
+        alpha: orders in (0, inf], any shape.
+
+    Raises:
+        ValueError: an order that is 0 (no constant exists), negative or NaN.
+    """
+    order = as_order(alpha)
+    refuse_where(order == 0, "alpha", order, "be positive: no constant exists at order 0")
+    return np.asarray(np.vectorize(_constant, otypes=[float])(order))[()]
+
+
+def self_bounding_constant(alpha: ArrayLike) -> Array:
+    r"""The least kappa with $\|q-w\|_1^2 \le \kappa D_\alpha(p\|q)$, to 1e-10; inf at order inf (D3).
+
+    $1/c(1/\alpha)$ by A5: $2\alpha$ from order 1 on, $8x(1-x) = 1.62905\ldots$ up to order 1/2.
+
+    Raises:
+        ValueError: as `pinsker_constant`.
+    """
+    order = as_order(alpha)
+    refuse_where(order == 0, "alpha", order, "be positive: both sides are 0 at order 0")
+    finite = np.where(order == np.inf, 1.0, order)
+    return np.where(order == np.inf, np.inf, 1 / pinsker_constant(1 / finite))[()]
+
+
+def ratio(logit_p: ArrayLike, logit_q: ArrayLike, alpha: ArrayLike) -> Array:
+    """D_alpha/V^2 of two coins by their log-odds."""
+    y, z = _coin(logit_p), _coin(logit_q)
+    return renyi_divergence_from_logits(y, z, alpha) / np.abs(student_gradient(y, z, 1.0)).sum(axis=-1) ** 2
+
+
+def _coin(logit: ArrayLike) -> Array:
+    heads = np.asarray(logit, np.float64)
+    return np.stack([heads, np.zeros_like(heads)], -1)
+
+
+def _constant(alpha: float) -> float:
+    if alpha <= GOLDEN_ORDER:
+        return alpha / 2
+    if alpha >= VERTEX_ORDER:
+        return LARGE_ORDER_CONSTANT
+    return _interior(alpha)
+
+
+@lru_cache(maxsize=4096)
+def _interior(alpha: float) -> float:
+    """The least ratio over binary pairs, from the best of a grid."""
+    start = STARTS[np.argmin(ratio(STARTS[:, 0] + np.exp(STARTS[:, 1]), STARTS[:, 0], alpha))]
+    found = minimize(_log_ratio, start, args=(alpha,), jac=True, method="BFGS", options={"gtol": 1e-9, "maxiter": 60})
+    return float(np.exp(found.fun))
+
+
+def _log_ratio(point: Array, alpha: float) -> tuple[float, Array]:
+    """log of the ratio and its gradient in (log-odds of q, log of the excess of those of p)."""
+    gap = np.exp(point[1])
+    y, z = _coin(point[0] + gap), _coin(point[0])
+    value = renyi_divergence_from_logits(y, z, alpha)
+    p, q = expit(point[0] + gap), expit(point[0])
+    distance = -student_gradient(y, z, 1.0)[0]
+    slope_p = peer_gradient(y, z, alpha)[0] / value - 2 * p * (1 - p) / distance
+    slope_q = student_gradient(y, z, alpha)[0] / value + 2 * q * (1 - q) / distance
+    return float(np.log(value) - 2 * np.log(2 * distance)), np.array([slope_p + slope_q, gap * slope_p])
