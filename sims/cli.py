@@ -1,35 +1,71 @@
 """The command `rdml simulate`."""
 
 import difflib
+import inspect
 import json
+import shutil
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from . import STUDIES
-from .study import Row, Study
+from .backend import Backend
+from .estimate import estimated_seconds
+from .study import Cell, Row, Study, takes_device, with_steps
+from .sweep import write_atomically
 
 
 def simulate(
     study: str,
     /,
     replicas: int | None = None,
+    steps: int | None = None,
     seed: int = 0,
+    eta: tuple[float, ...] = (),
+    order: tuple[float, ...] = (),
+    device: str = "",
+    dtype: str = "float64",
+    jobs: int = 1,
+    full: bool = False,
     out: Path = Path("results/simulations"),
 ) -> int:
-    """Run a study and compare what it measures with theory.
+    """Run a study and compare what it measures with theory. Killed, it continues with the same command.
 
     Args:
         study: its name, or "all".
         replicas: independent runs of every cell, at least 2; by default what the study says.
+        steps: counted steps of every cell; by default what the study says.
         seed: of the random numbers; the same seed gives the same numbers to the last bit.
+        eta: learning rates in place of the study's own.
+        order: orders in place of the study's own.
+        device: nothing for NumPy; cpu, cuda, cuda:1, ... for torch there.
+        dtype: float64 or float32.
+        jobs: processes that share the cells; -1 for one a core.
+        full: the size for a publication; prints first how long it will take.
         out: folder for the rows (JSON) and the figure (PNG and SVG) of each study.
 
     Returns:
         0, or 1 if a measurement missed theory.
     """
     chosen = [_find(study)] if study != "all" else list(STUDIES.values())
-    out.mkdir(parents=True, exist_ok=True)
-    return max(_run(one, replicas, seed, out) for one in chosen)
+    values = {name: one for name, one in (("eta", eta), ("order", order)) if one}
+    where = {"backend": "torch" if device else "numpy", "device": device or "cpu", "dtype": dtype}
+    if jobs == 0 or jobs < -1:
+        raise ValueError(f"jobs must be a positive number or -1 for one a core, got {jobs}")
+    Backend(*where.values())  # refuses a device that is not there
+    _refuse_unwritable(out)
+    plans = [_plan(one, replicas, steps, full, values) for one in chosen]
+    if full:
+        print(_forecast(plans, jobs, where))
+    return max([_run(plan, seed, jobs, out, where) for plan in plans])
+
+
+@dataclass(frozen=True)
+class _Plan:
+    study: Study
+    cells: list[Cell]
+    replicas: int
 
 
 def _find(name: str) -> Study:
@@ -40,16 +76,59 @@ def _find(name: str) -> Study:
     raise ValueError(f"there is no study {name!r}; {hint}")
 
 
-def _run(study: Study, replicas: int | None, seed: int, out: Path) -> int:
+def _plan(study: Study, replicas: int | None, steps: int | None, full: bool, values: dict[str, Any]) -> _Plan:
+    if strange := [name for name in values if name not in inspect.signature(study.cells).parameters]:
+        raise ValueError(f"the study {study.name!r} takes no values of {' and '.join(strange)}")
+    if steps is None:
+        cells = study.cells(**values)
+    elif "steps" in inspect.signature(study.cells).parameters:
+        cells = study.cells(steps=steps, **values)
+    else:
+        cells = [with_steps(cell, steps) for cell in study.cells(**values)]
+    count = replicas if replicas is not None else (full and study.full_replicas) or study.replicas
+    if count < 2:
+        raise ValueError(f"replicas must be at least 2, got {count}")
+    return _Plan(study, cells, count)
+
+
+def _refuse_unwritable(out: Path) -> None:
+    """Before anything runs: whoever waited for numbers wants to keep them."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        write_atomically(out / ".writable", "")
+        (out / ".writable").unlink()
+    except OSError as error:
+        raise ValueError(f"out must be a folder that can be written, got {str(out)!r}: {error.strerror}") from None
+
+
+def _run(plan: _Plan, seed: int, jobs: int, out: Path, where: dict[str, str]) -> int:
     from .figures import draw  # matplotlib takes a second to import
 
-    result = study.run(replicas, seed, progress=True)
+    study, unfinished = plan.study, out / f".{plan.study.name}"
+    if where["backend"] != "numpy" and not all(takes_device(cell) for cell in plan.cells):
+        print(f"{study.name} measures on NumPy only")
+    result = study.run(plan.replicas, seed, True, cells=plan.cells, jobs=jobs, folder=unfinished, **where)
     figure = draw(result)
     for suffix in ("png", "svg"):
         figure.savefig(out / f"{study.name}.{suffix}", dpi=200)
-    (out / f"{study.name}.json").write_text(json.dumps(result.to_json(), indent=1) + "\n")
+    write_atomically(out / f"{study.name}.json", json.dumps(result.to_json(), indent=1) + "\n")
+    shutil.rmtree(unfinished, ignore_errors=True)  # the cells of a finished study are in its table
     print(f"{study.title}\n{table(result.rows)}\n{study.rule_in_words}\n{out / study.name}.png\n")
     return 0 if result.passed else 1
+
+
+def _forecast(plans: Sequence[_Plan], jobs: int, where: dict[str, str]) -> str:
+    from joblib import effective_n_jobs
+
+    seconds = {plan.study.name: estimated_seconds(plan.cells, plan.replicas, where) for plan in plans}
+    known = sum(one for one in seconds.values() if one is not None) / effective_n_jobs(jobs)
+    unknown = [name for name, one in seconds.items() if one is None]
+    return f"about {_duration(known)}" + (f", and what {', '.join(unknown)} takes" if unknown else "")
+
+
+def _duration(seconds: float) -> str:
+    minutes = round(seconds / 60)
+    return f"{max(1, round(seconds))} s" if seconds < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
 def table(rows: Sequence[Row]) -> str:

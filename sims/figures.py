@@ -1,6 +1,7 @@
 """The figure of each study; the only file here that needs matplotlib."""
 
 from collections.abc import Callable, Iterable
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -63,7 +64,8 @@ def _noise_floor(axes: Axes, rows: Iterable[Row]) -> None:
 
 def _rotating_pair(axes: Axes, rows: Iterable[Row]) -> None:
     rows = list(rows)
-    for order, colour, marker in zip(dict.fromkeys(row.order for row in rows), COLOURS, MARKERS, strict=False):
+    orders = dict.fromkeys(row.order for row in rows)
+    for order, colour, marker in zip(orders, cycle(COLOURS), cycle(MARKERS), strict=False):
         chosen = [row for row in rows if row.order == order]
         eta, measured, error = _columns(chosen)
         axes.axhline(chosen[0].theory, color=colour, linewidth=1)

@@ -1,6 +1,7 @@
 """Study: the plateau of constant-rate SGD on a quadratic against its exact formula."""
 
 import math
+from collections.abc import Sequence
 
 from theory.convergence import noise_floor
 
@@ -18,9 +19,9 @@ QUADRATIC = Problem(
 )
 
 
-def cells() -> list[Cell]:
+def cells(eta: Sequence[float] = RATES) -> list[Cell]:
     """One simulation a learning rate, burnt in until the start has decayed by 1e-8."""
-    return [Cell(rf"$\eta\beta = {eta * BETA:g}$", _simulation(eta)) for eta in RATES]
+    return [Cell(rf"$\eta\beta = {rate * BETA:g}$", _simulation(rate)) for rate in eta]
 
 
 def _simulation(eta: float) -> Simulation:
@@ -51,4 +52,5 @@ STUDY = Study(
         "over the rows; standard errors from independent replicas."
     ),
     replicas=128,
+    full_replicas=8192,
 )

@@ -5,6 +5,7 @@ scalar parameter each. Both losses depend on x - y only. The difference settles 
 divergences, where the two gradients are opposite and not zero: the pair rotates for ever.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -95,9 +96,9 @@ def _start(rng: Generator, replicas: int) -> Array:
     return rng.uniform(-np.pi, np.pi, (replicas, 2))
 
 
-def cells() -> list[Cell]:
+def cells(eta: Sequence[float] = RATES, order: Sequence[float] = ORDERS) -> list[Cell]:
     """Every order at every learning rate, for the same time eta * steps before counting."""
-    return [_cell(order, eta) for order in ORDERS for eta in RATES]
+    return [_cell(alpha, rate) for alpha in order for rate in eta]
 
 
 def _cell(order: float, eta: float) -> Cell:

@@ -1,7 +1,10 @@
 """A study compares measurements with theory, by a rule that is stated, and is data itself."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from inspect import signature
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,6 +12,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from .simulation import Simulation, run
+from .sweep import Numbers, Task, collect
 
 
 class Measured(NamedTuple):
@@ -18,13 +22,13 @@ class Measured(NamedTuple):
     standard_error: float
 
 
-Measure = Callable[[Simulation, int, int], Measured]
-"""(simulation, replicas, seed) to what a cell measures."""
+Measure = Callable[..., Measured]
+"""(simulation, replicas, seed) to what a cell measures; with `**where`, it takes backend, device and dtype of `run`."""
 
 
-def mean_square(simulation: Simulation, replicas: int, seed: int) -> Measured:
+def mean_square(simulation: Simulation, replicas: int, seed: int, **where: Any) -> Measured:
     """X, the mean squared gradient over counted steps and students."""
-    return over_replicas(run(simulation, replicas, seed).squared_gradient)
+    return over_replicas(run(simulation, replicas, seed, **where).squared_gradient)
 
 
 def over_replicas(values: NDArray[np.float64]) -> Measured:
@@ -133,8 +137,11 @@ class Study:
     Attributes:
         lesson: the paragraph that says what to see, with $LaTeX$.
         caption: of the figure.
-        cells: the simulations, made when the study runs.
+        cells: the simulations, made when the study runs; its keywords, with defaults, are what a user may choose
+            (eta, order: the values to take; steps, for theory that depends on it).
         rule: judges one cell, given how many there are; `rule_in_words` says it.
+        replicas, full_replicas: of every cell by default and in a publication; the second is None where nothing is
+            random, so that more replicas would say nothing.
         x, y: axes of the standard figure, which shows a cell's theory as a line or a mark, its measurement with error
             bars; a study with a figure of its own has it in `figures`.
     """
@@ -143,27 +150,54 @@ class Study:
     title: str
     lesson: str
     caption: str
-    cells: Callable[[], list[Cell]]
+    cells: Callable[..., list[Cell]]
     rule: RuleOf
     rule_in_words: str
     replicas: int
     x: Axis = RATE
     y: Axis = MEAN_SQUARE
+    full_replicas: int | None = None
 
-    def run(self, replicas: int | None = None, seed: int = 0, progress: bool = False) -> StudyResult:
+    def run(
+        self,
+        replicas: int | None = None,
+        seed: int = 0,
+        progress: bool = False,
+        *,
+        cells: list[Cell] | None = None,
+        jobs: int | None = None,
+        folder: Path | None = None,
+        **where: str,
+    ) -> StudyResult:
         """Run every cell with its own stream of random numbers and judge it.
 
-        Raises:
-            ValueError: fewer than 2 replicas.
-        """
-        from tqdm import tqdm  # only a person who waits needs it
+        Args:
+            cells: those of the study, some of them or other ones; None for all of the study.
+            jobs: processes; None leaves it to `joblib.parallel_config`.
+            folder: where finished cells are kept, so that a study that was killed continues; None keeps nothing.
+            where: backend, device and dtype of `run`, for the cells whose measure takes them.
 
-        cells, count = self.cells(), replicas or self.replicas
-        judges = [(cell.rule or self.rule)(len(cells), count) for cell in cells]
-        bar = tqdm(cells, desc=self.name, unit="cell", disable=not progress)
-        rows = tuple(_row(cell, judges[k], count, seed + k) for k, cell in enumerate(bar))
+        Raises:
+            ValueError: fewer than 2 replicas, or what `run` refuses.
+        """
+        chosen, count = self.cells() if cells is None else cells, replicas or self.replicas
+        tasks = [_task(cell, count, seed + k, where) for k, cell in enumerate(chosen)]
+        numbers = collect(tasks, folder, jobs, progress, self.name)
+        judges = [(cell.rule or self.rule)(len(chosen), count) for cell in chosen]
+        rows = tuple(_row(*one) for one in zip(chosen, judges, numbers, strict=True))
         words = (self.name, self.title, self.lesson, self.caption, self.rule_in_words)
         return StudyResult(*words, rows, self.x, self.y)
+
+
+def with_steps(cell: Cell, steps: int) -> Cell:
+    """The cell with another number of counted steps."""
+    schedule = replace(cell.simulation.schedule, steps=steps)
+    return replace(cell, simulation=replace(cell.simulation, schedule=schedule))
+
+
+def takes_device(cell: Cell) -> bool:
+    """Whether the cell's measure passes backend, device and dtype on to `run`."""
+    return "where" in signature(cell.measure).parameters
 
 
 def within_standard_errors(level: float, relative: float = 0.0, absolute: float = 0.0) -> RuleOf:
@@ -201,11 +235,22 @@ def within_tolerance(relative: float, absolute: float) -> RuleOf:
     )
 
 
-def _row(cell: Cell, judge: Rule, replicas: int, seed: int) -> Row:
+def _task(cell: Cell, replicas: int, seed: int, where: dict[str, str]) -> Task:
     simulation, schedule = cell.simulation, cell.simulation.schedule
-    measured, error = cell.measure(simulation, replicas, seed)
-    passed = judge(measured, error, simulation.theory)
-    place = (cell.name, schedule.eta, cell.order)
-    numbers = (measured, error, simulation.theory, passed)
-    sizes = (replicas, schedule.steps, schedule.burn_in, seed)
-    return Row(*place, *numbers, *sizes, cell.series, schedule.eta if cell.x is None else cell.x, cell.relation)
+    sizes = {"replicas": replicas, "steps": schedule.steps, "burn_in": schedule.burn_in, "seed": seed}
+    facts = {"eta": schedule.eta, "order": cell.order, "theory": simulation.theory, "oracle": simulation.oracle.name}
+    place = where if takes_device(cell) else {}
+    measure = partial(cell.measure, simulation, replicas, seed, **place)
+    return Task(cell.name, partial(_measured, measure, sizes), sizes | facts | place)
+
+
+def _measured(measure: Callable[[], Measured], sizes: dict[str, int]) -> Numbers:
+    mean, error = measure()
+    return sizes | {"measured": float(mean), "standard_error": float(error)}
+
+
+def _row(cell: Cell, judge: Rule, numbers: Numbers) -> Row:
+    eta, theory = cell.simulation.schedule.eta, cell.simulation.theory
+    passed = bool(judge(numbers["measured"], numbers["standard_error"], theory))
+    figure = {"series": cell.series, "x": eta if cell.x is None else cell.x, "relation": cell.relation}
+    return Row(cell.name, eta, cell.order, theory=theory, passed=passed, **numbers, **figure)

@@ -22,20 +22,20 @@ FRACTIONS = (1.0, 0.1)
 SATURATES = ("quadratic", "saturating quadratic")
 
 
-def cells() -> list[Cell]:
+def cells(steps: int = STEPS) -> list[Cell]:
     """Every problem with every oracle, at eta beta = 1 and a tenth of it."""
-    return [_cell(make(), name, fraction) for fraction in FRACTIONS for make in KNOWN for name in ORACLES]
+    return [_cell(make(), name, fraction, steps) for fraction in FRACTIONS for make in KNOWN for name in ORACLES]
 
 
-def _cell(known: Known, name: str, fraction: float) -> Cell:
+def _cell(known: Known, name: str, fraction: float, steps: int) -> Cell:
     oracle, sigma, zeta = ORACLES[name]
     eta = fraction / known.beta
-    bound = float(biased_sgd_bound(known.lost, eta, STEPS, known.beta, sigma**2, zeta**2))
-    simulation = Simulation(known.problem, oracle, Schedule(eta, STEPS), bound)
+    bound = float(biased_sgd_bound(known.lost, eta, steps, known.beta, sigma**2, zeta**2))
+    simulation = Simulation(known.problem, oracle, Schedule(eta, steps), bound)
     label = rf"{known.name}; {name}; $\eta\beta = {fraction:g}$"
     # beyond |x| = 1, where Gaussian noise goes now and then, the saturating quadratic is none
     attained = fraction == 1 and known.name in SATURATES and not (known.name == SATURATES[1] and "Gaussian" in name)
-    rule, relation = (within_standard_errors(0.01, 1 / STEPS), "=") if attained else (at_most(0.01), "≤")
+    rule, relation = (within_standard_errors(0.01, 1 / steps), "=") if attained else (at_most(0.01), "≤")
     return Cell(label, simulation, series=name, x=fraction, rule=rule, relation=relation)
 
 
