@@ -19,12 +19,15 @@ class CrossBatchNorm(nn.BatchNorm2d):
         if not self.training:
             return super().forward(input)
         axes = (0, 2, 3)
-        mean = _Mean.apply(input.mean(axes))
-        centred = input - mean[:, None, None]
+        wide = input.to(torch.promote_types(input.dtype, torch.float32))  # as BatchNorm2d does under autocast
+        mean = _Mean.apply(wide.mean(axes))
+        centred = wide - mean[:, None, None]
         variance = _Mean.apply(centred.square().mean(axes))
         self._follow(mean.detach(), variance.detach(), input.numel() // input.shape[1] * dist.get_world_size())
-        scale = self.weight * torch.rsqrt(variance + self.eps)
-        return centred * scale[:, None, None] + self.bias[:, None, None]
+        normal = centred * torch.rsqrt(variance + self.eps)[:, None, None]
+        if self.affine:
+            normal = normal * self.weight[:, None, None] + self.bias[:, None, None]
+        return normal.to(input.dtype)
 
     def _follow(self, mean: Tensor, variance: Tensor, count: int) -> None:
         """Move the running statistics as BatchNorm2d does, with the unbiased variance."""

@@ -38,9 +38,9 @@ class Cohort:
         return self.placement.exchange(own, (len(pixels), self.classes), self.device)
 
     def forward_one(self, k: int, pixels: Tensor) -> Tensor:
-        """The logits (B, C) of student k."""
+        """The logits (B, C) of student k in float32, whatever it computes in: cross-entropies need all their digits."""
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.recipe.amp):
-            return self.forwards[k](pixels)
+            return self.forwards[k](pixels).float()
 
 
 def build_cohort(

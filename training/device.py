@@ -1,19 +1,22 @@
 """Devices and threads."""
 
 import contextlib
+import os
 from collections.abc import Iterator
 
 import torch
 
 
 def choose_device(name: str) -> torch.device:
-    """The device of that name; "auto" is the GPU where there is one.
+    """The device of that name; "auto" is the GPU where there is one, and under torchrun each process has its own.
 
     Raises:
         ValueError: if there is no such device.
     """
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cuda" and "LOCAL_RANK" in os.environ:
+        name = f"cuda:{os.environ['LOCAL_RANK']}"
     try:
         device = torch.device(name)
         torch.empty(0, device=device)

@@ -60,11 +60,19 @@ class Guard:
 
 
 class Interrupt:
-    """Turns Ctrl-C and SIGTERM into a request that the run honours between two steps; a second one acts at once."""
+    """Turns Ctrl-C and SIGTERM into a request that the run honours between two steps; the same again acts at once.
+
+    The same, since torchrun answers a Ctrl-C, which its processes have heard as well, with a SIGTERM to each of them.
+    """
 
     def __init__(self) -> None:
-        self.requested = False
+        self._heard: set[int] = set()
         self._before: dict[int, Any] = {}
+
+    @property
+    def requested(self) -> bool:
+        """Whether the run shall stop."""
+        return bool(self._heard)
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():  # elsewhere signals cannot be handled
@@ -76,6 +84,6 @@ class Interrupt:
             signal.signal(number, handler)
 
     def _ask(self, number: int, frame: FrameType | None) -> None:
-        if self.requested:
+        if number in self._heard:
             raise KeyboardInterrupt
-        self.requested = True
+        self._heard.add(number)

@@ -8,6 +8,7 @@ logits travel.
 import atexit
 import contextlib
 import datetime
+import gc
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -53,7 +54,7 @@ class Placement:
         """The student as it is called in training: with shared gradients and batch statistics under `data`."""
         if self.kind != "data":
             return student
-        return nn.parallel.DistributedDataParallel(share_batch_statistics(student), broadcast_buffers=False)
+        return nn.parallel.DistributedDataParallel(share_batch_statistics(student))
 
     def exchange(self, logits: list[Tensor | None], shape: tuple[int, int], device: torch.device) -> list[Tensor]:
         """The logits of all students: this process's own as they are, the others' received and without a graph."""
@@ -61,9 +62,9 @@ class Placement:
             return [row for row in logits if row is not None]
         rows = []
         for k, own in enumerate(logits):
-            sent = torch.empty(shape, device=device) if own is None else own.detach().float().contiguous()
+            sent = torch.empty(shape, device=device) if own is None else own.detach().contiguous()
             dist.broadcast(sent, src=self.owner(k))
-            rows.append(sent if own is None else own.float())
+            rows.append(sent if own is None else own)
         return rows
 
     def mean(self, losses: Tensor) -> Tensor:
@@ -82,11 +83,11 @@ class Placement:
         dist.all_gather_object(everyone, states)
         return [everyone[self.owner(k)][k] for k in range(len(states))]
 
-    def any(self, flag: bool) -> bool:
-        """Whether the flag is up in any process."""
+    def any(self, flag: bool, device: torch.device) -> bool:
+        """Whether the flag is up in any process; they wait for each other here."""
         if self.ranks == 1:
             return flag
-        total = torch.tensor(float(flag), device="cuda" if torch.cuda.is_available() else "cpu")
+        total = torch.tensor(float(flag), device=device)
         dist.all_reduce(total)
         return bool(total > 0)
 
@@ -102,8 +103,12 @@ def leads() -> bool:
 
 
 @contextlib.contextmanager
-def placed(recipe: Recipe) -> Iterator[Placement]:
+def placed(recipe: Recipe, device: torch.device) -> Iterator[Placement]:
     """The placement of this process, from torchrun's environment.
+
+    Args:
+        recipe: what to place.
+        device: decides how processes talk: nccl between GPUs (one a process, see `choose_device`), gloo between CPUs.
 
     Raises:
         ValueError: if the recipe wants several processes and there are none, or the other way round.
@@ -116,9 +121,7 @@ def placed(recipe: Recipe) -> Iterator[Placement]:
         yield Placement()
         return
     _check(recipe, ranks)
-    if not dist.is_initialized():
-        dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo", timeout=TIMEOUT)
-        atexit.register(dist.destroy_process_group)  # several seeds share one group
+    _join(device)
     try:
         yield Placement(recipe.placement, dist.get_rank(), ranks)
     except RuntimeError as error:
@@ -128,6 +131,19 @@ def placed(recipe: Recipe) -> Iterator[Placement]:
             f"rank {os.environ['RANK']} of {ranks} stops: another process died or does not answer "
             f"({' '.join(str(error).split())[:160]}); start all of them again with --resume"
         ) from error
+
+
+def _join(device: torch.device) -> None:
+    """Make the group of processes, once: several seeds share it."""
+    if not dist.is_initialized():
+        dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=TIMEOUT)
+        atexit.register(_leave)
+
+
+def _leave() -> None:
+    """Leave the group while the interpreter is whole: its threads end with the last network that shares gradients."""
+    gc.collect()
+    dist.destroy_process_group()
 
 
 def _broken_connection(error: RuntimeError) -> bool:

@@ -19,6 +19,9 @@ from .optimise import learning_rate
 from .result import Result
 from .state import State, resume_state, save_state
 
+ASK_EVERY = 10
+"""Steps between two questions whether another process was asked to stop."""
+
 
 class Run:
     """The moving parts of a run and the order in which they move."""
@@ -89,11 +92,18 @@ class Run:
     def _between_steps(self, guard: Guard) -> None:
         every = self.recipe.checkpoint_steps
         due = every is not None and self.state.step % every == 0 and self.state.step < len(self.loader)
-        stop = self.cohort.placement.any(self.interrupt.requested)
+        stop = self._shall_stop()
         if due or stop:
             self._save(guard)
         if stop:
             raise KeyboardInterrupt
+
+    def _shall_stop(self) -> bool:
+        """Whether any process was asked to stop; asking all of them waits for all of them, so it is not done often."""
+        done = self.state.epoch * len(self.loader) + self.state.step
+        if self.cohort.placement.ranks > 1 and done % ASK_EVERY:
+            return False
+        return self.cohort.placement.any(self.interrupt.requested, self.cohort.device)
 
     def _save(self, guard: Guard) -> None:
         if self.folder is not None:

@@ -25,7 +25,7 @@ class State:
 
 
 def save_state(folder: Path, cohort: Cohort, state: State, steps: int) -> None:
-    """Write a checkpoint of the run into its folder; every process calls this, the leader writes."""
+    """Write a checkpoint of the run into its folder; all processes call this, the leader writes."""
     collect, target = cohort.placement.collect, folder / "checkpoints"
     content = {
         "epoch": state.epoch,
@@ -39,6 +39,7 @@ def save_state(folder: Path, cohort: Cohort, state: State, steps: int) -> None:
     if cohort.placement.leads:
         target.mkdir(exist_ok=True)
         checkpoint.save(target, state.epoch * steps + state.step, content)
+    cohort.placement.wait()  # nobody goes on as if it were written before it is
 
 
 def resume_state(folder: Path, cohort: Cohort, state: State) -> None:

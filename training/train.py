@@ -44,7 +44,7 @@ def train(
     if done is not None:
         return done
     splits, device = split(recipe, source or open_source(recipe)), choose_device(recipe.device)
-    with threads(recipe.threads), Interrupt() as interrupt, placed(recipe) as placement:
+    with threads(recipe.threads), placed(recipe, device) as placement, Interrupt() as interrupt:
         torch.manual_seed(seed)  # for dropout; initial weights and batches have generators of their own
         cohort = build_cohort(recipe, seed, splits.train, device, placement)
         loader = Loader(splits.train, recipe, seed, device, placement.share)
