@@ -62,13 +62,15 @@ def self_bounding() -> Figure:
         axes.scatter(value, pull, s=5, color=colour, marker=marker, alpha=0.4, linewidths=0, label="random pairs")
         size = np.geomspace(1e-6, 30, 50)
         axes.plot(size, 2 * max(1, alpha) * size, color=BLACK, label="bound 2 max(1, α) D")
+        best = float(self_bounding_constant(alpha))
+        axes.plot(size, best * size, color=BLACK, linestyle="--", label="best constant κ(α) D")
         axes.axhline(4, color=BLACK, linestyle=":", label="bound 4 (theorem D2)")
         close = np.stack([np.geomspace(1e-3, 2, 9), np.zeros(9)], -1)
         axes.plot(*_pull(close, np.zeros(2), alpha), "D", ms=4, mfc="white", color=BLACK, label="p → q = (½, ½)")
         axes.set(xscale="log", yscale="log", xlim=(1e-6, 30), ylim=(1e-7, 20), title=f"order {alpha:g}")
         axes.set_xlabel(r"divergence $D_\alpha(p\|q)$ (nats)")
     every[0].set_ylabel(r"squared pull $\|q-w\|_1^2$")
-    every[0].legend(frameon=False, fontsize="small", loc="lower right")
+    every[0].legend(frameon=False, fontsize="small", loc="lower right", markerscale=2)
     return opened(figure)
 
 

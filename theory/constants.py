@@ -72,20 +72,21 @@ def _coin(logit: ArrayLike) -> Array:
     return np.stack([heads, np.zeros_like(heads)], -1)
 
 
+@lru_cache(maxsize=4096)
 def _constant(alpha: float) -> float:
     if alpha <= GOLDEN_ORDER:
         return alpha / 2
     if alpha >= VERTEX_ORDER:
         return LARGE_ORDER_CONSTANT
-    return _interior(alpha)
+    return float(ratio(*nearest_coins(alpha), alpha))
 
 
 @lru_cache(maxsize=4096)
-def _interior(alpha: float) -> float:
-    """The least ratio over binary pairs, from the best of a grid."""
+def nearest_coins(alpha: float) -> tuple[float, float]:
+    """Log-odds of the p and q with the least ratio, for orders between the closed forms; from the best of a grid."""
     start = STARTS[np.argmin(ratio(STARTS[:, 0] + np.exp(STARTS[:, 1]), STARTS[:, 0], alpha))]
     found = minimize(_log_ratio, start, args=(alpha,), jac=True, method="BFGS", options={"gtol": 1e-9, "maxiter": 60})
-    return float(np.exp(found.fun))
+    return float(found.x[0] + np.exp(found.x[1])), float(found.x[0])
 
 
 def _log_ratio(point: Array, alpha: float) -> tuple[float, Array]:

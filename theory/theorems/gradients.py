@@ -7,6 +7,7 @@ import numpy as np
 import sympy as sp
 
 from ..arguments import Array
+from ..constants import LARGE_ORDER_CONSTANT, POINT_MASS_ROOT
 from ..domain import Interval, Logits, Order, Reals
 from ..gradient import student_gradient
 from ..theorem import theorem
@@ -153,6 +154,24 @@ def second_order_around_the_fair_coin(two: sp.Expr = TWO) -> list[sp.Expr]:
     gap = 2 * ((1 + t) ** a / ((1 + t) ** a + (1 - t) ** a) - sp.Rational(1, 2))
     difference = gap**2 - two * a * value
     return [sp.simplify(sp.series(difference, t, 0, 3).removeO().coeff(t, 2))]
+
+
+def mixture_at_a_vertex(t: float) -> dict[str, Any]:
+    """q = (x, 1-x) with 2x log x = x - 1, and p such that w -> (1, 0)."""
+    orders, logit_q = np.array([0.1, 0.3, 0.5]), np.log(POINT_MASS_ROOT / (1 - POINT_MASS_ROOT))
+    logit_p = (-40 * np.log(t) - (1 - orders) * logit_q) / orders
+    return dict(y=np.stack([logit_p, 0 * orders], -1), z=np.array([logit_q, 0.0]), alpha=orders)
+
+
+@theorem("D3", given=PAIR | dict(alpha=Order(0, 0.5)), source=OURS, tight=mixture_at_a_vertex)
+def self_bounding_up_to_order_half(y: Array, z: Array, alpha: Array) -> Pair:
+    r"""$\|q-w\|_1^2 \le 8x(1-x)\,D_\alpha(p\|q) = 1.62906\ldots D_\alpha$ for $\alpha\le\frac12$, $2x\log x = x-1$: the
+    best constant there; $\kappa(\alpha) = 1/c(1/\alpha)$ in general (`theory.self_bounding_constant`).
+
+    Proof: by A5 $D_\alpha(p\|q) = D_{1/\alpha}(w\|q)$, so this is C2 for the pair w, q.
+    """
+    lhs = np.abs(student_gradient(y, z, alpha)).sum(axis=-1) ** 2
+    return lhs, divergence(y, z, alpha) / LARGE_ORDER_CONSTANT
 
 
 @theorem("D3", given=FINITE, source=OURS, tight=nearly_fair_coins)

@@ -7,8 +7,15 @@ import numpy as np
 import sympy as sp
 
 from ..arguments import Array, Mask
-from ..constants import LARGE_ORDER_CONSTANT, POINT_MASS_ROOT
-from ..domain import Interval, Order
+from ..constants import (
+    GOLDEN_ORDER,
+    LARGE_ORDER_CONSTANT,
+    POINT_MASS_ROOT,
+    VERTEX_ORDER,
+    nearest_coins,
+    pinsker_constant,
+)
+from ..domain import Integer, Interval, Order
 from ..theorem import theorem
 from .quantities import OURS, PAIR, VAN_ERVEN, Pair, divergence, l1_distance, log_ratio
 from .symbols import ONE, a
@@ -122,6 +129,48 @@ def pinsker_from_order_1(y: Array, z: Array, alpha: Array) -> Pair:
     Proof: Pinsker's inequality and A3.
     """
     return l1_distance(y, z) ** 2 / 2, divergence(y, z, alpha)
+
+
+@theorem("C2", given=PAIR | dict(alpha=Interval(1, GOLDEN_ORDER)), source=OURS, status="numerical",
+         tight=lambda t: nearly_fair_coins(t) | dict(alpha=np.array([1.0, 1.1, 1.17])))  # fmt: skip
+def pinsker_up_to_the_golden_order(y: Array, z: Array, alpha: Array) -> Pair:
+    r"""$\frac\alpha2\|p-q\|_1^2 \le D_\alpha(p\|q)$ still for $1<\alpha\le\frac{5+3\sqrt5}{10} = 1.17082\ldots$
+
+    Numerical: no search found a pair below; beyond this order some pair is (see below).
+    """
+    return alpha / 2 * l1_distance(y, z) ** 2, divergence(y, z, alpha)
+
+
+@theorem("C2", given=PAIR | dict(alpha=Order(VERTEX_ORDER, 2)), source=OURS, status="numerical",
+         tight=lambda t: point_mass(t) | dict(alpha=np.array([1.4, 1.5, 1.9])))  # fmt: skip
+def pinsker_from_the_vertex_order(y: Array, z: Array, alpha: Array) -> Pair:
+    r"""$c_\infty\|p-q\|_1^2 \le D_\alpha(p\|q)$ already for $\alpha \ge \frac1{1-x} = 1.39795\ldots$, x as below.
+
+    Numerical: no search found a pair below; just below this order p moves away from the vertex.
+    """
+    return LARGE_ORDER_CONSTANT * l1_distance(y, z) ** 2, divergence(y, z, alpha)
+
+
+BETWEEN = np.array([1.2, 1.25, 1.3, 1.35, 1.39])
+
+
+def nearest_pairs(t: float) -> dict[str, Any]:
+    """The interior minimisers between the closed forms."""
+    coins = np.array([nearest_coins(alpha) for alpha in BETWEEN])
+    zeros = np.zeros(len(BETWEEN))
+    return dict(y=np.stack([coins[:, 0], zeros], -1), z=np.stack([coins[:, 1], zeros], -1), n=np.arange(5.0))
+
+
+@theorem("C2", given=PAIR | dict(n=Integer(0, 4)), source=OURS, status="numerical", tight=nearest_pairs)
+def pinsker_between_the_closed_forms(y: Array, z: Array, n: Array) -> Pair:
+    r"""$c(\alpha)\|p-q\|_1^2 \le D_\alpha(p\|q)$ with c below both closed forms, here at $\alpha$ = 1.2, 1.25, 1.3,
+    1.35 and 1.39 (n = 0..4). An open problem: no closed form of c is known here.
+
+    Numerical: c is the least ratio that a minimisation over binary pairs finds (`theory.pinsker_constant`).
+    """
+    alpha = BETWEEN[n.astype(int)]
+    best = np.array([pinsker_constant(order) for order in BETWEEN])[n.astype(int)]
+    return best * l1_distance(y, z) ** 2, divergence(y, z, alpha)
 
 
 @theorem("C2", given=dict(alpha=Interval(1.18, 2.0)), source=OURS)
