@@ -23,6 +23,7 @@
 # SGD does with it, and to students that learn real images.
 
 # %%
+# %matplotlib inline
 import numpy as np
 
 import sims

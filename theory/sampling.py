@@ -51,4 +51,11 @@ def depends_on_classes(given: Mapping[str, Domain]) -> bool:
 
 def describe(given: Mapping[str, Domain]) -> str:
     """The domains as one line of LaTeX."""
-    return ",\\; ".join(rf"{name} \in {domain.latex()}" for name, domain in given.items())
+    return ",\\; ".join(rf"{_symbol(name)} \in {domain.latex()}" for name, domain in given.items())
+
+
+def _symbol(name: str) -> str:
+    greek = {"lam": r"\lambda"} | {
+        letter: f"\\{letter}" for letter in ("alpha", "beta", "eta", "theta", "phi", "sigma")
+    }
+    return greek.get(name, name if len(name) == 1 else rf"\text{{{name}}}")
