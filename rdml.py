@@ -35,7 +35,7 @@ def _run(name: str, arguments: list[str]) -> int:
     command = getattr(importlib.import_module(room), function)
     try:
         return int(tyro.cli(command, prog=f"rdml {name}", args=arguments) or 0)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, FloatingPointError) as error:  # the last: iterates that diverged
         print(f"rdml {name}: {error}", file=sys.stderr)
         return 2
 

@@ -4,6 +4,7 @@ Problems are written with operators and with the functions of the Array API stan
 `xp = array_api_compat.array_namespace(state)`; then they run on both.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -12,6 +13,9 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]  # or a torch tensor: whatever the backend holds
+
+FACES = 2.0 * np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1) - 1
+"""The eight coins of every byte: looking them up is several times as fast as taking bits apart."""
 
 
 class Random(Protocol):
@@ -51,9 +55,9 @@ class NumpyRandom:
         return self.rng.integers(low, high, size)
 
     def signs(self, size: tuple[int, ...]) -> Array:
-        count = int(np.prod(size))
-        bits = np.unpackbits(np.frombuffer(self.rng.bytes(-(-count // 8)), np.uint8), count=count)
-        return (2 * bits.astype(self.dtype) - 1).reshape(size)
+        count = math.prod(size)
+        coins = np.frombuffer(self.rng.bytes(-(-count // 8)), np.uint8)
+        return FACES.astype(self.dtype).take(coins, axis=0).reshape(-1)[:count].reshape(size)
 
 
 class TorchRandom:
@@ -65,6 +69,7 @@ class TorchRandom:
         self._torch = torch
         self._kind: Any = {"dtype": getattr(torch, dtype), "device": device}
         self._generator = torch.Generator(device).manual_seed(seed)
+        self._faces = torch.as_tensor(FACES, **self._kind)
 
     def standard_normal(self, size: tuple[int, ...]) -> Any:
         return self._torch.randn(size, generator=self._generator, **self._kind)
@@ -76,8 +81,9 @@ class TorchRandom:
         return self._torch.randint(low, high, size, generator=self._generator, device=self._kind["device"])
 
     def signs(self, size: tuple[int, ...]) -> Any:
-        coins = self._torch.empty(size, **self._kind).bernoulli_(0.5, generator=self._generator)
-        return coins.mul_(2).sub_(1)
+        count, torch = math.prod(size), self._torch
+        coins = torch.randint(0, 256, (-(-count // 8),), generator=self._generator, device=self._kind["device"])
+        return torch.index_select(self._faces, 0, coins).reshape(-1)[:count].reshape(size)
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,10 @@ from array_api_compat import array_namespace
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from .accumulator import Accumulator, flushed
 from .backend import Array, Backend, Random
 from .check import check_gradient
-from .moments import Accumulator, Moments, Record, flushed
+from .moments import Moments, Record
 from .oracles import EXACT, Oracle, gaussian
 
 __all__ = ["EXACT", "Array", "Moments", "Oracle", "Problem", "Record", "Schedule", "Simulation", "gaussian", "run"]

@@ -81,6 +81,12 @@ def test_a_trace_is_short_and_on_the_trajectory():
     np.testing.assert_allclose(trace.squared_gradient, (wave(states[trace.steps // 2]) ** 2).sum(-1).mean(-1))
 
 
+def test_single_precision_loses_no_digits_over_many_steps():
+    level = Problem(lambda state: 0 * state + 1 / 3, lambda _rng, replicas: np.zeros((replicas, 3)))
+    kept = run(Simulation(level, EXACT, Schedule(1e-6, 20_000), 0.0), 2, 0, dtype="float32")
+    assert kept.mean == pytest.approx(3 * float(np.float32(1 / 3)) ** 2, rel=1e-6)  # summed one by one: off by 2e-4
+
+
 def _peak_memory(steps: int) -> int:
     tracemalloc.start()
     run(Simulation(WAVES, gaussian(1.0), Schedule(0.1, steps), 0.0), 50, 0, EVERYTHING)
