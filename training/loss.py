@@ -124,52 +124,65 @@ def mutual_loss(
         if not (ok and math.isfinite(value)):
             raise ValueError(f"{name} must be finite and {'> 0' if name == 'temperature' else '>= 0'}, got {value}")
     count = len(students)
-    topology = _topology(weights, count)
+    pairs = _pairs(weights, count)
     repeated = labels.repeat(count)
     entropy = F.cross_entropy(students.flatten(0, 1), repeated, reduction="none", label_smoothing=label_smoothing)
     losses = entropy.view(count, -1).mean(1)
-    if weight == 0 or not topology.any():
+    if weight == 0 or not pairs:
         return losses
     softened = students if temperature == 1 else students / temperature
-    return losses + weight * temperature**2 * _attraction(softened, order, topology.to(students.device))
+    return losses + weight * temperature**2 * _attraction(softened, order, pairs)
 
 
-def _topology(weights: Sequence[Sequence[float]] | Tensor | None, count: int) -> Tensor:
-    if weights is None:
-        matrix = torch.full((count, count), 1 / max(1, count - 1))
-    else:
-        matrix = torch.as_tensor(weights, dtype=torch.float32, device="cpu")
-        if matrix.shape != (count, count):
-            raise ValueError(f"weights must be a {count} x {count} matrix, got shape {tuple(matrix.shape)}")
-        if not ((matrix >= 0) & matrix.isfinite()).all():
-            raise ValueError(f"weights must be finite and not negative, got {matrix.tolist()}")
-    return matrix.masked_fill(torch.eye(count, dtype=torch.bool), 0.0)
+Pairs = tuple[tuple[int, int, float], ...]  # student, peer, how strongly the peer draws the student
 
 
-def _attraction(students: Tensor, alpha: float, topology: Tensor) -> Tensor:
+def _pairs(weights: Sequence[Sequence[float]] | Tensor | None, count: int) -> Pairs:
+    rows = [[1 / max(1, count - 1)] * count] * count if weights is None else _rows_of(weights)
+    if [len(row) for row in rows] != [count] * count:
+        raise ValueError(f"weights must be a {count} x {count} matrix, got rows of {[len(row) for row in rows]}")
+    bad = [x for row in rows for x in row if not 0 <= x < math.inf]
+    if bad:
+        raise ValueError(f"weights must be finite and not negative, got {bad[0]}")
+    return tuple((k, j, x) for k, row in enumerate(rows) for j, x in enumerate(row) if x and j != k)
+
+
+def _rows_of(weights: Sequence[Sequence[float]] | Tensor) -> list[list[float]]:
+    if isinstance(weights, Tensor):
+        if weights.ndim != 2:
+            raise ValueError(f"weights must be a matrix, got shape {tuple(weights.shape)}")
+        return weights.tolist()
+    return [[float(x) for x in row] for row in weights]
+
+
+def _attraction(students: Tensor, alpha: float, pairs: Pairs) -> Tensor:
     """(K,): the mean over the batch of the weighted divergences from the detached peers, all pairs at once."""
     if torch.is_grad_enabled() and not _transformed():
-        return _EagerAttraction.apply(students, alpha, topology)
-    return _attraction_of_pairs(students, alpha, topology)
+        return _EagerAttraction.apply(students, alpha, pairs)
+    return _attraction_of_pairs(students, alpha, pairs)
 
 
-def _attraction_of_pairs(students: Tensor, alpha: float, topology: Tensor) -> Tensor:
-    student, peer = topology.nonzero(as_tuple=True)
+def _attraction_of_pairs(students: Tensor, alpha: float, pairs: Pairs) -> Tensor:
+    student, peer, share = _as_tensors(pairs, students)
     rows = _divergence(students.detach()[peer], students[student], alpha)
-    drawn = topology[student, peer].to(rows.dtype) * rows.mean(1)
-    return torch.zeros(len(students), dtype=rows.dtype, device=rows.device).index_add(0, student, drawn)
+    return torch.zeros_like(students[:, 0, 0], dtype=rows.dtype).index_add(0, student, share * rows.mean(1))
+
+
+def _as_tensors(pairs: Pairs, like: Tensor) -> list[Tensor]:
+    columns = zip(*pairs, strict=True)
+    dtypes = (torch.long, torch.long, _compute_dtype(like))
+    return [torch.tensor(c, dtype=d, device=like.device) for c, d in zip(columns, dtypes, strict=True)]
 
 
 class _EagerAttraction(Function):
     """The same without ever holding the logits of all pairs: pairs exist for one block of rows at a time."""
 
     @staticmethod
-    def forward(ctx: Any, students: Tensor, alpha: float, topology: Tensor) -> Tensor:
+    def forward(ctx: Any, students: Tensor, alpha: float, pairs: Pairs) -> Tensor:
         ctx.save_for_backward(students)
-        ctx.alpha, ctx.topology = alpha, topology
-        student, peer = topology.nonzero(as_tuple=True)
-        dtype = _compute_dtype(students)
-        share = (topology[student, peer] / students.shape[1]).to(dtype)
+        ctx.alpha, ctx.pairs = alpha, pairs
+        student, peer, share = _as_tensors(pairs, students)
+        dtype, share = share.dtype, share / students.shape[1]
         losses = torch.zeros(len(students), dtype=dtype, device=students.device)
         ctx.gap = torch.empty_like(students, memory_format=torch.contiguous_format)
         for block in _blocks(students.shape[1], len(student) * students.shape[2], students.device):
@@ -182,13 +195,13 @@ class _EagerAttraction(Function):
         return losses
 
     @staticmethod
-    def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:
-        gap, ctx.gap = ctx.gap, None
+    def backward(ctx: Any, *grad_outputs: Any) -> tuple[Tensor | None, ...]:
+        (g,), gap, ctx.gap = grad_outputs, ctx.gap, None
         if gap is not None and not torch.is_grad_enabled() and not _transformed():
             return gap.mul_(g[:, None, None]), None, None
         (students,) = ctx.saved_tensors
         with torch.enable_grad():
-            losses = _attraction_of_pairs(students, ctx.alpha, ctx.topology)
+            losses = _attraction_of_pairs(students, ctx.alpha, ctx.pairs)
             return *torch.autograd.grad(losses, students, g, create_graph=True), None, None
 
 
@@ -237,13 +250,21 @@ def _stacked(logits: Sequence[Tensor] | Tensor, labels: Tensor) -> Tensor:
 def _divergence(y: Tensor, z: Tensor, alpha: float) -> Tensor:
     """Rows of D, differentiable as often as wanted, in z and in y where y requires a gradient."""
     if _transformed():
-        return _Rows.apply(y, z, alpha)
+        return _apply_rows(y, z, alpha)
     return _EagerRows.apply(y, z, alpha) if torch.is_grad_enabled() else _blockwise(y, z, alpha, None)
 
 
 def _transformed() -> bool:
     """Within torch.func or torch.compile (torch has no public name for the first question)."""
-    return torch._C._are_functorch_transforms_active() or torch.compiler.is_compiling()
+    if torch.compiler.is_compiling():
+        return True
+    if not torch._C._are_functorch_transforms_active():
+        return False
+    stack = torch._C._functorch.get_interpreter_stack()  # pyright: ignore[reportAttributeAccessIssue] (not in its stubs)
+    levels = [level.key().name for level in stack or ()]
+    if levels.count("Jvp") > 1:  # torch itself is silently wrong there (pytorch issue 197867)
+        raise NotImplementedError("forward over forward mode is not supported, use torch.func.hessian or reverse mode")
+    return True
 
 
 class _Rows(Function):
@@ -256,17 +277,19 @@ class _Rows(Function):
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, float], output: Tensor) -> None:
         ctx.save_for_backward(*inputs[:2])
+        ctx.save_for_forward(*inputs[:2])
         ctx.alpha = inputs[2]
 
     @staticmethod
-    def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:
-        y, z = ctx.saved_tensors
+    def backward(ctx: Any, *grad_outputs: Any) -> tuple[Tensor | None, ...]:
+        (g,), (y, z) = grad_outputs, ctx.saved_tensors
         grad_y = g.unsqueeze(-1) * _peer_gap(y, z, ctx.alpha) if ctx.needs_input_grad[0] else None
-        return grad_y, _Gap.apply(y, z, g, ctx.alpha) if ctx.needs_input_grad[1] else None, None
+        return grad_y, _apply_gap(y, z, g, ctx.alpha) if ctx.needs_input_grad[1] else None, None
 
     @staticmethod
-    def vmap(info: Any, in_dims: Any, y: Tensor, z: Tensor, alpha: float) -> tuple[Tensor, int]:
-        return _Rows.apply(*_batched(info.batch_size, in_dims, (y, z)), alpha), 0
+    def vmap(info: Any, in_dims: Any, *args: Any) -> tuple[Tensor, int]:
+        y, z = _batched(info.batch_size, in_dims, args[:-1])
+        return _apply_rows(y, z, args[-1]), 0
 
 
 class _EagerRows(Function):
@@ -275,16 +298,21 @@ class _EagerRows(Function):
     @staticmethod
     def forward(ctx: Any, y: Tensor, z: Tensor, alpha: float) -> Tensor:
         ctx.save_for_backward(y, z)
+        ctx.save_for_forward(y, z)
         ctx.alpha = alpha
         ctx.gap = torch.empty_like(z, memory_format=torch.contiguous_format) if ctx.needs_input_grad[1] else None
         return _blockwise(y, z, alpha, ctx.gap)
 
     @staticmethod
-    def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:
-        gap, ctx.gap = ctx.gap, None
+    def backward(ctx: Any, *grad_outputs: Any) -> tuple[Tensor | None, ...]:
+        (g,), gap, ctx.gap = grad_outputs, ctx.gap, None
         if gap is None or ctx.needs_input_grad[0] or torch.is_grad_enabled() or _transformed():
             return _Rows.backward(ctx, g)  # a second pass through the graph, or a graph of the gradient
         return None, gap.mul_(g.unsqueeze(-1)), None
+
+    @staticmethod
+    def jvp(ctx: Any, *grad_inputs: Any) -> Tensor:
+        return _DualRows.jvp(ctx, *grad_inputs)
 
 
 class _Gap(Function):
@@ -299,19 +327,56 @@ class _Gap(Function):
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor, float], output: Tensor) -> None:
         ctx.save_for_backward(*inputs[:3])
+        ctx.save_for_forward(*inputs[:3])
         ctx.alpha = inputs[3]
 
     @staticmethod
-    def backward(ctx: Any, v: Tensor) -> tuple[Tensor | None, ...]:
-        (y, z, g), alpha = ctx.saved_tensors, ctx.alpha
+    def backward(ctx: Any, *grad_outputs: Any) -> tuple[Tensor | None, ...]:
+        (v,), (y, z, g), alpha = grad_outputs, ctx.saved_tensors, ctx.alpha
         q, w, g = torch.softmax(z, -1), _mixture(y, z, alpha), g.unsqueeze(-1)
-        along_q, along_w = _covary(q, v), _covary(w, v)
-        grad_z = along_q + _times(alpha - 1, along_w)
+        along_w = _covary(w, v)
+        grad_z = _covary(q, v) + _times(alpha - 1, along_w)
         return _times(-alpha, along_w) * g, grad_z * g, ((q - w) * v).sum(-1), None
 
     @staticmethod
-    def vmap(info: Any, in_dims: Any, y: Tensor, z: Tensor, g: Tensor, alpha: float) -> tuple[Tensor, int]:
-        return _Gap.apply(*_batched(info.batch_size, in_dims, (y, z, g)), alpha), 0
+    def vmap(info: Any, in_dims: Any, *args: Any) -> tuple[Tensor, int]:
+        y, z, g = _batched(info.batch_size, in_dims, args[:-1])
+        return _apply_gap(y, z, g, args[-1]), 0
+
+
+class _DualRows(_Rows):
+    """`_Rows` with forward mode, which torch.compile does not take."""
+
+    @staticmethod
+    def jvp(ctx: Any, *grad_inputs: Any) -> Tensor:
+        (along_y, along_z, _), (y, z), alpha = grad_inputs, ctx.saved_tensors, ctx.alpha
+        rate = torch.zeros_like(z[..., 0], dtype=_compute_dtype(z))
+        if along_z is not None:
+            rate = rate + (_apply_gap(y, z, torch.ones_like(rate), alpha) * along_z).sum(-1)
+        return rate if along_y is None else rate + (_peer_gap(y, z, alpha) * along_y).sum(-1)
+
+
+class _DualGap(_Gap):
+    """`_Gap` with forward mode."""
+
+    @staticmethod
+    def jvp(ctx: Any, *grad_inputs: Any) -> Tensor:
+        (along_y, along_z, along_g, _), (y, z, g), alpha = grad_inputs, ctx.saved_tensors, ctx.alpha
+        q, w, g = torch.softmax(z, -1), _mixture(y, z, alpha), g.unsqueeze(-1)
+        rate = torch.zeros_like(q)
+        if along_y is not None:
+            rate = rate + _times(-alpha, _covary(w, along_y)) * g
+        if along_z is not None:
+            rate = rate + (_covary(q, along_z) + _times(alpha - 1, _covary(w, along_z))) * g
+        return rate if along_g is None else rate + (q - w) * along_g.unsqueeze(-1)
+
+
+def _apply_rows(y: Tensor, z: Tensor, alpha: float) -> Tensor:
+    return _Rows.apply(y, z, alpha) if torch.compiler.is_compiling() else _DualRows.apply(y, z, alpha)
+
+
+def _apply_gap(y: Tensor, z: Tensor, g: Tensor, alpha: float) -> Tensor:
+    return _Gap.apply(y, z, g, alpha) if torch.compiler.is_compiling() else _DualGap.apply(y, z, g, alpha)
 
 
 def _batched(size: int, dims: Sequence[int | None], tensors: Sequence[Tensor]) -> list[Tensor]:
@@ -326,27 +391,40 @@ def _covary(q: Tensor, v: Tensor) -> Tensor:
 
 def _mixture(y: Tensor, z: Tensor, alpha: float) -> Tensor:
     """w in differentiable terms."""
-    with torch.no_grad():
-        delta = _behind_top(y, z)
-    if alpha == math.inf:
+    if alpha > torch.finfo(z.dtype).max:
+        with torch.no_grad():
+            delta = _behind_top(y, z)
         return torch.softmax(z.masked_fill(delta != 0, -math.inf), -1)
-    common = delta > -math.inf
+    delta, common = _behind(y, z)
+    return torch.softmax((z + alpha * delta).masked_fill(~common, -math.inf), -1)
+
+
+def _behind(y: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
+    """l - max l, 0 where a side excludes a class, and where none does: exact in value, differentiable as y - z is."""
+    common = (y > -math.inf) & (z > -math.inf)
     ratio = torch.where(common, y, 0.0) - torch.where(common, z, 0.0)
-    top = torch.where(common, ratio, -math.inf).detach().amax(-1, keepdim=True)
-    return torch.softmax((z + alpha * (ratio - top)).masked_fill(~common, -math.inf), -1)
+    return torch.where(common, ratio - ratio.detach() + _behind_top(y.detach(), z.detach()), 0.0), common
 
 
 def _peer_gap(y: Tensor, z: Tensor, alpha: float) -> Tensor:
     """alpha/(1-alpha) (p - w) = alpha p (e^x - 1)/s with s = alpha - 1, x = log(w/p) = s (l - D); differentiable."""
     p, w, s = torch.softmax(y, -1), _mixture(y, z, alpha), alpha - 1
-    if alpha == math.inf:
+    if alpha > torch.finfo(z.dtype).max:
         return w - p
-    v = torch.log_softmax(y, -1) - torch.log_softmax(z, -1) - _divergence(y, z, alpha).unsqueeze(-1)
-    x = s * v
-    near = (x.abs() <= 1) & (x.abs() > 1e-30)
-    safe = torch.where(near, x, 1.0)
-    growth = torch.where(near, torch.expm1(safe) / safe, 1 + x / 2)
-    return alpha * torch.where(x.abs() <= 1, p * v * growth, (w - p) / (s or 1.0))
+    delta, common = _behind(y, z)
+    q, log_q = torch.softmax(z, -1), torch.log_softmax(z, -1)
+    shared = log_q.masked_fill(~common, -math.inf)
+    whole = ~((z == -math.inf) & (y > -math.inf)).any(-1, keepdim=True)
+    plain = torch.log_softmax(y, -1).masked_fill(~common, 0.0) - log_q.masked_fill(~common, 0.0)
+    ratio = torch.where(whole, delta - _log_mean_exp(q, shared, delta), plain)
+    if abs(s) <= 0.5:
+        slope = ratio - _divergence(y, z, alpha).unsqueeze(-1)
+    else:  # from log(w/q), which keeps its digits at huge orders
+        slope = (alpha * delta - _log_mean_exp(q, shared, alpha * delta) - ratio) / s
+    near = common & ((s * slope).abs() <= 1)
+    slope = torch.where(near, slope, 0.0)
+    grown = p * slope * (1 + s * slope * _psi(s * slope))
+    return _closed(alpha * torch.where(near, grown, (w - p) / (s or 1.0)), torch.minimum(p, w))
 
 
 def _blockwise(y: Tensor, z: Tensor, alpha: float, gap: Tensor | None) -> Tensor:

@@ -1,0 +1,114 @@
+"""Derivatives of the torch loss of every kind: gradcheck, double backward, torch.func, torch.compile."""
+
+import numpy as np
+import pytest
+import torch
+from torch.autograd import forward_ad, gradcheck, gradgradcheck
+
+from theory import peer_gradient, student_gradient, student_hessian
+from training import mutual_loss, renyi_divergence_loss
+
+INF = float("inf")
+pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")  # forward mode within torch
+ORDERS = [0.0, 0.3, 0.5, 1 - 1e-9, 1.0, 1.5, 2.0, 30.0, INF]
+
+
+def pair(*shape, dtype=torch.float64):
+    """(student, peer): moderate logits, different in each row."""
+    return torch.randn(2, *shape, dtype=dtype, generator=torch.Generator().manual_seed(0)).unbind()
+
+
+def rows(alpha, detach_peer=True):
+    return lambda student, peer: renyi_divergence_loss(student, peer, alpha, "none", detach_peer=detach_peer)
+
+
+def total(alpha, detach_peer=True):
+    return lambda student, peer: renyi_divergence_loss(student, peer, alpha, "sum", detach_peer=detach_peer)
+
+
+@pytest.mark.parametrize("alpha", ORDERS)
+@pytest.mark.parametrize("check", [gradcheck, gradgradcheck])
+@pytest.mark.parametrize("detach_peer", [True, False])
+def test_derivatives_are_those_of_finite_differences(check, alpha, detach_peer):
+    student, peer = pair(3, 4)
+    inputs = student.requires_grad_(), peer.requires_grad_(not detach_peer)
+    assert check(rows(alpha, detach_peer), inputs)
+
+
+@pytest.mark.parametrize("alpha", ORDERS)
+def test_second_derivatives_stay_right_where_students_agree(alpha):
+    student, _ = pair(1, 4)
+    inputs = student.requires_grad_(), student.detach().clone().requires_grad_()
+    if 0 < alpha < INF:  # at order inf agreement is a kink
+        assert gradgradcheck(rows(alpha, detach_peer=False), inputs)
+
+
+@pytest.mark.parametrize("alpha", ORDERS)
+def test_hessians_of_every_route_are_those_of_theory(alpha):
+    student, peer = pair(4)
+    truth = student_hessian(peer.numpy(), student.numpy(), alpha)
+    routes = [
+        torch.func.hessian(total(alpha))(student, peer),
+        torch.func.jacrev(torch.func.jacrev(total(alpha)))(student, peer),
+        torch.func.jacrev(torch.func.jacfwd(total(alpha)))(student, peer),
+        torch.autograd.functional.hessian(lambda z: total(alpha)(z, peer), student),
+    ]
+    for hessian in routes:
+        np.testing.assert_allclose(hessian, truth, rtol=0, atol=1e-14)
+
+
+@pytest.mark.parametrize("alpha", ORDERS)
+def test_grad_of_each_sample_under_vmap_is_the_gradient_of_its_row(alpha):
+    student, peer = pair(5, 4)
+    gradients = torch.func.vmap(torch.func.grad(total(alpha, False), (0, 1)))(student, peer)
+    for got, formula in zip(gradients, (student_gradient, peer_gradient), strict=True):
+        np.testing.assert_allclose(got, formula(peer.numpy(), student.numpy(), alpha), rtol=0, atol=1e-14)
+    one_peer = torch.func.vmap(torch.func.grad(total(alpha)), in_dims=(0, None))(student, peer[0])
+    np.testing.assert_allclose(one_peer, student_gradient(peer[0].numpy(), student.numpy(), alpha), rtol=0, atol=1e-14)
+
+
+@pytest.mark.parametrize("alpha", ORDERS)
+@pytest.mark.parametrize("detach_peer", [True, False])
+def test_forward_mode_is_the_gradient_times_the_direction(alpha, detach_peer):
+    student, peer = pair(3, 4)
+    along, across = pair(3, 4)[::-1]
+    expected = (torch.tensor(student_gradient(peer.numpy(), student.numpy(), alpha)) * along).sum(-1)
+    if not detach_peer:
+        expected += (torch.tensor(peer_gradient(peer.numpy(), student.numpy(), alpha)) * across).sum(-1)
+    f = rows(alpha, detach_peer)
+    torch.testing.assert_close(torch.func.jvp(f, (student, peer), (along, across))[1], expected)
+    with forward_ad.dual_level():
+        result = f(forward_ad.make_dual(student, along), forward_ad.make_dual(peer, across))
+        torch.testing.assert_close(forward_ad.unpack_dual(result).tangent, expected)
+
+
+def test_forward_over_forward_mode_is_refused_instead_of_wrong():
+    with pytest.raises(NotImplementedError, match="forward over forward mode is not supported"):
+        torch.func.jacfwd(torch.func.jacfwd(total(1.5)))(*pair(3))
+
+
+def test_a_second_backward_through_one_graph_gives_the_same_gradient():
+    student, peer = pair(3, 4)
+    loss = total(1.5)(student.requires_grad_(), peer)
+    loss.backward(retain_graph=True)
+    first = student.grad
+    student.grad = None
+    loss.backward()
+    torch.testing.assert_close(student.grad, first, rtol=1e-12, atol=0)
+
+
+@pytest.mark.filterwarnings("ignore:.*Function.* should not be instantiated:DeprecationWarning")  # by torch's compiler
+def test_a_compiled_step_is_the_eager_one():
+    student, peer = pair(3, 4, dtype=torch.float32)
+
+    def losses(student, peer):
+        pull = renyi_divergence_loss(student, peer, 1.0)
+        return pull + mutual_loss([student, peer], torch.tensor([0, 1, 2]), 2.0, weights=[[0, 1], [0, 0]])[0]
+
+    compiled, gradients = torch.compile(losses, backend="aot_eager", fullgraph=True), []
+    for function in (losses, compiled):
+        leaf = student.clone().requires_grad_()
+        loss = function(leaf, peer)
+        loss.backward()
+        gradients.append((loss.detach(), leaf.grad))
+    torch.testing.assert_close(gradients[0], gradients[1], rtol=2e-6, atol=2e-7)
