@@ -119,7 +119,7 @@ left, right = figure.subplots(1, 2)
 phi = np.linspace(-0.6, 0.6, 200)
 own, _ = slopes(NOTE["first"], NOTE["second"], np.ones_like(phi), phi)
 left.plot(phi, own[:, 0], color="#0072B2", label=r"$\partial_x L_1$")
-left.plot(phi, -own[:, 1], color="#D55E00", linestyle="--", label=r"$-\partial_y L_2$")
+left.plot(phi, own[:, 1], color="#D55E00", linestyle="--", label=r"$\partial_y L_2$")
 locked = (float(locked_phase(NOTE["first"], NOTE["second"], np.array(1.0))) + np.pi) % (2 * np.pi) - np.pi
 left.axvline(locked, color="0.6", linewidth=1)
 left.set(xlabel=r"difference $\varphi = x - y$ (rad)", ylabel="gradient (loss per rad)", title="order 1")
@@ -130,7 +130,7 @@ right.set(xlabel="order α", ylabel="lasting squared gradient X", title="zero at
 figure
 
 # %% [markdown]
-# Left: where the curves cross (grey line) $\varphi$ rests, and the gradient there is not zero, so both students move on together.
+# Left: where the curves cross (grey line) both students move at the same speed, so $\varphi$ rests; but that speed is not zero.
 # Right: what lasts of the squared gradient, against the order.
 #
 # ## The whole table

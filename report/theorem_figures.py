@@ -34,7 +34,7 @@ def constants_against_order() -> Figure:
     """The best constants c of Pinsker's inequality and kappa of self-bounding, each with its simple bound."""
     figure = Figure(figsize=(10, 3.6), layout="constrained")
     left, right = figure.subplots(1, 2)
-    position = np.linspace(0, 1, 200)[1:]
+    position = np.linspace(0, 1, 121)[1:]
     orders = _orders(position)
     left.plot(position, pinsker_constant(orders), color=BLUE, label="best constant c(α)")
     left.plot(position, np.minimum(orders, 1) / 2, color=BLACK, linestyle=":", label="min(α, 1)/2")
