@@ -23,7 +23,7 @@ def limit_where_p_excludes_a_class(coefficient: sp.Expr = ONE) -> sp.Expr:
     return sp.limit(value, a, 0) + coefficient * sp.log(q[0] + q[1])
 
 
-@theorem("A1", given=ZEROS, source=f"{VAN_ERVEN}, eq. (6)", status="cited", relation="==", **COARSE)
+@theorem("A1", given=ZEROS, source=f"{VAN_ERVEN}, eq. (6) (no. unconfirmed)", status="cited", relation="==", **COARSE)
 def value_at_order_half(y: Array, z: Array) -> Pair:
     r"""$D_{1/2}(p\|q) = -2\log\sum_i\sqrt{p_iq_i}$, symmetric in p and q."""
     log_p, log_q = (log_probabilities(v) for v in (y, z))
@@ -53,7 +53,7 @@ def rule_of_l_hopital(coefficient: sp.Expr = ONE) -> list[sp.Expr]:
     return [numerator.subs(a, 1), slope - coefficient * relative_entropy(p, q)]
 
 
-@theorem("A1", given=ZEROS, source=f"{VAN_ERVEN}, eq. (7)", status="cited", relation="==", **COARSE)
+@theorem("A1", given=ZEROS, source=f"{VAN_ERVEN}, eq. (7) (no. unconfirmed)", status="cited", relation="==", **COARSE)
 def value_at_order_2(y: Array, z: Array) -> Pair:
     r"""$D_2(p\|q) = \log(1+\chi^2(p\|q))$ with $\chi^2 = \sum_i (p_i-q_i)^2/q_i$; inf unless p << q."""
     leaves = (np.isneginf(z) & ~np.isneginf(y)).any(axis=-1)

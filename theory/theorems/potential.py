@@ -177,8 +177,8 @@ def saturated_quadratic(t: float) -> dict[str, Any]:
     )  # fmt: skip
 
 
-@theorem("E5", given=BIASED, source="Ajalloeian & Stich 2020, Thm 2", status="cited", cost=4, resolution=1e-3,
-         tight=saturated_quadratic)  # fmt: skip
+@theorem("E5", given=BIASED, source="Ajalloeian & Stich 2020, Thm 2 (no. unconfirmed)", status="cited", cost=4,
+         resolution=1e-3, tight=saturated_quadratic)  # fmt: skip
 def biased_sgd(
     curvatures: Array,
     start: Array,

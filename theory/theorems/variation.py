@@ -37,7 +37,12 @@ def point_mass(t: float) -> dict[str, Any]:
     )
 
 
-@theorem("C1", given=UP_TO_1, source=f"{GILARDONI}, Cor. 6; proof of this project", tight=nearly_fair_coins)
+@theorem(
+    "C1",
+    given=UP_TO_1,
+    source=f"{GILARDONI}, Cor. 6 (no. unconfirmed); proof of this project",
+    tight=nearly_fair_coins,
+)
 def pinsker(y: Array, z: Array, alpha: Array) -> Pair:
     r"""$\frac\alpha2\|p-q\|_1^2 \le D_\alpha(p\|q)$ for $\alpha\in(0,1]$, the best constant.
 
