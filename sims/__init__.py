@@ -1,6 +1,6 @@
 """Toy simulations of constant-rate SGD against the bounds of `theory`."""
 
-from . import noise_floor, rotating_pair, three_terms
+from . import noise_floor, rotating_pair, students_generic, three_terms
 from .check import check_gradient
 from .moments import Moments, Record, Trace
 from .oracles import EXACT, Oracle, adversarial_bias, constant_bias, gaussian, rademacher
@@ -8,7 +8,9 @@ from .simulation import Problem, Schedule, Simulation, run
 from .study import Cell, Row, Study, StudyResult
 from .sweep import sweep
 
-STUDIES: dict[str, Study] = {study.name: study for study in (three_terms.STUDY, noise_floor.STUDY, rotating_pair.STUDY)}
+STUDIES: dict[str, Study] = {
+    study.name: study for study in (three_terms.STUDY, noise_floor.STUDY, students_generic.STUDY, rotating_pair.STUDY)
+}
 
 __all__ = [
     "EXACT",

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from .study import RATE, Row, StudyResult
+from .study import RATE, Panel, Row, StudyResult
 
 # Okabe and Ito: safe for colour-blind readers
 COLOURS = (
@@ -25,30 +25,50 @@ MARKERS = "osD^vP"
 def draw(result: StudyResult) -> Figure:
     """The figure of a study's result; its caption is `result.caption`."""
     figure = Figure(figsize=(7.2, 4.0), layout="constrained")
+    if result.study not in DRAWINGS:
+        return _standard(figure, result)
     axes = figure.subplots()
-    own = DRAWINGS.get(result.study)
-    own(axes, result.rows) if own else _standard(axes, result)
+    DRAWINGS[result.study](axes, result.rows)
     axes.spines[["top", "right"]].set_visible(False)
-    if own and axes.get_legend_handles_labels()[0]:
-        axes.legend(frameon=False, loc="upper left", ncols=2 if len(axes.get_lines()) > 5 else 1)
+    axes.legend(frameon=False, loc="upper left", ncols=2 if len(axes.get_lines()) > 5 else 1)
     return figure
 
 
-def _standard(axes: Axes, result: StudyResult) -> None:
+def _standard(figure: Figure, result: StudyResult) -> Figure:
     """Measurements with error bars; theory as a line through its values, dashed where it is a bound."""
-    for k, series in enumerate(dict.fromkeys(row.series for row in result.rows)):
-        rows = sorted((row for row in result.rows if row.series == series), key=lambda row: row.x)
-        x, theory = np.array([(row.x, row.theory) for row in rows]).T
-        _, measured, error = _columns(rows)
-        look: dict[str, Any] = {"color": COLOURS[k % len(COLOURS)]}
-        axes.plot(x, theory, "--" if rows[0].relation == "≤" else "-", marker="_", linewidth=1, **look)
-        axes.errorbar(x, measured, error, fmt=MARKERS[k % len(MARKERS)], markersize=5, label=series or None, **look)
-    for axis, name in ((result.x, "x"), (result.y, "y")):
-        scale: dict[str, Any] = {"linthresh": axis.width} if axis.scale == "symlog" else {}
-        axes.set(**{f"{name}label": axis.label})
-        getattr(axes, f"set_{name}scale")(axis.scale, **scale)
-    if axes.get_legend_handles_labels()[0]:
-        axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    series = list(dict.fromkeys(row.series for row in result.rows if row.panel is not None))
+    figure.set_size_inches(max(5.4, 3.6 * len(result.panels)), 4.4)
+    for k, (axes, panel) in enumerate(
+        zip(np.ravel(figure.subplots(1, len(result.panels))), result.panels, strict=True)
+    ):
+        for name in series:
+            rows = sorted((row for row in result.rows if (row.series, row.panel) == (name, k)), key=lambda row: row.x)
+            if rows:
+                _curve(axes, rows, series.index(name))
+        _dress(axes, panel, sorted({row.x for row in result.rows if row.panel == k}))
+    named = [zip(*axes.get_legend_handles_labels(), strict=True) for axes in figure.axes]
+    handles = {label: handle for pairs in named for handle, label in pairs}
+    if any(handles):
+        figure.legend(handles.values(), handles, frameon=False, loc="outside lower center", ncols=3)
+    return figure
+
+
+def _dress(axes: Axes, panel: Panel, places: list[float]) -> None:
+    axes.set(xlabel=panel.x.label, ylabel=panel.y.label, title=panel.title)
+    for axis, scale in ((panel.x, axes.set_xscale), (panel.y, axes.set_yscale)):
+        scale(axis.scale, **({"linthresh": axis.width} if axis.scale == "symlog" else {}))
+    if len(places) <= 7:
+        axes.set_xticks(places, [f"{x:g}" for x in places])
+        axes.xaxis.minorticks_off()
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def _curve(axes: Axes, rows: list[Row], place: int) -> None:
+    x, theory = np.array([(row.x, row.theory) for row in rows]).T
+    _, measured, error = _columns(rows)
+    look: dict[str, Any] = {"color": COLOURS[place % len(COLOURS)]}
+    axes.plot(x, theory, "--" if rows[0].relation == "≤" else "-", marker="_", linewidth=1, **look)
+    axes.errorbar(x, measured, error, fmt=MARKERS[place % len(MARKERS)], markersize=5, label=rows[0].series, **look)
 
 
 def _noise_floor(axes: Axes, rows: Iterable[Row]) -> None:

@@ -45,7 +45,7 @@ class Row:
         eta: learning rate; order: the order alpha, None where there is none.
         theory: the value that theory gives, exact, or a bound where `relation` says so.
         passed: the study's rule.
-        series, x: the curve in the figure, and the place on its axis.
+        series, x, panel: the curve in the figure, the place on its axis, and the panel, None for none.
     """
 
     name: str
@@ -62,6 +62,7 @@ class Row:
     series: str = ""
     x: float = 0.0
     relation: str = "="
+    panel: int | None = 0
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,16 @@ class Axis:
 
 
 RATE = Axis(r"learning rate $\eta$ (parameter per unit of gradient)")
-MEAN_SQUARE = Axis(r"mean squared gradient $X$ (loss² per parameter²)")
+MEAN_SQUARE = Axis(r"plateau $X$ (loss² per parameter²)")
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One pair of axes of the standard figure."""
+
+    x: Axis = RATE
+    y: Axis = MEAN_SQUARE
+    title: str = ""
 
 
 @dataclass(frozen=True)
@@ -87,8 +97,7 @@ class StudyResult:
     caption: str
     rule: str
     rows: tuple[Row, ...]
-    x: Axis = RATE
-    y: Axis = MEAN_SQUARE
+    panels: tuple[Panel, ...] = (Panel(),)
 
     @property
     def passed(self) -> bool:
@@ -118,6 +127,7 @@ class Cell:
         measure: what is compared with `simulation.theory`; X unless another is given.
         rule: judges this cell; None for the study's rule.
         relation: "=", or "≤" where theory is a bound.
+        panel: of the figure; None for none.
     """
 
     name: str
@@ -128,6 +138,7 @@ class Cell:
     measure: Measure = mean_square
     rule: RuleOf | None = None
     relation: str = "="
+    panel: int | None = 0
 
 
 @dataclass(frozen=True)
@@ -142,7 +153,7 @@ class Study:
         rule: judges one cell, given how many there are; `rule_in_words` says it.
         replicas, full_replicas: of every cell by default and in a publication; the second is None where nothing is
             random, so that more replicas would say nothing.
-        x, y: axes of the standard figure, which shows a cell's theory as a line or a mark, its measurement with error
+        panels: axes of the standard figure, which shows each cell's theory on a line and its measurement with error
             bars; a study with a figure of its own has it in `figures`.
     """
 
@@ -154,8 +165,7 @@ class Study:
     rule: RuleOf
     rule_in_words: str
     replicas: int
-    x: Axis = RATE
-    y: Axis = MEAN_SQUARE
+    panels: tuple[Panel, ...] = (Panel(),)
     full_replicas: int | None = None
 
     def run(
@@ -186,7 +196,7 @@ class Study:
         judges = [(cell.rule or self.rule)(len(chosen), count) for cell in chosen]
         rows = tuple(_row(*one) for one in zip(chosen, judges, numbers, strict=True))
         words = (self.name, self.title, self.lesson, self.caption, self.rule_in_words)
-        return StudyResult(*words, rows, self.x, self.y)
+        return StudyResult(*words, rows, self.panels)
 
 
 def with_steps(cell: Cell, steps: int) -> Cell:
@@ -253,4 +263,4 @@ def _row(cell: Cell, judge: Rule, numbers: Numbers) -> Row:
     eta, theory = cell.simulation.schedule.eta, cell.simulation.theory
     passed = bool(judge(numbers["measured"], numbers["standard_error"], theory))
     figure = {"series": cell.series, "x": eta if cell.x is None else cell.x, "relation": cell.relation}
-    return Row(cell.name, eta, cell.order, theory=theory, passed=passed, **numbers, **figure)
+    return Row(cell.name, eta, cell.order, theory=theory, passed=passed, panel=cell.panel, **numbers, **figure)

@@ -5,7 +5,7 @@ from theory.convergence import biased_sgd_bound
 from .oracles import EXACT, Oracle, adversarial_bias, constant_bias, gaussian, rademacher
 from .problems import KNOWN, Known
 from .simulation import Schedule, Simulation
-from .study import Axis, Cell, Study, at_most, within_standard_errors
+from .study import Cell, Study, at_most, within_standard_errors
 
 SIGMA, ZETA, STEPS = 1.0, 0.3, 400
 ORACLES: dict[str, tuple[Oracle, float, float]] = {
@@ -60,6 +60,4 @@ STUDY = Study(
         "rejects it, up to the share 1/T (the first gradient carries no noise yet). Level 1 %, Bonferroni-corrected."
     ),
     replicas=128,
-    x=Axis("problem", "linear"),
-    y=Axis("$X$ / bound (dimensionless)", "linear"),
 )
