@@ -1,5 +1,8 @@
 import dataclasses
 import json
+import sys
+import types
+from typing import ClassVar
 
 import pytest
 import torch
@@ -12,6 +15,7 @@ from training.device import choose_device
 from training.guard import TrainingDiverged
 from training.loader import Loader
 from training.objective import objective_at
+from training.optimise import learning_rate
 from training.record import environment
 from training.sources import open_source
 
@@ -123,6 +127,82 @@ def test_a_run_folder_holds_one_line_an_epoch_and_the_result(tmp_path):
     assert [(row["epoch"], row["alpha"]) for row in rows] == [(0, 2.0), (1, 1.25)]
     assert rows[-1]["ensemble"] == result.validation["ensemble"]
     assert json.loads((tmp_path / "result.json").read_text()) == result.to_json()
+
+
+def adamw_by_hand(parameters, gradients, rate, decay):
+    """The first step of AdamW: the sign of the gradient, and the decay apart from it."""
+    return [p * (1 - rate * decay) - rate * g / (g.abs() + 1e-8) for p, g in zip(parameters, gradients, strict=True)]
+
+
+def test_adamw_decays_apart_from_the_gradient():
+    recipe = dataclasses.replace(SHORT, students=("mlp",), optimizer="adamw", weight_decay=0.1)
+    cohort, batch = cohort_of(recipe), first_batch(recipe)
+    parameters = [p.detach().clone() for p in cohort.students[0].parameters()]
+    loss = F.cross_entropy(cohort.students[0](batch[0]), batch[1])
+    gradients = torch.autograd.grad(loss, list(cohort.students[0].parameters()))
+    step(cohort, batch, objective_at(recipe, 0), 0.01)
+    expected = adamw_by_hand(parameters, gradients, 0.01, 0.1)
+    torch.testing.assert_close([p.detach() for p in cohort.students[0].parameters()], expected, rtol=1e-5, atol=1e-6)
+
+
+def test_the_rate_grows_to_its_schedule_over_the_warm_up():
+    rate = learning_rate(Recipe(epochs=10, warmup_epochs=2, lr="cosine:0.4:0"))
+    plain = learning_rate(Recipe(epochs=10, lr="cosine:0.4:0"))
+    assert [rate(step, 5) / plain(step, 5) for step in (0, 4, 9, 10, 49)] == pytest.approx([0.1, 0.5, 1, 1, 1])
+
+
+@pytest.mark.parametrize("change", [{"amp": True}, {"channels_last": True}, {"resident": False}])
+def test_how_a_run_is_computed_hardly_changes_what_it_comes_to(change):
+    recipe = dataclasses.replace(SHORT, students=("cnn", "cnn"), epochs=1)
+    plain, other = train(recipe), train(dataclasses.replace(recipe, **change))
+    assert other.test["ensemble"]["nll"] == pytest.approx(plain.test["ensemble"]["nll"], rel=1e-2)
+
+
+def test_autocast_leaves_float32_logits_of_bfloat16_numbers():
+    recipe = dataclasses.replace(SHORT, amp=True)
+    logits = cohort_of(recipe).forward(first_batch(recipe)[0])[0]
+    assert logits.dtype == torch.float32
+    assert torch.equal(logits, logits.bfloat16().float())
+
+
+def test_compiled_students_are_called_and_plain_ones_are_kept(monkeypatch):
+    seen = []
+    monkeypatch.setattr(torch, "compile", lambda module: lambda pixels: seen.append(pixels.shape) or module(pixels))
+    recipe = dataclasses.replace(SHORT, compile=True, epochs=1)
+    assert train(recipe).test == train(dataclasses.replace(recipe, compile=False)).test
+    assert len(seen) >= 2 * len(Loader(DIGITS, recipe, 0, CPU))
+
+
+class FakeWriter:
+    """What `torch.utils.tensorboard.SummaryWriter` would have been told."""
+
+    told: ClassVar[list[tuple]] = []
+
+    def __init__(self, folder, purge_step):
+        self.told.append((folder, purge_step))
+
+    def add_scalar(self, name, value, epoch):
+        self.told.append((name, value, epoch))
+
+    def flush(self):
+        pass
+
+
+def test_tensorboard_is_told_every_number_of_an_epoch_when_asked(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", types.SimpleNamespace(SummaryWriter=FakeWriter))
+    FakeWriter.told.clear()
+    train(dataclasses.replace(SHORT, tensorboard=True), folder=tmp_path)
+    rows = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert FakeWriter.told[0] == (str(tmp_path / "tensorboard"), 0)
+    assert ("accuracy/ensemble", rows[1]["ensemble"]["accuracy"], 1) in FakeWriter.told
+    assert ("loss/student 2", rows[0]["loss"][1], 0) in FakeWriter.told
+
+
+def test_tensorboard_that_is_not_installed_is_named_before_training(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    with pytest.raises(ValueError, match="pip install tensorboard"):
+        train(dataclasses.replace(SHORT, tensorboard=True), folder=tmp_path)
+    assert (tmp_path / "metrics.jsonl").read_text() == ""
 
 
 @pytest.mark.parametrize("change", [{"lr": 1e5}, {"max_loss": 0.5}])

@@ -24,6 +24,7 @@ def test_train_records_every_seed_and_prints_one_table(tmp_path, capsys):
     out = capsys.readouterr().out
     assert "2 seed(s), 599 test images" in out
     assert "| ensemble  |" in out
+    assert "| generalisation gap, % |" in out
     results = read_json(tmp_path / "run" / "results.json")
     assert [result["seed"] for result in results] == [0, 1]
     assert results[1] == read_json(tmp_path / "run" / "seed-1" / "result.json")
@@ -46,6 +47,19 @@ def test_every_field_of_the_recipe_is_a_flag(capsys):
     text = capsys.readouterr().out
     missing = [name for name in Recipe().to_json() if f"--{name.replace('_', '-')}" not in text]
     assert missing == []
+
+
+@pytest.mark.parametrize(
+    ("flags", "amp"), [([], True), (["--amp"], True), (["--amp", "True"], True), (["--amp", "False"], False)]
+)
+def test_a_truth_value_on_the_command_line_overrides_the_recipe_only_when_given(flags, amp):
+    assert cli.override(RECIPES["gpu"], tyro.cli(cli.Flags, args=flags)).amp is amp
+
+
+def test_a_truth_value_that_is_none_is_refused(capsys):
+    with pytest.raises(SystemExit):
+        run(cli.train, "--amp", "maybe")
+    assert "maybe" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

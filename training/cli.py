@@ -4,7 +4,7 @@ import dataclasses
 import sys
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
@@ -20,6 +20,27 @@ from .recipes import RECIPES
 from .record import open_run
 from .runs import Task, run_all
 
+
+def flag_type(kind: Any) -> Any:
+    """The type of a flag that may be absent; a truth value may be left out: `--amp` is `--amp True`."""
+    if kind not in (bool, bool | None):
+        return kind | None
+    spec = tyro.constructors.PrimitiveConstructorSpec(
+        nargs=(0, 1),
+        metavar="[True|False]",
+        instance_from_str=_truth,
+        is_instance=lambda value: isinstance(value, bool),
+        str_from_instance=lambda value: [str(value)],
+    )
+    return Annotated[bool, spec] | None  # pyright: ignore[reportOperatorIssue]
+
+
+def _truth(words: list[str]) -> bool:
+    if words not in ([], ["True"], ["False"]):
+        raise ValueError(f"a flag must be followed by True, False or nothing, got {words[0]!r}")
+    return words != ["False"]
+
+
 if TYPE_CHECKING:
     Flags = Recipe
     RecipeName = str
@@ -27,7 +48,7 @@ else:  # one flag a field of the recipe; an absent flag leaves the field to the 
     Flags = dataclasses.make_dataclass(
         "Flags",
         [
-            (item.name, Annotated[item.type | None, tyro.conf.arg(help=item.metadata["help"])], None)
+            (item.name, Annotated[flag_type(item.type), tyro.conf.arg(help=item.metadata["help"])], None)
             for item in dataclasses.fields(Recipe)
         ],
     )

@@ -46,7 +46,7 @@ class Comparison:
 
         Keys: variant, who, metric, n (seeds), mean, se (standard error of the mean), and, against the reference on
         the same seeds, difference, low, high (95 % t-interval). A number that n does not allow is None.
-        `gap_accuracy` is training minus test accuracy, `gap_nll` test minus training NLL.
+        Generalisation gaps are among the metrics (see `Result.test_with_gaps`).
         """
         return [row for name in self.variants for row in self._variant_rows(name)]
 
@@ -125,18 +125,9 @@ def _place(folder: Path | None, name: str) -> Path:
 
 def _collect(results: list[Result]) -> dict[tuple[str, str], np.ndarray]:
     """Arrays over seeds by (who, metric), the generalisation gaps among them."""
-    reports = [_with_gaps(result) for result in results]
+    reports = [result.test_with_gaps() for result in results]
     keys = [(who, metric) for who, scores in reports[0].items() for metric in scores]
     return {(who, metric): np.array([report[who][metric] for report in reports]) for who, metric in keys}
-
-
-def _with_gaps(result: Result) -> dict[str, dict[str, float]]:
-    rows = {who: dict(scores) for who, scores in result.test.items()}
-    for who, scores in rows.items():
-        if "accuracy" in scores:
-            scores["gap_accuracy"] = result.train[who]["accuracy"] - scores["accuracy"]
-            scores["gap_nll"] = scores["nll"] - result.train[who]["nll"]
-    return rows
 
 
 def _mean(values: np.ndarray) -> Row:

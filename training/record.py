@@ -4,6 +4,7 @@ RUN/recipe.json         the recipe
 RUN/environment.json    versions, device, commit
 RUN/seed-0/metrics.jsonl      one line an epoch: step, order, weight, rate, losses, validation scores
 RUN/seed-0/timing.jsonl       one line an epoch: seconds (apart, so that metrics are reproducible to the bit)
+RUN/seed-0/tensorboard/       the same for TensorBoard, when asked
 RUN/seed-0/checkpoints/       the newest checkpoints
 RUN/seed-0/result.json        scores on the test set, read once, at the end
 RUN/results.json              the results of all seeds

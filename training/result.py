@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from .metrics import Report
+from .metrics import Report, Scores
 
 
 @dataclass(frozen=True)
@@ -19,3 +19,16 @@ class Result:
     def to_json(self) -> dict[str, Any]:
         """As JSON."""
         return asdict(self)
+
+    def test_with_gaps(self) -> Report:
+        """The test scores with the generalisation gaps.
+
+        `gap_accuracy` is training minus test accuracy, `gap_nll` test minus training NLL; images not augmented.
+        """
+        return {who: scores | _gaps(self.train[who], scores) for who, scores in self.test.items()}
+
+
+def _gaps(train: Scores, test: Scores) -> Scores:
+    if "accuracy" not in test:
+        return {}
+    return {"gap_accuracy": train["accuracy"] - test["accuracy"], "gap_nll": test["nll"] - train["nll"]}

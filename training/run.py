@@ -9,6 +9,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from . import metrics
+from .board import Board
 from .cohort import Cohort, predict, step
 from .data import Images, Splits
 from .files import append_line, probe_folder, truncate_lines, write_json
@@ -39,6 +40,7 @@ class Run:
         self.recipe, self.interrupt = cohort.recipe, interrupt
         self.state = State(losses=torch.zeros(len(cohort.recipe.students), dtype=torch.float64))
         self.rate, self.leads = learning_rate(self.recipe), cohort.placement.leads
+        self.board: Board | None = None
 
     def fit(self, resume: bool, progress: bool) -> None:
         """All epochs that are left."""
@@ -65,6 +67,8 @@ class Run:
         self.cohort.placement.wait()
         for name in ("metrics", "timing") if self.leads else ():
             truncate_lines(folder / f"{name}.jsonl", self.state.epoch)
+        if self.leads and self.recipe.tensorboard:
+            self.board = Board(folder, self.state.epoch)
 
     def _epoch(self) -> dict[str, Any]:
         state, began = self.state, time.perf_counter()
@@ -88,6 +92,8 @@ class Run:
         if self.folder is not None and self.leads:
             append_line(self.folder / "metrics.jsonl", row)
             append_line(self.folder / "timing.jsonl", {"epoch": row["epoch"], "seconds": seconds})
+        if self.board is not None:
+            self.board.write(row)
 
     def _between_steps(self, guard: Guard) -> None:
         every = self.recipe.checkpoint_steps

@@ -22,8 +22,8 @@ SHOWN = {
 
 
 def run_table(results: list[Result]) -> str:
-    """Mean and standard error over seeds of every score on the test set, as a Markdown table."""
-    return report_table([result.test for result in results])
+    """Mean and standard error over seeds of every score on the test set and of the generalisation gap, in Markdown."""
+    return report_table([result.test_with_gaps() for result in results])
 
 
 def report_table(reports: list[Report]) -> str:
