@@ -115,7 +115,9 @@ def mutual_loss(
         The losses (K,), each the mean over the batch.
 
     Raises:
-        ValueError: no student, students with different shapes, labels or weights that do not fit, a bad order.
+        ValueError: no student, students with different shapes, labels (on the CPU: also their values, elsewhere the
+            device itself stops) or weights that do not fit, a bad order, weight, temperature or smoothing.
+        TypeError: labels of another dtype than torch.int64.
 
     Source: Huang et al. 2023 (arXiv 2209.05732); Zhang et al. 2018 for order 1.
     """
@@ -124,6 +126,8 @@ def mutual_loss(
         if not (ok and math.isfinite(value)):
             raise ValueError(f"{name} must be finite and {'> 0' if name == 'temperature' else '>= 0'}, got {value}")
     count = len(students)
+    if not 0 <= label_smoothing <= 1:
+        raise ValueError(f"label_smoothing must be in [0, 1], got {label_smoothing}")
     pairs = _pairs(weights, count)
     repeated = labels.repeat(count)
     entropy = F.cross_entropy(students.flatten(0, 1), repeated, reduction="none", label_smoothing=label_smoothing)
@@ -242,9 +246,19 @@ def _stacked(logits: Sequence[Tensor] | Tensor, labels: Tensor) -> Tensor:
         raise ValueError("mutual_loss needs the logits of at least one student, got none")
     if len(set(shapes)) > 1 or len(shapes[0]) != 2:
         raise ValueError(f"the logits of all students must have one shape (N, C), got {shapes}")
-    if labels.shape != shapes[0][:1]:
-        raise ValueError(f"labels must be {shapes[0][0]} class indices, got shape {tuple(labels.shape)}")
+    _check_labels(labels, *shapes[0])
     return logits if isinstance(logits, Tensor) else torch.stack(list(logits))
+
+
+def _check_labels(labels: Tensor, rows: int, classes: int) -> None:
+    if labels.shape != (rows,):
+        raise ValueError(f"labels must be {rows} class indices, got shape {tuple(labels.shape)}")
+    if labels.dtype != torch.long:
+        raise TypeError(f"labels must be class indices of dtype torch.int64, got {labels.dtype}")
+    if labels.device.type == "cpu" and rows and not _transformed():  # elsewhere to look would be to wait
+        bad = labels[(labels < 0) | (labels >= classes)]
+        if len(bad):
+            raise ValueError(f"labels must be class indices in [0, {classes}), got {bad[0]}")
 
 
 def _divergence(y: Tensor, z: Tensor, alpha: float) -> Tensor:
@@ -504,7 +518,11 @@ def _rows(log_p: Tensor, log_q: Tensor, ratio: Tensor, top: Tensor, shift: Tenso
     s = alpha - 1
     if alpha > 1e15:  # s A would overflow; D differs from its limit by less than 1e-15 (log w) here
         return (top * (1.0 if alpha == math.inf else alpha / s) + shift / s).clamp(min=0)
-    total = shift + alpha * top if abs(s) > 0.5 else torch.logsumexp(log_p + s * ratio, -1, keepdim=True)
+    if abs(s) > 0.5:
+        total = shift + alpha * top
+    else:  # a class that p excludes counts for nothing, one that only q excludes has w = 0 (here alpha < 1)
+        one_sided = ratio.masked_fill(log_q == -math.inf, math.inf).masked_fill(log_p == -math.inf, 0.0)
+        total = torch.logsumexp(log_p + s * one_sided, -1, keepdim=True)
     far = (total / s).clamp(min=0) if s else total
     return torch.where(total.abs() < 0.5, _near(log_p, log_q, ratio, alpha), far) if alpha else far
 
