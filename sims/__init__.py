@@ -1,6 +1,6 @@
 """Toy simulations of constant-rate SGD against the bounds of `theory`."""
 
-from . import noise_floor, rotating_pair, students_generic, three_terms
+from . import drift, noise_floor, rotating_pair, students_generic, three_terms
 from .check import check_gradient
 from .moments import Moments, Record, Trace
 from .oracles import EXACT, Oracle, adversarial_bias, constant_bias, gaussian, rademacher
@@ -9,7 +9,7 @@ from .study import Cell, Row, Study, StudyResult
 from .sweep import sweep
 
 STUDIES: dict[str, Study] = {
-    study.name: study for study in (three_terms.STUDY, noise_floor.STUDY, students_generic.STUDY, rotating_pair.STUDY)
+    module.STUDY.name: module.STUDY for module in (three_terms, noise_floor, students_generic, drift, rotating_pair)
 }
 
 __all__ = [

@@ -11,7 +11,7 @@ from sims.check import check_gradient
 from sims.figures import draw
 from sims.problems import KNOWN
 
-REPLICAS = {"three_terms": 8, "students_generic": 4}
+REPLICAS = {"three_terms": 8, "students_generic": 4, "drift": 4}
 
 
 @pytest.fixture(scope="module", params=REPLICAS)
@@ -44,6 +44,12 @@ def test_a_bound_five_percent_too_small_fails_wherever_it_is_attained():
     study = STUDIES["three_terms"]
     failed = _failures(study, 0.95, study.replicas, lambda cell: cell.relation == "=")
     assert len(failed) == 11
+    assert all(failed)
+
+
+def test_a_wrong_sign_in_the_drift_fails():
+    failed = _failures(STUDIES["drift"], -1.0, 8, lambda cell: cell.name.startswith("stationary, K = 2, shared"))
+    assert len(failed) == 4
     assert all(failed)
 
 
