@@ -30,8 +30,8 @@ def headlines(theorems: Sequence[Row], simulations: Mapping[str, Row]) -> list[d
         {
             "headline": r"$\|q-w\|_1^2 \le 2\max(1,\alpha)\,D_\alpha$",
             "text": r"The gradient is $q - w$ at every order, $w \propto p^\alpha q^{1-\alpha}$ (theorem D1), and the"
-            r" pull of a peer dies out as the students agree (theorem D3). From order 1 on no smaller constant will do: along"
-            rf" the witness the ratio of the two sides reaches {bound['tightness']:.6f}.",
+            r" pull of a peer dies out as the students agree (theorem D3). From order 1 on no smaller constant will do:"
+            rf" along the witness the ratio of the two sides reaches {bound['tightness']:.6f}.",
         },
     ]
 
