@@ -16,7 +16,7 @@ import torch
 import training.cohort
 from training import Recipe, train
 from training import checkpoint as checkpoints
-from training.files import append_line, probe_folder, read_lines, truncate_lines
+from training.files import append_line, held, probe_folder, read_lines, truncate_lines
 
 SHORT = Recipe(epochs=3, subset=96, checkpoint_steps=2)
 HERE = Path(__file__).parent
@@ -53,6 +53,34 @@ def test_the_command_line_survives_a_kill_from_outside(tmp_path):
     again = train(recipe, 0, folder / "seed-0", resume=True)
     assert again == train(recipe, 0)
     assert read_lines(folder / "seed-0" / "metrics.jsonl")[: len(rows)] == rows
+
+
+def test_a_folder_that_another_process_writes_into_is_refused(tmp_path):
+    sentence = f"another process is writing into {tmp_path}; wait"
+    with held(tmp_path), pytest.raises(OSError, match=sentence), held(tmp_path, patience=0):
+        pass
+    with held(tmp_path, patience=0):
+        pass
+
+
+ORPHAN = """
+import os, signal, sys, training.runs as runs
+from pathlib import Path
+from training import Recipe
+folder = Path(sys.argv[1])
+tasks = [runs.Task("a", Recipe(epochs=4000, subset=96), seed, folder / str(seed)) for seed in (0, 1)]
+runs.run_all(tasks, progress=False, jobs=2)
+"""
+
+
+def test_workers_stop_and_leave_their_folders_when_the_command_is_killed(tmp_path):
+    with subprocess.Popen([sys.executable, "-c", ORPHAN, str(tmp_path)], cwd=HERE.parent) as run:
+        while run.poll() is None and len(list(tmp_path.glob("*/checkpoints/*.pt"))) < 2:
+            time.sleep(0.05)
+        run.kill()
+    for seed in ("0", "1"):
+        with held(tmp_path / seed, patience=60):
+            assert len(read_lines(tmp_path / seed / "metrics.jsonl")) < 4000
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -1,11 +1,15 @@
 """Files that are whole or absent, and JSON that a strict reader accepts."""
 
+import contextlib
 import json
 import math
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -48,6 +52,25 @@ def probe_folder(folder: Path, needed: int = 0) -> None:
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise OSError(f"{folder} has {free / 2**20:.0f} MiB free, a run needs {needed / 2**20:.0f} MiB; free the disk")
+
+
+@contextlib.contextmanager
+def held(folder: Path, patience: float = 20.0) -> Iterator[None]:
+    """Keep other processes from writing into the folder meanwhile; the system lets go of it if this one is killed.
+
+    Raises:
+        OSError: if another process holds it for longer than `patience` seconds, or it cannot be written.
+    """
+    probe_folder(folder)
+    lock = FileLock(folder / ".lock", timeout=patience)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise OSError(f"another process is writing into {folder}; wait until it has ended, or end it") from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def write_json(path: Path, content: Any) -> None:

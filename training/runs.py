@@ -1,7 +1,12 @@
 """Many runs at once, shared out to processes; what they find does not depend on how many there are."""
 
+import os
+import signal
+import time
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+from threading import Thread
 from typing import Any, NamedTuple
 
 import joblib
@@ -48,5 +53,22 @@ def _here(tasks: list[Task], progress: bool) -> Iterator[tuple[str, int, Result]
 
 def _shared_out(tasks: list[Task], progress: bool, jobs: int) -> Iterator[tuple[str, int, Result]]:
     pool = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")
-    finished: Any = pool(joblib.delayed(Task.run)(task) for task in tasks)
+    finished: Any = pool(joblib.delayed(_as_child)(task) for task in tasks)
     return iter(tqdm(finished, total=len(tasks), unit="run", disable=not progress, leave=False))
+
+
+def _as_child(task: Task) -> tuple[str, int, Result]:
+    _watch(os.getppid())
+    return task.run()
+
+
+@cache  # one watch a process
+def _watch(parent: int) -> None:
+    """Should the parent be killed, this process stops at a checkpoint, as if asked to, and leaves the folder free."""
+
+    def mourn() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    Thread(target=mourn, daemon=True).start()

@@ -1,5 +1,6 @@
 """A run: one recipe, one seed, from the first batch to the scores on the test set."""
 
+import contextlib
 from pathlib import Path
 
 import torch
@@ -7,10 +8,10 @@ import torch
 from .cohort import build_cohort
 from .data import Source, split
 from .device import choose_device, threads
-from .files import read_json
+from .files import held, read_json
 from .guard import Interrupt
 from .loader import Loader
-from .placement import placed
+from .placement import leads, placed
 from .recipe import Recipe
 from .result import Result
 from .run import Run
@@ -44,13 +45,18 @@ def train(
     if done is not None:
         return done
     splits, device = split(recipe, source or open_source(recipe)), choose_device(recipe.device)
-    with threads(recipe.threads), placed(recipe, device) as placement, Interrupt() as interrupt:
+    with threads(recipe.threads), placed(recipe, device) as placement, _alone(folder), Interrupt() as interrupt:
         torch.manual_seed(seed)  # for dropout; initial weights and batches have generators of their own
         cohort = build_cohort(recipe, seed, splits.train, device, placement)
         loader = Loader(splits.train, recipe, seed, device, placement.share)
         run = Run(cohort, loader, splits, seed, folder, interrupt)
         run.fit(resume, progress)
         return run.finish()
+
+
+def _alone(folder: Path | None) -> contextlib.AbstractContextManager[None]:
+    """The folder in the hands of this run only."""
+    return contextlib.nullcontext() if folder is None or not leads() else held(folder)
 
 
 def _finished(folder: Path | None, resume: bool) -> Result | None:
