@@ -144,7 +144,7 @@ left.set(xlabel="epoch", ylabel="order")
 for k in range(3):
     right.plot([row[f"student {k + 1}"]["accuracy"] for row in rows], label=scheduled.students[k])
 right.set(xlabel="epoch", ylabel="validation accuracy")
-right.legend(frameon=False);
+_ = right.legend(frameon=False)
 
 # %%
 checkpoint = torch.load(max(folder.glob("checkpoints/*.pt")), weights_only=True)
