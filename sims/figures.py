@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from .limit_cycle import portrait
 from .study import RATE, Panel, Row, StudyResult
 
 # Okabe and Ito: safe for colour-blind readers
@@ -45,6 +46,8 @@ def _standard(figure: Figure, result: StudyResult) -> Figure:
             rows = sorted((row for row in result.rows if (row.series, row.panel) == (name, k)), key=lambda row: row.x)
             if rows:
                 _curve(axes, rows, series.index(name))
+        if result.study in PICTURES and k == len(result.panels) - 1:
+            PICTURES[result.study](axes)
         _dress(axes, panel, sorted({row.x for row in result.rows if row.panel == k}))
     named = [zip(*axes.get_legend_handles_labels(), strict=True) for axes in figure.axes]
     handles = {label: handle for pairs in named for handle, label in pairs}
@@ -57,7 +60,7 @@ def _dress(axes: Axes, panel: Panel, places: list[float]) -> None:
     axes.set(xlabel=panel.x.label, ylabel=panel.y.label, title=panel.title)
     for axis, scale in ((panel.x, axes.set_xscale), (panel.y, axes.set_yscale)):
         scale(axis.scale, **({"linthresh": axis.width} if axis.scale == "symlog" else {}))
-    if len(places) <= 7:
+    if 0 < len(places) <= 7:
         axes.set_xticks(places, [f"{x:g}" for x in places])
         axes.xaxis.minorticks_off()
     axes.spines[["top", "right"]].set_visible(False)
@@ -115,6 +118,14 @@ def _three_terms(axes: Axes, rows: Iterable[Row]) -> None:
     axes.tick_params("x", length=0)
 
 
+def _portrait(axes: Axes) -> None:
+    for order, style, colour in ((1.0, "-", COLOURS[0]), (0.5, ":", COLOURS[1])):
+        paths = portrait(order)
+        axes.plot(paths[..., 0], paths[..., 1], style, color=colour, linewidth=1, alpha=0.8)
+        if order == 0.5:
+            axes.plot(*paths[-1].T, "x", color=colour)
+
+
 def _columns(rows: Iterable[Row]) -> np.ndarray:
     return np.array([(row.eta, row.measured, row.standard_error) for row in rows]).T
 
@@ -124,3 +135,5 @@ DRAWINGS: dict[str, Callable[[Axes, Iterable[Row]], None]] = {
     "rotating_pair": _rotating_pair,
     "three_terms": _three_terms,
 }
+PICTURES: dict[str, Callable[[Axes], None]] = {"limit_cycle": _portrait}
+"""What the last panel of a standard figure shows beside the rows."""

@@ -11,7 +11,7 @@ from sims.check import check_gradient
 from sims.figures import draw
 from sims.problems import KNOWN
 
-REPLICAS = {"three_terms": 8, "students_generic": 4, "drift": 4}
+REPLICAS = {"three_terms": 8, "students_generic": 4, "drift": 4, "limit_cycle": 4}
 
 
 @pytest.fixture(scope="module", params=REPLICAS)
