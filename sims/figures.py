@@ -52,7 +52,8 @@ def _standard(figure: Figure, result: StudyResult) -> Figure:
     named = [zip(*axes.get_legend_handles_labels(), strict=True) for axes in figure.axes]
     handles = {label: handle for pairs in named for handle, label in pairs}
     if any(handles):
-        figure.legend(handles.values(), handles, frameon=False, loc="outside lower center", ncols=3)
+        columns = min(3, 1 + len(result.panels))
+        figure.legend(handles.values(), handles, frameon=False, loc="outside lower center", ncols=columns)
     return figure
 
 
@@ -60,6 +61,8 @@ def _dress(axes: Axes, panel: Panel, places: list[float]) -> None:
     axes.set(xlabel=panel.x.label, ylabel=panel.y.label, title=panel.title)
     for axis, scale in ((panel.x, axes.set_xscale), (panel.y, axes.set_yscale)):
         scale(axis.scale, **({"linthresh": axis.width} if axis.scale == "symlog" else {}))
+    if panel.y.scale == "symlog":
+        axes.set_ylim(-panel.y.width / 2, 3 * axes.get_ylim()[1])
     if 0 < len(places) <= 7:
         axes.set_xticks(places, [f"{x:g}" for x in places])
         axes.xaxis.minorticks_off()

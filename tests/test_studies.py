@@ -11,7 +11,7 @@ from sims.check import check_gradient
 from sims.figures import draw
 from sims.problems import KNOWN
 
-REPLICAS = {"three_terms": 8, "students_generic": 4, "drift": 4, "limit_cycle": 4}
+REPLICAS = {"three_terms": 8, "students_generic": 4, "drift": 4, "limit_cycle": 4, "sharper_bound": 2}
 
 
 @pytest.fixture(scope="module", params=REPLICAS)
@@ -51,6 +51,11 @@ def test_a_wrong_sign_in_the_drift_fails():
     failed = _failures(STUDIES["drift"], -1.0, 8, lambda cell: cell.name.startswith("stationary, K = 2, shared"))
     assert len(failed) == 4
     assert all(failed)
+
+
+def test_a_sharper_bound_too_small_by_a_millionth_fails_on_the_rotating_pair():
+    failed = _failures(STUDIES["sharper_bound"], 1 - 1e-6, 2, lambda cell: cell.order == 1 and cell.relation == "=")
+    assert failed == [True] * 3
 
 
 @pytest.mark.parametrize("make", KNOWN)
