@@ -1,0 +1,193 @@
+r"""The two-class statements that are certified, as averages of $f = \mathrm{sech}^2$.
+
+Let z and y = z+d be half the log-odds of q and of p, d >= 0 (renaming the classes turns d into -d), and $\omega = z+ad$
+that of w, a the order. With $M(u,e) = \int_0^1 f(u+se)\,ds$ and $T(u,e) = \int_0^1 2s f(u+se)\,ds$
+
+$$\|p-q\|_1 = dM(z,d),\quad \|q-w\|_1 = ad\,M(z,ad),\quad \|p-w\|_1 = |1-a|d\,M(y,(a-1)d),\quad
+D_a = \tfrac{ad^2}2\Phi,$$
+
+$\Phi = aT(z,ad) + (1-a)T(y,(a-1)d)$ for a <= 1, $a\Phi = T(z,d) + (a-1)T(\omega,(1-a)d)$ for a >= 1: D is the Jensen
+gap of log cosh over 1-a, written with its kernel. So $d^2$ cancels from both sides, and order 1 is like any other.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+Box = tuple[tuple[Fraction, Fraction], ...]
+Pair = tuple[Any, Any]
+EVERY_CLASS = "any number of classes: merging {p > q} and its complement keeps V, and D does not grow (A4)"
+BY_DUALITY = "any number of classes: by A5 it is a statement on V and D of the pair w, q, which merge as p, q do (A4)"
+TWO_CLASSES = "two classes only"
+
+
+def settled_in_factored_form(*_: Any) -> Pair:
+    """The sides of a statement that needs no bisection."""
+    raise ValueError("this statement is settled in factored form on any box, and not by the mean-value form")
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One inequality on one compact box.
+
+    Attributes:
+        label: of the theorem in `theory.theorems`.
+        statement: what is claimed, LaTeX, for two classes.
+        orders: the ends of a; z lies in [-reach, reach] and d in [0, 2 reach].
+        carries: to how many classes the certificate carries over, and why.
+        sides: from averages f (mean, tilt, rise) and z, d, a: the larger and the smaller side over a common factor.
+        touch: name in `touching` of what settles boxes around z = d = 0, where both sides may touch; None: nothing.
+    """
+
+    label: str
+    statement: str
+    orders: tuple[str, str]
+    carries: str
+    sides: Callable[..., Pair] = settled_in_factored_form
+    touch: str | None = None
+    reach: str = "2"
+
+    @property
+    def box(self) -> Box:
+        """Corners of z, d, a."""
+        reach, (low, high) = Fraction(self.reach), self.orders
+        return (-reach, reach), (Fraction(0), 2 * reach), (Fraction(low), Fraction(high))
+
+
+def phi_low(f: Any, z: Any, d: Any, a: Any) -> Any:
+    """Phi for a <= 1."""
+    return a * f.tilt(z, a * d) + (1 - a) * f.tilt(z + d, (a - 1) * d)
+
+
+def phi_high(f: Any, z: Any, d: Any, a: Any) -> Any:
+    """a Phi for a >= 1."""
+    return f.tilt(z, d) + (a - 1) * f.tilt(z + a * d, (1 - a) * d)
+
+
+def _square(x: Any) -> Any:
+    return x * x
+
+
+def pinsker(f: Any, z: Any, d: Any, a: Any) -> Pair:
+    return phi_low(f, z, d, a), _square(f.mean(z, d))
+
+
+def pinsker_from_order_2(f: Any, z: Any, d: Any, a: Any) -> Pair:
+    return phi_high(f, z, d, a) * 5_000_000_000, _square(f.mean(z, d)) * 6_138_518_706
+
+
+def self_bounding_below_1(f: Any, z: Any, d: Any, a: Any) -> Pair:
+    return phi_low(f, z, d, a), a * _square(f.mean(z, a * d))
+
+
+def self_bounding_above_1(f: Any, z: Any, d: Any, a: Any) -> Pair:
+    return phi_high(f, z, d, a), a * _square(f.mean(z, a * d))
+
+
+def self_bounding_below_half(f: Any, z: Any, d: Any, a: Any) -> Pair:
+    return phi_low(f, z, d, a) * 16_290_575_103, a * _square(f.mean(z, a * d)) * 20_000_000_000
+
+
+def peer_below_1(f: Any, z: Any, d: Any, a: Any) -> Pair:
+    return phi_low(f, z, d, a), (1 - a) * _square(f.mean(z + d, (a - 1) * d))
+
+
+def peer_at_1(f: Any, z: Any, d: Any, a: Any) -> Pair:
+    return f.tilt(z, d) * (2 + d - f.rise(z, d)), 2 * _square(f.mean(z + d, 0 * d))
+
+
+def peer_above_1(f: Any, z: Any, d: Any, a: Any) -> Pair:
+    return phi_high(f, z, d, a), (a - 1) * _square(f.mean(z + d, (a - 1) * d))
+
+
+STATEMENTS = {
+    "C1": Statement(
+        "C1",
+        r"$\frac\alpha2\|p-q\|_1^2 \le D_\alpha(p\|q)$",
+        ("1/16", "1"),
+        EVERY_CLASS,
+        pinsker,
+        "pinsker",
+    ),
+    "C2": Statement(
+        "C2",
+        r"$0.6138518706\,\|p-q\|_1^2 \le D_\alpha(p\|q)$; the constant is $c_\infty$ rounded up",
+        ("2", "2"),
+        EVERY_CLASS + "; every order from 2 on, since D does not decrease (A3)",
+        pinsker_from_order_2,
+    ),
+    "D2": Statement(
+        "D2",
+        r"$\|q-w\|_1 < 2$; in two classes the same as $\|q-w\|_2 < \sqrt2$ and as $\|q-w\|_\infty < 1$",
+        ("0", "8"),
+        EVERY_CLASS,
+        touch="short_gradient",
+    ),
+    "D3-low": Statement(
+        "D3",
+        r"$\|q-w\|_1^2 \le 2D_\alpha(p\|q)$",
+        ("1/16", "1"),
+        BY_DUALITY,
+        self_bounding_below_1,
+        "self_bounding_below_1",
+    ),
+    "D3-high": Statement(
+        "D3",
+        r"$\|q-w\|_1^2 \le 2\alpha D_\alpha(p\|q)$",
+        ("1", "2"),
+        BY_DUALITY,
+        self_bounding_above_1,
+        "self_bounding_above_1",
+    ),
+    "D3-half": Statement(
+        "D3",
+        r"$\|q-w\|_1^2 \le 1.6290575103\,D_\alpha(p\|q)$; the constant is $8x(1-x)$ rounded down",
+        ("1/16", "1/2"),
+        BY_DUALITY,
+        self_bounding_below_half,
+    ),
+    "D4-low": Statement(
+        "D4",
+        r"$-\frac{1-\alpha}2 \le J_q + (\alpha-1)J_w \le \frac12$",
+        ("0", "1"),
+        TWO_CLASSES,
+        touch="curvature_below_1",
+    ),
+    "D4-high": Statement(
+        "D4",
+        r"$0 \le J_q + (\alpha-1)J_w \le \frac\alpha2$",
+        ("1", "8"),
+        TWO_CLASSES,
+        touch="curvature_above_1",
+    ),
+    "D5-tau": Statement(
+        "D5",
+        r"$\|\nabla_yD_\alpha\|_1 \le 2\tau$, in factored form: the sides meet on a whole surface",
+        ("0", "8"),
+        TWO_CLASSES,
+        touch="mirrored_coins",
+    ),
+    "D5-low": Statement(
+        "D5",
+        r"$\|\nabla_yD_\alpha\|_1^2 \le \frac{2\alpha}{1-\alpha}D_\alpha(p\|q)$, multiplied by $1-\alpha$",
+        ("1/16", "1"),
+        TWO_CLASSES,
+        peer_below_1,
+    ),
+    "D5-one": Statement(
+        "D5",
+        r"$\|\nabla_y\mathrm{KL}(p\|q)\|_1^2 \le (2+\max l)\,\mathrm{KL}(p\|q)$",
+        ("1", "1"),
+        TWO_CLASSES,
+        peer_at_1,
+        "peer_at_1",
+    ),
+    "D5-high": Statement(
+        "D5",
+        r"$\|\nabla_yD_\alpha\|_1^2 \le \frac{2\alpha^2}{\alpha-1}D_\alpha(p\|q)$, multiplied by $\alpha-1$",
+        ("1", "2"),
+        TWO_CLASSES,
+        peer_above_1,
+    ),
+}

@@ -1,0 +1,159 @@
+r"""A checker of saved certificates; with the search it shares the models around touching points and elementary ranges.
+
+It walks through the tree, so that the leaves cover the box by construction, and settles each by the mean-value form:
+its centre with textbook formulas of p, q, w and $D_\alpha$, its slopes by the midpoint rule with a remainder.
+"""
+
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Any
+
+from flint import arb, ctx
+
+from . import touching
+from .balls import ball, square_of_sech, tanh
+from .statements import STATEMENTS, Box
+
+Vector = list[arb]
+PIECES, PRECISION = 12, 192
+DEPTH = 8
+"""A leaf on which this evaluation is less sharp than that of the search is halved so many times at most."""
+LARGER = {"C1": 1, "D3-low": 1, "D5-low": 1, "C2": 5 * 10**9, "D3-half": 16_290_575_103}
+SMALLER = {"C2": 6_138_518_706, "D3-half": 2 * 10**10, "D5-one": 2}
+
+
+def verify(certificate: dict[str, Any]) -> bool:
+    """Whether the certificate's tree proves its statement on the whole box that the statement claims."""
+    name, statement = certificate["name"], STATEMENTS[certificate["name"]]
+    strength = Fraction(certificate["strength"])
+    claimed = {axis: [str(end) for end in ends] for axis, ends in zip("zda", statement.box, strict=True)}
+    if certificate["box"] != claimed or certificate["status"] != "certified":
+        return False
+    with ctx.workprec(PRECISION):
+        return all(
+            leaf is not None and holds(name, strength, *leaf) for leaf in leaves_of(certificate["tree"], statement.box)
+        )
+
+
+def leaves_of(tree: str, box: Box) -> Iterator[tuple[str, Box] | None]:
+    """The leaves of the bisection that the tree describes in preorder; None where it isn't one."""
+    waiting = [box]
+    for letter in tree:
+        if not waiting or letter not in "012mt":
+            yield None
+            return
+        box = waiting.pop()
+        if letter in "mt":
+            yield letter, box
+            continue
+        waiting += reversed(_halves(box, int(letter)))
+    if waiting:
+        yield None
+
+
+def holds(name: str, strength: Fraction, kind: str, box: Box, depth: int = DEPTH) -> bool:
+    """Whether larger - strength smaller >= 0 follows on the box, or on both of its halves."""
+    z, d, a = (ball(*ends) for ends in box)
+    touch = STATEMENTS[name].touch
+    if kind == "t":
+        return touch is not None and strength == 1 and getattr(touching, touch)(z, d, a)
+    slopes, radii = _slopes(name, ball(strength, strength), z, d, a), [(high - low) / 2 for low, high in box]
+    reach = [slope.abs_upper() * ball(radius, radius) for slope, radius in zip(slopes, radii, strict=True)]
+    centre = _centre(name, ball(strength, strength), *((low + high) / 2 for low, high in box))
+    if centre > sum(reach[1:], reach[0]):
+        return True
+    axis = max(range(3), key=lambda i: float(reach[i].mid()))
+    return depth > 0 and all(holds(name, strength, kind, half, depth - 1) for half in _halves(box, axis))
+
+
+def _halves(box: Box, axis: int) -> tuple[Box, Box]:
+    low, high = box[axis]
+    ends = (low, (low + high) / 2), ((low + high) / 2, high)
+    return (*box[:axis], ends[0], *box[axis + 1 :]), (*box[:axis], ends[1], *box[axis + 1 :])
+
+
+def _centre(name: str, strength: arb, *point: Fraction) -> arb:
+    """The slack at a point, from probabilities."""
+    z, d, a = (ball(x, x) for x in point)
+    p, q = 1 / (1 + (-2 * (z + d)).exp()), 1 / (1 + (-2 * z).exp())
+    if name == "D5-one":
+        log_ratio = (p / q).log()
+        kl = p * log_ratio + (1 - p) * ((1 - p) / (1 - q)).log()
+        return (2 + log_ratio) * 2 * kl / (d * d) - strength * 2 * (4 * p * (1 - p)) * (4 * p * (1 - p))
+    heads, tails = (x * (a * (y / x).log()).exp() for x, y in ((q, p), (1 - q, 1 - p)))
+    mixture, divergence = heads / (heads + tails), (heads + tails).log() / (a - 1)
+    phi = 2 * divergence / (d * d) / (a if point[2] < 1 else 1)
+    gap = {"C": p - q, "c": p - q, "D3": a * (mixture - q) / a, "D5": p - mixture}
+    key = name[:2] if name[0] == "D" else name[0]
+    by = {"C": d, "c": d, "D3": a * d, "D5": (1 - a) * d}[key]
+    distance = 2 * gap[key] / by
+    return LARGER.get(name, 1) * phi - strength * _factor(name, a)[0] * distance * distance
+
+
+def _factor(name: str, a: arb) -> tuple[arb, arb]:
+    """What multiplies the squared average on the smaller side, and its derivative by the order."""
+    constant = SMALLER.get(name, 2 if name[0] == "c" else 1)
+    sign = {"D3": (a, 1), "D5-low": (1 - a, -1), "D5-high": (a - 1, 1)}
+    value, slope = sign.get(name, sign.get(name[:2], (arb(1), 0)))
+    return constant * value, arb(constant * slope)
+
+
+def _slopes(name: str, strength: arb, z: arb, d: arb, a: arb) -> Vector:
+    """Enclosures of the slack's derivatives by z, d, a over the box, by the product rule."""
+    y, one = z + d, arb(1)
+    if name == "D5-one":
+        f, slope = square_of_sech(y), -2 * tanh(y) * square_of_sech(y)
+        tilt, steep = _average(1, z, d, [one, 0, 0], [0, one, 0])
+        room, rises = 2 + d - _average_of_tanh(z, d) * d, [tanh(z) - tanh(y), 1 - tanh(y), arb(0)]
+        curved = [4 * strength * f * slope * k for k in (1, 1, 0)]
+        return [room * s + tilt * r - c for s, r, c in zip(steep, rises, curved, strict=True)]
+    if name.endswith(("low", "half")) or name == "C1":
+        left, first = _average(1, z, a * d, [one, 0, 0], [0, a, d])
+        right, second = _average(1, y, (a - 1) * d, [one, one, 0], [0, a - 1, d])
+        larger = [a * s + (1 - a) * r for s, r in zip(first, second, strict=True)]
+        larger[2] += left - right
+    else:
+        _, larger = _average(1, z, d, [one, 0, 0], [0, one, 0])
+        right, second = _average(1, z + a * d, (1 - a) * d, [one, a, d], [0, 1 - a, -d])
+        larger = [s + (a - 1) * r for s, r in zip(larger, second, strict=True)]
+        larger[2] += right
+    mean, steep = _smaller(name, z, d, a)
+    factor, change = _factor(name, a)
+    smaller = [2 * factor * mean * s for s in steep]
+    smaller[2] += change * mean * mean
+    return [LARGER.get(name, 1) * s - strength * r for s, r in zip(larger, smaller, strict=True)]
+
+
+def _smaller(name: str, z: arb, d: arb, a: arb) -> tuple[arb, Vector]:
+    """The average over the segment from q to p, from q to w or from w to p, whose square is bounded."""
+    one = arb(1)
+    if name.startswith("D3"):
+        return _average(0, z, a * d, [one, 0, 0], [0, a, d])
+    if name.startswith("D5"):
+        return _average(0, z + d, (a - 1) * d, [one, one, 0], [0, a - 1, d])
+    return _average(0, z, d, [one, 0, 0], [0, one, 0])
+
+
+def _average(k: int, u: arb, e: arb, du: list[Any], de: list[Any]) -> tuple[arb, Vector]:
+    """(k+1) times the integral of s^k sech^2(u+se) over s in [0, 1], and its derivatives along du, de."""
+    width, value, by_u, by_e, size = arb(1) / PIECES, arb(0), arb(0), arb(0), e.abs_upper()
+    for i in range(PIECES):
+        s, whole = arb(2 * i + 1) / (2 * PIECES), arb(2 * i + 1, 1) / (2 * PIECES)
+        f, tallest = square_of_sech(u + s * e), square_of_sech(u + whole * e).abs_upper()
+        slope, allowed = -2 * tanh(u + s * e) * f, tallest * width * width / 24
+        # sech^2 and its derivatives are at most 1, 2, 4, 8 times itself, so s^j times them bends this much at most:
+        bend = [allowed * (j * (j - 1) + 4 * j * size + 4 * size * size) for j in (k, k + 1)]
+        value += s**k * f + _within(bend[0])
+        by_u += s**k * slope + _within(2 * bend[0])
+        by_e += s ** (k + 1) * slope + _within(2 * bend[1])
+    scale = (k + 1) * width
+    return scale * value, [scale * (by_u * x + by_e * y) for x, y in zip(du, de, strict=True)]
+
+
+def _within(radius: arb) -> arb:
+    return radius.union(-radius)
+
+
+def _average_of_tanh(z: arb, d: arb) -> arb:
+    """Between tanh at the ends."""
+    return tanh(z).union(tanh(z + d))
