@@ -1,4 +1,4 @@
-"""How long a study will take, from a few steps of each cell at the full number of replicas."""
+"""How long a study will take, from a few steps of a part of each cell's replicas."""
 
 import time
 from collections.abc import Sequence
@@ -8,25 +8,28 @@ from typing import Any
 from .simulation import Schedule
 from .study import Cell, takes_device
 
-PILOTS = (5, 45)  # steps
+STEPS = (5, 45)
+PART, LEAST = 8, 32  # an eighth of the replicas, but at least 32, below which overhead would be multiplied
 
 
 def estimated_seconds(cells: Sequence[Cell], replicas: int, where: dict[str, Any]) -> float | None:
-    """Seconds on one process: the line through the times of two short runs of each cell, at the cell's steps.
+    """Seconds on one process, rather too many than too few.
 
-    None where a measure fails on so short a run, for instance since nothing has escaped yet.
+    Two short runs of each cell give a line, taken to the cell's steps and multiplied to the number of replicas. None
+    where a measure fails on so short a run, for instance since nothing has escaped yet.
     """
+    some = min(replicas, max(LEAST, replicas // PART))
     try:
-        return sum(_seconds(cell, replicas, where) for cell in cells)
+        return replicas / some * sum(_seconds(cell, some, where) for cell in cells)
     except (ArithmeticError, ValueError, IndexError):
         return None
 
 
 def _seconds(cell: Cell, replicas: int, where: dict[str, Any]) -> float:
     schedule = cell.simulation.schedule
-    short, long = (_time(cell, steps, replicas, where) for steps in PILOTS)
-    a_step = max(long - short, 0.0) / (PILOTS[1] - PILOTS[0])  # 0 for a measure that does not step
-    return short + a_step * (schedule.burn_in + schedule.steps - PILOTS[0])
+    short, long = (_time(cell, steps, replicas, where) for steps in STEPS)
+    a_step = max(long - short, 0.0) / (STEPS[1] - STEPS[0])  # 0 for a measure that does not step
+    return short + a_step * (schedule.burn_in + schedule.steps - STEPS[0])
 
 
 def _time(cell: Cell, steps: int, replicas: int, where: dict[str, Any]) -> float:

@@ -95,6 +95,7 @@ def test_the_estimate_scales_with_the_steps_of_every_cell(monkeypatch: pytest.Mo
     monkeypatch.setattr("time.perf_counter", lambda: next(clock))
     chosen = [with_steps(cell, 3973) for cell in cells(eta=(0.5, 1.0))]  # burnt in for 27 and 1 steps
     assert estimated_seconds(chosen, 4, {}) == pytest.approx((4000 + 3974) / 5)
+    assert estimated_seconds(chosen, 320, {}) == pytest.approx(8 * (4000 + 3974) / 5)  # from 40 replicas
 
 
 @pytest.mark.parametrize(
