@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from .limit_cycle import portrait
+from .potential import descents
 from .study import RATE, Panel, Row, StudyResult
 
 # Okabe and Ito: safe for colour-blind readers
@@ -129,6 +130,11 @@ def _portrait(axes: Axes) -> None:
             axes.plot(*paths[-1].T, "x", color=colour)
 
 
+def _descents(axes: Axes) -> None:
+    for k, order in enumerate((0.5, 1.0)):
+        axes.plot(*descents(order), color=COLOURS[k + 1], label=rf"$\Phi$ at $\alpha = {order:g}$")
+
+
 def _columns(rows: Iterable[Row]) -> np.ndarray:
     return np.array([(row.eta, row.measured, row.standard_error) for row in rows]).T
 
@@ -138,5 +144,5 @@ DRAWINGS: dict[str, Callable[[Axes, Iterable[Row]], None]] = {
     "rotating_pair": _rotating_pair,
     "three_terms": _three_terms,
 }
-PICTURES: dict[str, Callable[[Axes], None]] = {"limit_cycle": _portrait}
+PICTURES: dict[str, Callable[[Axes], None]] = {"limit_cycle": _portrait, "potential": _descents}
 """What the last panel of a standard figure shows beside the rows."""

@@ -13,7 +13,7 @@ from array_api_compat import array_namespace, device
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from theory import peer_gradient
+from theory import peer_gradient, renyi_divergence_from_logits
 
 from .simulation import Array, Problem
 
@@ -57,6 +57,21 @@ class ScalarPair:
         two = [np.stack([z, np.zeros_like(z)], axis=-1) for z, _ in curves]
         pulls = [peer_gradient(two[1 - k], two[k], self.order)[..., 0] * curves[1 - k][1] for k in (0, 1)]
         return np.stack([pull.mean(axis=-1) for pull in pulls], axis=-1)
+
+    def losses(self, state: NDArray[np.float64]) -> NDArray[np.float64]:
+        """L_1 and L_2 (R, 2), with cross-entropy to the soft labels."""
+        logits: Any = [student(state[:, k])[0] for k, student in enumerate(self.students)]
+        two = [np.stack([z, np.zeros_like(z)], axis=-1) for z in logits]
+        fits = [np.logaddexp(0, z) - self.labels * z for z in logits]
+        pulls = [renyi_divergence_from_logits(two[1 - k], two[k], self.order) for k in (0, 1)]
+        return np.stack([(fit + self.weight * d).mean(axis=-1) for fit, d in zip(fits, pulls, strict=True)], axis=-1)
+
+    def curl(self, state: NDArray[np.float64]) -> NDArray[np.float64]:
+        r"""$\partial_2\nabla_1L_1 - \partial_1\nabla_2L_2 = -\lambda\alpha\,E[(w(1-w)-w'(1-w'))z'y']$ (R,)."""
+        (z, dz), (y, dy) = (student(state[:, k]) for k, student in enumerate(self.students))
+        w, other = (_expit(a * y + (1 - a) * z) for a in (self.order, 1 - self.order))
+        bend: Any = (w * (1 - w) - other * (1 - other)) * dz * dy
+        return -self.weight * self.order * bend.mean(axis=-1)
 
     def problem(self, mean: tuple[float, float], spread: float) -> Problem:
         """Started from independent normal parameters."""

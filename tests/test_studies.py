@@ -9,9 +9,10 @@ import pytest
 from sims import STUDIES, Cell, Study, StudyResult
 from sims.check import check_gradient
 from sims.figures import draw
+from sims.potential import descents
 from sims.problems import KNOWN
 
-REPLICAS = {"three_terms": 8, "students_generic": 4, "drift": 4, "limit_cycle": 4, "sharper_bound": 2}
+REPLICAS = {"three_terms": 8, "students_generic": 4, "drift": 4, "limit_cycle": 4, "sharper_bound": 2, "potential": 2}
 
 
 @pytest.fixture(scope="module", params=REPLICAS)
@@ -56,6 +57,11 @@ def test_a_wrong_sign_in_the_drift_fails():
 def test_a_sharper_bound_too_small_by_a_millionth_fails_on_the_rotating_pair():
     failed = _failures(STUDIES["sharper_bound"], 1 - 1e-6, 2, lambda cell: cell.order == 1 and cell.relation == "=")
     assert failed == [True] * 3
+
+
+def test_the_potential_rises_at_order_one():
+    _, values = descents(1.0)
+    assert np.diff(values).max() > 1e-3
 
 
 @pytest.mark.parametrize("make", KNOWN)
