@@ -28,13 +28,14 @@ def order_figure(comparison: Comparison) -> "Figure":
     """Test accuracy (left) and generalisation gap (right) of every variant: mean over seeds with a 95 % t-interval."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(9.5, 3.8), layout="constrained")
+    figure = Figure(figsize=(9.5, 4), layout="constrained")
     for axes, (metric, label) in zip(figure.subplots(1, 2), PANELS.items(), strict=True):
         _panel(axes, comparison, metric)
         axes.set_ylabel(label)
         axes.set_xlabel("order of the divergence")
     seeds = len(comparison.results[comparison.reference])
-    figure.axes[0].legend(frameon=False, fontsize="small")
+    marks = figure.axes[0].get_legend_handles_labels()
+    figure.legend(*marks, loc="outside lower center", ncols=len(marks[1]), frameon=False, fontsize="small")
     figure.suptitle(f"{comparison.title}: mean over {seeds} seeds, 95 % intervals", fontsize="medium")
     return figure
 
