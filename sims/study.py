@@ -1,7 +1,7 @@
 """A study compares measurements with theory, by a rule that is stated, and is data itself."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from inspect import signature
 from pathlib import Path
@@ -9,10 +9,32 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
+from .result import MEAN_SQUARE, RATE, Axis, Panel, Row, StudyResult
+from .rules import Rule, RuleOf, at_most, within_standard_errors, within_tolerance
 from .simulation import Simulation, run
 from .sweep import Numbers, Task, collect
+
+# what a study module needs, from one place
+__all__ = [
+    "MEAN_SQUARE",
+    "RATE",
+    "Axis",
+    "Cell",
+    "Measured",
+    "Panel",
+    "Row",
+    "RuleOf",
+    "Study",
+    "StudyResult",
+    "at_most",
+    "mean_square",
+    "over_replicas",
+    "takes_device",
+    "with_steps",
+    "within_standard_errors",
+    "within_tolerance",
+]
 
 
 class Measured(NamedTuple):
@@ -34,86 +56,6 @@ def mean_square(simulation: Simulation, replicas: int, seed: int, **where: Any) 
 def over_replicas(values: NDArray[np.float64]) -> Measured:
     """Mean and standard error of one number a replica."""
     return Measured(float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values))))
-
-
-@dataclass(frozen=True)
-class Row:
-    """One comparison: what a simulation measures (mean and standard error over replicas) against theory.
-
-    Attributes:
-        name: the cell in words, with $LaTeX$.
-        eta: learning rate; order: the order alpha, None where there is none.
-        theory: the value that theory gives, exact, or a bound where `relation` says so.
-        passed: the study's rule.
-        series, x, panel: the curve in the figure, the place on its axis, and the panel, None for none.
-    """
-
-    name: str
-    eta: float
-    order: float | None
-    measured: float
-    standard_error: float
-    theory: float
-    passed: bool
-    replicas: int
-    steps: int
-    burn_in: int
-    seed: int
-    series: str = ""
-    x: float = 0.0
-    relation: str = "="
-    panel: int | None = 0
-
-
-@dataclass(frozen=True)
-class Axis:
-    """An axis of the standard figure: its label with unit, and "linear", "log" or "symlog" (then linear to `width`)."""
-
-    label: str
-    scale: str = "log"
-    width: float = 1.0
-
-
-RATE = Axis(r"learning rate $\eta$ (parameter per unit of gradient)")
-MEAN_SQUARE = Axis(r"plateau $X$ (loss² per parameter²)")
-
-
-@dataclass(frozen=True)
-class Panel:
-    """One pair of axes of the standard figure."""
-
-    x: Axis = RATE
-    y: Axis = MEAN_SQUARE
-    title: str = ""
-
-
-@dataclass(frozen=True)
-class StudyResult:
-    """The rows of a study with the words that go with them."""
-
-    study: str
-    title: str
-    lesson: str
-    caption: str
-    rule: str
-    rows: tuple[Row, ...]
-    panels: tuple[Panel, ...] = (Panel(),)
-
-    @property
-    def passed(self) -> bool:
-        """Whether every row agrees with theory."""
-        return all(row.passed for row in self.rows)
-
-    def to_json(self) -> dict[str, Any]:
-        """Everything as plain data."""
-        return asdict(self) | {"rows": [asdict(row) for row in self.rows], "passed": self.passed}
-
-
-Rule = Callable[[float, float, float], bool]
-"""(measured, standard error, theory) to whether they agree."""
-
-RuleOf = Callable[[int, int], Rule]
-"""(number of comparisons, replicas) to the rule for each of them."""
 
 
 @dataclass(frozen=True)
@@ -208,41 +150,6 @@ def with_steps(cell: Cell, steps: int) -> Cell:
 def takes_device(cell: Cell) -> bool:
     """Whether the cell's measure passes backend, device and dtype on to `run`."""
     return "where" in signature(cell.measure).parameters
-
-
-def within_standard_errors(level: float, relative: float = 0.0, absolute: float = 0.0) -> RuleOf:
-    """Agreement: no two-sided t-test of any cell rejects theory at `level`, Bonferroni-corrected over the cells.
-
-    `relative` and `absolute` widen what theory allows, where it is a first-order formula.
-    """
-
-    def rule(cells: int, replicas: int) -> Rule:
-        critical = float(stats.t.ppf(1 - level / (2 * cells), replicas - 1))
-        return lambda measured, error, theory: (
-            abs(measured - theory) <= critical * error + relative * abs(theory) + absolute
-        )
-
-    return rule
-
-
-def at_most(level: float, relative: float = 0.0) -> RuleOf:
-    """Agreement with a bound: no one-sided t-test of any cell says "above" at `level`, Bonferroni-corrected.
-
-    `relative` allows for rounding where a bound is attained without noise.
-    """
-
-    def rule(cells: int, replicas: int) -> Rule:
-        critical = float(stats.t.ppf(1 - level / cells, replicas - 1))
-        return lambda measured, error, theory: measured <= theory * (1 + relative) + critical * error
-
-    return rule
-
-
-def within_tolerance(relative: float, absolute: float) -> RuleOf:
-    """Agreement without noise: |measured - theory| <= relative * |theory| + absolute."""
-    return lambda _cells, _replicas: (
-        lambda measured, _error, theory: abs(measured - theory) <= relative * abs(theory) + absolute
-    )
 
 
 def _task(cell: Cell, replicas: int, seed: int, where: dict[str, str]) -> Task:

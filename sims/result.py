@@ -1,0 +1,77 @@
+"""What a study leaves: rows, with the words and axes that go with them."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Row:
+    """One comparison: what a simulation measures (mean and standard error over replicas) against theory.
+
+    Attributes:
+        name: the cell in words, with $LaTeX$.
+        eta: learning rate; order: the order alpha, None where there is none.
+        theory: the value that theory gives, exact, or a bound where `relation` says so.
+        passed: the study's rule.
+        series, x, panel: the curve in the figure, the place on its axis, and the panel, None for none.
+    """
+
+    name: str
+    eta: float
+    order: float | None
+    measured: float
+    standard_error: float
+    theory: float
+    passed: bool
+    replicas: int
+    steps: int
+    burn_in: int
+    seed: int
+    series: str = ""
+    x: float = 0.0
+    relation: str = "="
+    panel: int | None = 0
+
+
+@dataclass(frozen=True)
+class Axis:
+    """An axis of the standard figure: its label with unit, and "linear", "log" or "symlog" (then linear to `width`)."""
+
+    label: str
+    scale: str = "log"
+    width: float = 1.0
+
+
+RATE = Axis(r"learning rate $\eta$ (parameter per unit of gradient)")
+MEAN_SQUARE = Axis(r"plateau $X$ (loss² per parameter²)")
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One pair of axes of the standard figure."""
+
+    x: Axis = RATE
+    y: Axis = MEAN_SQUARE
+    title: str = ""
+
+
+@dataclass(frozen=True)
+class StudyResult:
+    """The rows of a study with the words that go with them."""
+
+    study: str
+    title: str
+    lesson: str
+    caption: str
+    rule: str
+    rows: tuple[Row, ...]
+    panels: tuple[Panel, ...] = (Panel(),)
+
+    @property
+    def passed(self) -> bool:
+        """Whether every row agrees with theory."""
+        return all(row.passed for row in self.rows)
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything as plain data."""
+        return asdict(self) | {"rows": [asdict(row) for row in self.rows], "passed": self.passed}
