@@ -1,6 +1,16 @@
 """Toy simulations of constant-rate SGD against the bounds of `theory`."""
 
-from . import drift, limit_cycle, noise_floor, potential, rotating_pair, sharper_bound, students_generic, three_terms
+from . import (
+    drift,
+    limit_cycle,
+    noise_floor,
+    potential,
+    rotating_pair,
+    sharper_bound,
+    stationary_covariance,
+    students_generic,
+    three_terms,
+)
 from .check import check_gradient
 from .moments import Moments, Record, Trace
 from .oracles import EXACT, Oracle, adversarial_bias, constant_bias, gaussian, rademacher
@@ -8,7 +18,17 @@ from .simulation import Problem, Schedule, Simulation, run
 from .study import Cell, Row, Study, StudyResult
 from .sweep import sweep
 
-_MODULES = (three_terms, noise_floor, students_generic, drift, rotating_pair, limit_cycle, potential, sharper_bound)
+_MODULES = (
+    three_terms,
+    noise_floor,
+    students_generic,
+    drift,
+    rotating_pair,
+    limit_cycle,
+    potential,
+    sharper_bound,
+    stationary_covariance,
+)
 STUDIES: dict[str, Study] = {module.STUDY.name: module.STUDY for module in _MODULES}
 
 __all__ = [

@@ -81,7 +81,7 @@ def descents(order: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     problem = pair(order).problem(START, 0.0)
     trace = run(Simulation(problem, EXACT, Schedule(PAIR_RATE, 750), 0.0), 2, 0, Record(trace=750)).trace
     assert trace is not None
-    return trace.steps * PAIR_RATE, potential(pair(order), trace.states[:, 0])
+    return PAIR_RATE * trace.steps.astype(np.float64), potential(pair(order), trace.states[:, 0])
 
 
 STUDY = Study(

@@ -12,7 +12,15 @@ from sims.figures import draw
 from sims.potential import descents
 from sims.problems import KNOWN
 
-REPLICAS = {"three_terms": 8, "students_generic": 4, "drift": 4, "limit_cycle": 4, "sharper_bound": 2, "potential": 2}
+REPLICAS = {
+    "three_terms": 8,
+    "students_generic": 4,
+    "drift": 4,
+    "limit_cycle": 4,
+    "sharper_bound": 2,
+    "potential": 2,
+    "stationary_covariance": 2000,
+}
 
 
 @pytest.fixture(scope="module", params=REPLICAS)
@@ -62,6 +70,12 @@ def test_a_sharper_bound_too_small_by_a_millionth_fails_on_the_rotating_pair():
 def test_the_potential_rises_at_order_one():
     _, values = descents(1.0)
     assert np.diff(values).max() > 1e-3
+
+
+def test_the_textbook_covariance_fails_at_large_rates():
+    study = STUDIES["stationary_covariance"]
+    cells = [_with_theory(cell, 1.0) for cell in study.cells() if cell.panel == 0 and cell.x is None][2:]
+    assert [row.passed for row in study.run(2000, cells=cells).rows] == [False, False]
 
 
 @pytest.mark.parametrize("make", KNOWN)
