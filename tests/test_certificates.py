@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 pytest.importorskip("flint")
 
 from theory import renyi_divergence_from_logits, student_gradient
-from theory.certificates import certificate_of, load
+from theory.certificates import load, summary
 from theory.certificates.balls import AtPoint, OverBox, ball, variables
 from theory.certificates.prove import prove
 from theory.certificates.statements import STATEMENTS, phi_high, phi_low
 from theory.certificates.verify import holds, leaves_of, verify
+from theory.check import THEOREMS
 
 SAVED = load()
 SMALL = [name for name, certificate in SAVED.items() if certificate["leaves"] < 1000]
@@ -71,8 +72,14 @@ def test_an_unknown_statement_is_refused():
 
 
 def test_what_is_certified_is_told_by_label():
-    assert (certificate_of("D3") or "").startswith("certified, ")
-    assert certificate_of("A1") is None
+    assert (summary(("D3-low", "D3-high")) or "").startswith("certified, ")
+    assert summary(("D3-low", "D9")) == "not certified"
+    assert summary(()) is None
+
+
+def test_every_certificate_belongs_to_a_theorem():
+    named = [name for theorem in THEOREMS.values() for name in theorem.certificates]
+    assert set(named) == set(load())
 
 
 @QUICK

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from . import theorems as _shelves  # noqa: F401 (fills the registry, in worker processes too)
+from .certificates import summary
 from .sampling import describe
 from .search import search
 from .theorem import THEOREMS, Theorem
@@ -79,7 +80,7 @@ def check(theorem: Theorem, seconds: float = 10.0, seed: int = 0, points: int = 
         finished=worst.finished,
         tightness=tightness,
         identities=identities,
-        certificate=None,
+        certificate=summary(theorem.certificates),
         passed=passed,
     )
 

@@ -51,7 +51,7 @@ def counterexample(verdict: Verdict) -> str:
 
 RARE = 0.1
 """A theorem whose hypothesis fewer of the searched points meet is reported below the table."""
-HEADINGS = ("", "theorem", "status", "margin", "tight", "steps", "reach", "points", "source")
+HEADINGS = ("", "theorem", "status", "margin", "tight", "steps", "certificate", "reach", "points", "source")
 
 
 def table(verdicts: Sequence[Verdict]) -> str:
@@ -75,6 +75,7 @@ def _row(verdict: Verdict) -> tuple[str, ...]:
         f"{verdict.margin:.1e}" + ("" if verdict.finished else " (out of time)"),
         "-" if verdict.tightness is None else f"{verdict.tightness:.4f}",
         f"{vanished}/{len(verdict.identities)}" if verdict.identities else "-",
+        verdict.certificate or "-",
         f"{verdict.reach:.0%}",
         str(verdict.points),
         verdict.source,

@@ -44,6 +44,7 @@ class Theorem:
         resolution: sides smaller than this are compared absolutely, on this scale.
         classes: numbers of classes that a search tries.
         cost: how many times dearer than a plain divergence a point is; searches evaluate so many fewer.
+        certificates: names of the interval proofs of its two-class form, see `theory.certificates`.
         batched: whether the function follows the batch convention (values with a leading axis); None asks each time.
     """
 
@@ -62,6 +63,7 @@ class Theorem:
     classes: tuple[int, ...] = (2, 3, 5, 10, 100)
     batched: bool | None = True
     cost: int = 1
+    certificates: tuple[str, ...] = ()
     _identities: dict[str, Callable[..., Expressions]] = field(default_factory=dict, repr=False)
 
     def __call__(self, **point: Any) -> tuple[Any, Any]:

@@ -5,7 +5,7 @@ from json import loads
 from pathlib import Path
 from typing import Any
 
-__all__ = ["certificate_of", "load"]
+__all__ = ["load", "summary"]
 
 DATA = Path(__file__).parent / "data"
 
@@ -16,13 +16,13 @@ def load() -> dict[str, dict[str, Any]]:
 
 
 @cache
-def certificate_of(label: str) -> str | None:
-    """What is certified about a label such as D3, in a few words; None without a certificate.
+def summary(names: tuple[str, ...]) -> str | None:
+    """What these certificates say together, in a few words; None for no names.
 
-    "certified" only if every saved certificate of the label is; the claim is the certificates' own: two classes, on a
+    "certified" only if every one of them is saved and says so; the claim is the certificates' own: two classes, on a
     compact box. `verify` proves it again.
     """
-    found = [certificate for certificate in load().values() if certificate["label"] == label]
+    found = [load().get(name) or {"status": "missing"} for name in names]
     if not found:
         return None
     if not all(certificate["status"] == "certified" for certificate in found):

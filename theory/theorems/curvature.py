@@ -69,7 +69,7 @@ def second_derivatives_for_two_and_three_classes(coefficient: sp.Expr = ONE) -> 
     return steps
 
 
-@theorem("D4", given=HIGH, source=OURS, tight=fair_coins, **FEW)
+@theorem("D4", given=HIGH, source=OURS, tight=fair_coins, **FEW, certificates=("D4-high",))
 def largest_curvature_from_order_1(y: Array, z: Array, alpha: Array) -> Pair:
     r"""$\lambda_{\max}(\nabla_z^2 D_\alpha) \le \alpha/2$ for $\alpha\ge1$; attained at the fair coin.
 
@@ -79,7 +79,7 @@ def largest_curvature_from_order_1(y: Array, z: Array, alpha: Array) -> Pair:
     return _largest_eigenvalue(y, z, alpha), alpha / 2
 
 
-@theorem("D4", given=HIGH, source=OURS, resolution=1.0, **FEW)
+@theorem("D4", given=HIGH, source=OURS, resolution=1.0, **FEW, certificates=("D4-high",))
 def no_negative_curvature_from_order_1(y: Array, z: Array, alpha: Array) -> Pair:
     r"""$-\lambda_{\min}(\nabla_z^2 D_\alpha) \le 0$ for $\alpha\ge1$ (attained: constant vectors are in the kernel).
 
@@ -88,7 +88,7 @@ def no_negative_curvature_from_order_1(y: Array, z: Array, alpha: Array) -> Pair
     return -_smallest_eigenvalue(y, z, alpha) / alpha, np.zeros_like(alpha)
 
 
-@theorem("D4", given=LOW, source=OURS, tight=peer_at_a_vertex, **FEW)
+@theorem("D4", given=LOW, source=OURS, tight=peer_at_a_vertex, **FEW, certificates=("D4-low",))
 def largest_curvature_below_order_1(y: Array, z: Array, alpha: Array) -> Pair:
     r"""$\lambda_{\max}(\nabla_z^2 D_\alpha) \le 1/2$ for $0<\alpha<1$; a supremum.
 
@@ -97,7 +97,7 @@ def largest_curvature_below_order_1(y: Array, z: Array, alpha: Array) -> Pair:
     return _largest_eigenvalue(y, z, alpha), np.full_like(alpha, 0.5)
 
 
-@theorem("D4", given=LOW, source=OURS, tight=student_at_a_vertex, resolution=1e-4, **FEW)
+@theorem("D4", given=LOW, source=OURS, tight=student_at_a_vertex, resolution=1e-4, **FEW, certificates=("D4-low",))
 def most_negative_curvature_below_order_1(y: Array, z: Array, alpha: Array) -> Pair:
     r"""$-\lambda_{\min}(\nabla_z^2 D_\alpha) \le (1-\alpha)/2$ for $0<\alpha<1$; a supremum, so $D_\alpha$ isn't convex
     in the logits there.

@@ -84,7 +84,7 @@ def soft_target_of_the_whole_loss(label: Array, y: Array, y2: Array, z: Array, a
     return student_gradient(label, z, 1.0) + weight * pulls, (1 + weight) * (q - target)
 
 
-@theorem("D2", given=GIVEN, source=OURS, tight=opposite_corners)
+@theorem("D2", given=GIVEN, source=OURS, tight=opposite_corners, certificates=("D2",))
 def student_gradient_l1(y: Array, z: Array, alpha: Array) -> Pair:
     r"""$\|\nabla_z D_\alpha\|_1 \le 2$ for every order and C; a supremum, never attained, and the same for each
     $\alpha>0$.
@@ -136,7 +136,7 @@ def whole_gradient_l2(label: Array, y: Array, z: Array, alpha: Array, lam: Array
     return np.linalg.norm(whole, axis=-1), np.sqrt(2) * (1 + lam)
 
 
-@theorem("D3", given=FINITE, source=OURS, tight=nearly_fair_coins)
+@theorem("D3", given=FINITE, source=OURS, tight=nearly_fair_coins, certificates=("D3-low", "D3-high"))
 def self_bounding_l1(y: Array, z: Array, alpha: Array) -> Pair:
     r"""$\|q-w\|_1^2 \le 2\max(1,\alpha)\,D_\alpha(p\|q)$: the pull of a peer dies out as the students agree.
 
@@ -163,7 +163,9 @@ def mixture_at_a_vertex(t: float) -> dict[str, Any]:
     return dict(y=np.stack([logit_p, 0 * orders], -1), z=np.array([logit_q, 0.0]), alpha=orders)
 
 
-@theorem("D3", given=PAIR | dict(alpha=Order(0, 0.5)), source=OURS, tight=mixture_at_a_vertex)
+@theorem(
+    "D3", given=PAIR | dict(alpha=Order(0, 0.5)), source=OURS, tight=mixture_at_a_vertex, certificates=("D3-half",)
+)
 def self_bounding_up_to_order_half(y: Array, z: Array, alpha: Array) -> Pair:
     r"""$\|q-w\|_1^2 \le 8x(1-x)\,D_\alpha(p\|q) = 1.62906\ldots D_\alpha$ for $\alpha\le\frac12$, $2x\log x = x-1$: the
     best constant there; $\kappa(\alpha) = 1/c(1/\alpha)$ in general (`theory.self_bounding_constant`).

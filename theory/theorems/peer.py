@@ -85,7 +85,7 @@ def mixed_second_derivatives(coefficient: sp.Expr = ONE) -> list[sp.Expr]:
     return steps
 
 
-@theorem("D5", given=FINITE, source=OURS, tight=mirrored_coins)
+@theorem("D5", given=FINITE, source=OURS, tight=mirrored_coins, certificates=("D5-tau",))
 def peer_gradient_l1(y: Array, z: Array, alpha: Array) -> Pair:
     r"""$\|\nabla_yD_\alpha\|_1 \le 2\tau$, $\tau = \frac{\alpha}{|1-\alpha|}\tanh\frac{|1-\alpha|\,\mathrm{osc}\,l}{4}$
     (at order 1 $\mathrm{osc}/4$); attained for C = 2.
@@ -122,7 +122,7 @@ def peer_gradient_is_bounded_off_order_1(y: Array, z: Array, alpha: Array) -> Pa
     return lhs, 2 * np.minimum(alpha / 4 * oscillation(y, z), ceiling)
 
 
-@theorem("D5", given=PAIR | dict(alpha=Order(0, 1, open_high=True)), source=OURS)
+@theorem("D5", given=PAIR | dict(alpha=Order(0, 1, open_high=True)), source=OURS, certificates=("D5-low",))
 def peer_self_bounding_below_1(y: Array, z: Array, alpha: Array) -> Pair:
     r"""$\|\nabla_yD_\alpha\|_1^2 \le \frac{2\alpha}{1-\alpha}D_\alpha(p\|q)$ for $\alpha<1$.
 
@@ -132,7 +132,7 @@ def peer_self_bounding_below_1(y: Array, z: Array, alpha: Array) -> Pair:
     return lhs, 2 * alpha / (1 - alpha) * divergence(y, z, alpha)
 
 
-@theorem("D5", given=PAIR, source=OURS)
+@theorem("D5", given=PAIR, source=OURS, certificates=("D5-one",))
 def peer_self_bounding_at_1(y: Array, z: Array) -> Pair:
     r"""$\|\nabla_y\mathrm{KL}(p\|q)\|_1^2 \le (2+\max l)\,\mathrm{KL}(p\|q)$.
 
@@ -143,7 +143,7 @@ def peer_self_bounding_at_1(y: Array, z: Array) -> Pair:
     return lhs, (2 + log_ratio(y, z).max(axis=-1)) * divergence(y, z, 1.0)
 
 
-@theorem("D5", given=PAIR | dict(alpha=Order(1, open_low=True, open_high=True)), source=OURS)
+@theorem("D5", given=PAIR | dict(alpha=Order(1, open_low=True, open_high=True)), source=OURS, certificates=("D5-high",))
 def peer_self_bounding_above_1(y: Array, z: Array, alpha: Array) -> Pair:
     r"""$\|\nabla_yD_\alpha\|_1^2 \le \frac{2\alpha^2}{\alpha-1}D_\alpha(p\|q)$ for $\alpha>1$.
 

@@ -42,6 +42,7 @@ def point_mass(t: float) -> dict[str, Any]:
     given=UP_TO_1,
     source=f"{GILARDONI}, Cor. 6 (no. unconfirmed); proof of this project",
     tight=nearly_fair_coins,
+    certificates=("C1",),
 )
 def pinsker(y: Array, z: Array, alpha: Array) -> Pair:
     r"""$\frac\alpha2\|p-q\|_1^2 \le D_\alpha(p\|q)$ for $\alpha\in(0,1]$, the best constant.
@@ -106,7 +107,7 @@ def _mass(logits: Array, inside: Mask) -> Array:
     return np.logaddexp.reduce(np.where(inside, logits, -1e4 + logits.min(axis=-1, keepdims=True)), axis=-1)
 
 
-@theorem("C2", given=PAIR | dict(alpha=Order(2)), source=OURS, tight=point_mass)
+@theorem("C2", given=PAIR | dict(alpha=Order(2)), source=OURS, tight=point_mass, certificates=("C2",))
 def pinsker_from_order_2(y: Array, z: Array, alpha: Array) -> Pair:
     r"""$c_\infty\|p-q\|_1^2 \le D_\alpha(p\|q)$ for $\alpha\ge2$, $c_\infty = \frac1{8x(1-x)} = 0.6138518\ldots$ with
     $2x\log x = x-1$: the best constant, met by a point mass p and q = (x, 1-x).
