@@ -1,0 +1,5 @@
+"""What the method costs, as ratios measured side by side: run by hand, results quoted with their hardware."""
+
+import os
+
+os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # torch's profiler reads it at import; else it prints its own doings

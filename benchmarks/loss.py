@@ -1,0 +1,111 @@
+"""The loss, forward and backward, against the common formula and against kl_div: time ratios and extra memory.
+
+python -m benchmarks.loss [--quick]
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+
+import torch
+import torch.nn.functional as F
+import tyro
+from torch import Tensor
+
+from training import renyi_divergence_loss
+from training.device import choose_device
+
+from .timing import Clock, interleaved, machine, peak_memory, ratio, table
+
+TITLE = "Loss, forward and backward (medians of ratios with quartiles; memory in units of the student's logits)"
+SHAPES = [(128, 10), (128, 100), (1024, 1000), (256, 50257)]
+ORDERS = [0.5, 1.0, 1.5, 2.0]
+COLUMNS = ["shape", "order", "/ common formula", "aim", "/ kl_div", "aim ", "extra memory", "common's", "kl_div's"]
+
+
+def common_formula(student: Tensor, peer: Tensor, alpha: float) -> Tensor:
+    """The loss as it is usually written: softmax clamped at 1e-8, powers, a logarithm, and autograd for the rest."""
+    q, p = F.softmax(student, -1).clamp(min=1e-8), F.softmax(peer, -1).clamp(min=1e-8)
+    if alpha == 1:
+        return (p * (p / q).log()).sum(-1).mean()
+    return ((p**alpha * q ** (1 - alpha)).sum(-1).log() / (alpha - 1)).mean()
+
+
+def kl_div(student: Tensor, peer: Tensor, alpha: float) -> Tensor:
+    """Order 1 in torch's own terms, whatever the order: the floor that it sets."""
+    return F.kl_div(F.log_softmax(student, -1), F.log_softmax(peer, -1), reduction="batchmean", log_target=True)
+
+
+LOSSES: dict[str, Callable[[Tensor, Tensor, float], Tensor]] = {
+    "rdml": renyi_divergence_loss,
+    "common": common_formula,
+    "kl_div": kl_div,
+}
+
+
+def measure(shape: tuple[int, int], alpha: float, turns: int, device: torch.device, clock: Clock = "wall") -> dict:
+    """One line of the table."""
+    generator = torch.Generator().manual_seed(0)
+    student, peer = (3 * torch.randn(2, *shape, generator=generator)).to(device)
+
+    def training_step(loss: Callable[[Tensor, Tensor, float], Tensor]) -> Callable[[], object]:
+        def call() -> None:
+            leaf = student.detach().requires_grad_()
+            loss(leaf, peer, alpha).backward()
+
+        return call
+
+    calls = {name: training_step(loss) for name, loss in LOSSES.items()}
+    times = interleaved(calls, turns, 0.005 if turns < 6 else 0.02, clock)
+    memory = {name: peak_memory(call, device) / student.nbytes for name, call in calls.items()}
+    bases = {base: asdict(ratio(times, "rdml", base)) for base in ("common", "kl_div")}
+    seconds = {name: sorted(values)[len(values) // 2] for name, values in times.items()}
+    return {"shape": shape, "alpha": alpha, "ratio": bases, "memory": memory, "seconds": seconds}
+
+
+def run(quick: bool = False, device: str = "auto", clock: Clock = "wall") -> Iterator[dict]:
+    """The lines of the table, one by one."""
+    for shape in SHAPES:
+        large = shape[0] * shape[1] > 1e7
+        turns = (3 if large else 5) if quick else (10 if large else 30)
+        for alpha in ORDERS:
+            yield measure(shape, alpha, turns, choose_device(device), clock)
+
+
+def steps(quick: bool = False) -> int:
+    """How many lines `run` yields."""
+    return len(SHAPES) * len(ORDERS)
+
+
+def render(rows: list[dict]) -> str:
+    """The Markdown table."""
+    return table(COLUMNS, [_cells(row) for row in rows])
+
+
+def _cells(row: dict) -> list[object]:
+    size = row["shape"][0] * row["shape"][1]
+    floor = {1024 * 1000: "<= 1.0", 256 * 50257: "<= 0.6"}.get(size, "")
+    memory = [f"{row['memory'][name]:.2f}" for name in LOSSES]
+    common, kl = (_with_spread(row["ratio"][base]) for base in ("common", "kl_div"))
+    shape, aim = "x".join(map(str, row["shape"])), "<= 0.8" if size == 1280 else "<= 0.5"
+    return [shape, row["alpha"], common, aim, kl, floor, *memory]
+
+
+def _with_spread(ratio: dict[str, float]) -> str:
+    return f"{ratio['median']:.2f} [{ratio['low']:.2f}, {ratio['high']:.2f}]"
+
+
+def main(quick: bool = False, device: str = "auto", clock: Clock = "wall") -> None:
+    """Measure and print the table.
+
+    Args:
+        quick: fewer turns.
+        device: cpu, cuda, or auto for the GPU where there is one.
+        clock: wall, or the processor's time (fair on a busy machine when OMP_NUM_THREADS=1).
+    """
+    print(TITLE, machine(choose_device(device)), render([]), sep="\n\n")
+    for row in run(quick, device, clock):
+        print(render([row]).splitlines()[-1], flush=True)
+
+
+if __name__ == "__main__":
+    tyro.cli(main)

@@ -1,0 +1,120 @@
+"""Side-by-side timing: candidates take turns, so that what else the machine does falls on all of them alike.
+
+A figure is a ratio to the first candidate's partner in the same turn: its median over turns, with quartiles.
+"""
+
+import gc
+import os
+import platform
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from torch.profiler import ProfilerActivity, profile
+
+Call = Callable[[], object]
+Clock = Literal["wall", "cpu"]
+CLOCKS: dict[str, Callable[[], float]] = {"wall": time.perf_counter, "cpu": time.process_time}
+"""On a machine that others use, the processor's time on one thread is the steadier measure."""
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """The median over turns of candidate / base, and its quartiles."""
+
+    median: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.median:.2f} [{self.low:.2f}, {self.high:.2f}]"
+
+
+def interleaved(
+    candidates: Mapping[str, Call], turns: int, seconds: float = 0.02, clock: Clock = "wall"
+) -> dict[str, list[float]]:
+    """Seconds a call of each candidate in each turn; a turn repeats a short candidate for about `seconds`."""
+    repeats = {name: max(1, int(seconds / _once(call, clock))) for name, call in candidates.items()}
+    times: dict[str, list[float]] = {name: [] for name in candidates}
+    names = list(candidates)
+    gc.collect()
+    for turn in range(turns):
+        for name in names[turn % len(names) :] + names[: turn % len(names)]:
+            times[name].append(_timed(candidates[name], repeats[name], clock))
+    return times
+
+
+def ratio(times: Mapping[str, list[float]], name: str, base: str) -> Ratio:
+    """How long `name` takes in units of `base`, turn by turn."""
+    low, median, high = np.quantile(np.array(times[name]) / np.array(times[base]), [0.25, 0.5, 0.75])
+    return Ratio(float(median), float(low), float(high))
+
+
+def _once(call: Call, clock: Clock) -> float:
+    call()  # the first call allocates and compiles
+    return max(_timed(call, 1, clock), 1e-6)
+
+
+def _timed(call: Call, repeats: int, clock: Clock) -> float:
+    _wait()
+    start = CLOCKS[clock]()
+    for _ in range(repeats):
+        call()
+    _wait()
+    return (CLOCKS[clock]() - start) / repeats
+
+
+def _wait() -> None:
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+
+
+def peak_memory(call: Call, device: torch.device) -> int:
+    """Bytes that a call needs at its worst moment beyond what is allocated before it."""
+    call()
+    gc.collect()
+    if device.type == "cuda":
+        before = torch.cuda.memory_allocated(device)
+        torch.cuda.reset_peak_memory_stats(device)
+        call()
+        return torch.cuda.max_memory_allocated(device) - before
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as record:
+        call()
+    assert record.profiler is not None
+    assert record.profiler.kineto_results is not None
+    events = record.profiler.kineto_results.events()
+    sizes = [(event.start_ns(), event.nbytes()) for event in events if event.name() == "[memory]"]  # pyright: ignore[reportAttributeAccessIssue] (not in the stubs)
+    return int(np.cumsum([0, *(size for _, size in sorted(sizes))]).max())
+
+
+def machine(device: torch.device) -> dict[str, str]:
+    """Hardware, versions, threads and how busy the machine was: what a figure is quoted with."""
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
+    return {
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else _processor(),
+        "cores": str(os.cpu_count()),
+        "threads": str(torch.get_num_threads()),
+        "load": f"{load:.1f} processes waited for a core at the start",
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+    }
+
+
+def _processor() -> str:
+    if sys.platform == "linux":
+        with open("/proc/cpuinfo") as lines:
+            names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+        if names:
+            return names[0]
+    return platform.processor() or platform.machine()
+
+
+def table(columns: list[str], rows: list[list[object]]) -> str:
+    """A Markdown table."""
+    lines = [columns, ["---"] * len(columns), *rows]
+    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
