@@ -443,20 +443,24 @@ def _peer_gap(y: Tensor, z: Tensor, alpha: float) -> Tensor:
 
 def _blockwise(y: Tensor, z: Tensor, alpha: float, gap: Tensor | None) -> Tensor:
     """Rows of D; q - w goes into `gap`. Block by block, so that scratch memory does not grow with the batch."""
-    rows = torch.empty(z.shape[:-1], dtype=_compute_dtype(z), device=z.device)
+    dtype, usual = _compute_dtype(z), _usual_order(alpha)
+    usual = usual and dtype == torch.float32 and not torch.compiler.is_compiling()
+    if usual and z.numel() <= _BLOCK[z.device.type == "cpu"]:
+        return _usual(y.to(dtype), z.to(dtype), alpha, z.new_empty((3, *z.shape), dtype=dtype), gap)
+    rows = torch.empty(z.shape[:-1], dtype=dtype, device=z.device)
     flat_y, flat_z, flat_rows = y.reshape(-1, y.shape[-1]), z.reshape(-1, z.shape[-1]), rows.view(-1)
     flat_gap = None if gap is None else gap.view(flat_z.shape)
     scratch = None
     for block in _blocks(len(flat_z), flat_z.shape[1], z.device):
-        a, b = flat_y[block].to(rows.dtype), flat_z[block].to(rows.dtype)
-        if _usual_order(alpha) and rows.dtype == torch.float32 and not torch.compiler.is_compiling():
+        a, b = flat_y[block].to(dtype), flat_z[block].to(dtype)
+        out = None if flat_gap is None else flat_gap[block]
+        if usual:
             scratch = a.new_empty(3, *a.shape) if scratch is None else scratch[:, : len(a)]
-            values, difference = _usual(a, b, alpha, scratch)
+            flat_rows[block] = _usual(a, b, alpha, scratch, out)
         else:
-            values, difference = _exact(a, b, alpha)
-        flat_rows[block] = values
-        if flat_gap is not None:
-            flat_gap[block] = difference
+            flat_rows[block], difference = _exact(a, b, alpha)
+            if out is not None:
+                out.copy_(difference)
     return rows
 
 
@@ -474,29 +478,34 @@ def _blocks(rows: int, elements: int, device: torch.device) -> Iterator[slice]:
     return (slice(start, start + step) for start in range(0, rows, max(1, step)))
 
 
-def _usual(y: Tensor, z: Tensor, alpha: float, room: Tensor) -> tuple[Tensor, Tensor]:
+def _usual(y: Tensor, z: Tensor, alpha: float, room: Tensor, gap: Tensor | None) -> Tensor:
     """float32 at everyday orders: as few passes as the absolute accuracy of a loss allows. `room` is overwritten."""
-    a, b, t = room
+    a, b, t = room.unbind()
     torch.sub(y, y.amax(-1, keepdim=True), out=a)
     torch.sub(z, z.amax(-1, keepdim=True), out=b)
     if alpha == 1:
         torch.sub(a, b, out=t).nan_to_num_(0.0, math.inf, 0.0)  # classes that p excludes count for nothing
-        mass, total = _softmax_in_place(room[:2])
-        rows = t.mul_(mass[0]).sum(-1, keepdim=True) - (total[0] / total[1]).log_()
-        return rows.squeeze(-1).clamp_(min=0), mass[1].sub_(mass[0])
-    torch.lerp(b, a, alpha, out=t).nan_to_num_(-math.inf, math.inf, -math.inf)  # NaN: a class impossible on one side
-    largest = torch.finfo(t.dtype).max
-    top = t.amax(-1, keepdim=True).clamp_(-largest, largest)
-    t.sub_(top)
-    mass, total = _softmax_in_place(room)
-    logs = (total / total[1]).log_()  # near p = q the ratios are 1 and their logarithms small
-    rows = logs[2].add_(top).sub_(logs[0], alpha=alpha).mul_(1 / (alpha - 1))
-    return rows.squeeze(-1).clamp_(min=0), mass[1].sub_(mass[2])
+        mass, logs = _softmax(room[:2])
+        rows = t.mul_(mass[0]).sum(-1) - logs[0]
+        w = mass[0]
+    else:
+        torch.lerp(b, a, alpha, out=t).nan_to_num_(-math.inf, math.inf, -math.inf)  # NaN: impossible on one side
+        mass, logs = _softmax(room)
+        top, w = t.amax(-1), mass[2]
+        rows = (top + logs[2]).sub_(logs[0], alpha=alpha).mul_(1 / (alpha - 1))
+        rows = torch.where(
+            top.isinf(), logs[1] + math.inf, rows
+        )  # no class in common, or one that q should not exclude
+    if gap is not None:
+        torch.sub(mass[1], w, out=gap) if gap.dtype == mass.dtype else gap.copy_(mass[1].sub_(w))
+    return rows.clamp_(min=0)
 
 
-def _softmax_in_place(room: Tensor) -> tuple[Tensor, Tensor]:
-    total = room.exp_().sum(-1, keepdim=True)
-    return room.div_(total), total
+def _softmax(room: Tensor) -> tuple[Tensor, Tensor]:
+    """The softmax of each part and the logarithms of their normalisers behind the maximum, relative to the second's."""
+    mass = torch.softmax(room, -1)
+    most = mass.amax(-1)  # 1 / sum e^(x - max x); near p = q the ratios are 1 and their logarithms small
+    return mass, (most[1] / most).log_()
 
 
 def _exact(y: Tensor, z: Tensor, alpha: float) -> tuple[Tensor, Tensor]:
