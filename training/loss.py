@@ -505,6 +505,8 @@ def _softmax(room: Tensor) -> tuple[Tensor, Tensor]:
     """The softmax of each part and the logarithms of their normalisers behind the maximum, relative to the second's."""
     mass = torch.softmax(room, -1)
     most = mass.amax(-1)  # 1 / sum e^(x - max x); near p = q the ratios are 1 and their logarithms small
+    if len(most) == 3:
+        most[2].nan_to_num_(1.0)  # no class in common, or q excludes one: max t is then infinite and decides
     return mass, (most[1] / most).log_()
 
 
