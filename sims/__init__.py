@@ -4,6 +4,7 @@ from . import (
     drift,
     limit_cycle,
     noise_floor,
+    order_as_variance,
     potential,
     rotating_pair,
     sharper_bound,
@@ -28,6 +29,7 @@ _MODULES = (
     potential,
     sharper_bound,
     stationary_covariance,
+    order_as_variance,
 )
 STUDIES: dict[str, Study] = {module.STUDY.name: module.STUDY for module in _MODULES}
 

@@ -20,6 +20,7 @@ REPLICAS = {
     "sharper_bound": 2,
     "potential": 2,
     "stationary_covariance": 2000,
+    "order_as_variance": 8,
 }
 
 
