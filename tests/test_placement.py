@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -110,3 +111,12 @@ def test_a_process_that_dies_ends_the_other_with_a_message(tmp_path):
     assert "rank 0 of 2 stops: another process died or does not answer" in said
     assert "start all of them again with --resume" in said
     assert "Traceback" not in said
+
+
+def test_a_process_that_never_comes_is_not_waited_for_without_end(monkeypatch):
+    place = {"RANK": "0", "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": free_port()}
+    for name, value in place.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("training.placement.TIMEOUT", timedelta(seconds=1))
+    with pytest.raises(ConnectionError, match="rank 0 of 2 stops: another process died or does not answer"):
+        train(Recipe(epochs=1, subset=100, placement="data"))

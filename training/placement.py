@@ -121,8 +121,8 @@ def placed(recipe: Recipe, device: torch.device) -> Iterator[Placement]:
         yield Placement()
         return
     _check(recipe, ranks)
-    _join(device)
     try:
+        _join(device)
         yield Placement(recipe.placement, dist.get_rank(), ranks)
     except RuntimeError as error:
         if not _broken_connection(error):

@@ -146,18 +146,6 @@ def _check_optimisation(recipe: Recipe) -> None:
     _require(recipe.batch_size >= 1, "batch_size", "at least 1", recipe.batch_size)
     for name, choices in CHOICES.items():
         _require(getattr(recipe, name) in choices, name, "one of " + ", ".join(choices), getattr(recipe, name))
-    _require(
-        recipe.updates in ("simultaneous", "sequential"),
-        "updates",
-        "simultaneous or sequential",
-        recipe.updates,
-    )
-    _require(
-        recipe.placement in ("single", "data", "students"),
-        "placement",
-        "single, data or students",
-        recipe.placement,
-    )
     _require(0 <= recipe.momentum < 1, "momentum", "in [0, 1)", recipe.momentum)
     _require(not recipe.nesterov or recipe.momentum > 0, "momentum", "positive with nesterov", recipe.momentum)
     _require(0 <= recipe.weight_decay < math.inf, "weight_decay", "finite and not negative", recipe.weight_decay)
