@@ -1,0 +1,49 @@
+"""Every benchmark, one after the other, into one JSON file and one Markdown file.
+
+python -m benchmarks [--quick] [--out DIR]
+"""
+
+import json
+from pathlib import Path
+
+import tyro
+from tqdm import tqdm
+
+from training.device import choose_device
+
+from . import loss, step
+from .timing import Clock, machine
+
+MODULES = (loss, step)
+
+
+def main(
+    quick: bool = False, out: Path = Path("results/benchmarks"), device: str = "auto", clock: Clock = "wall"
+) -> None:
+    """Measure everything and write `benchmarks.json` and `benchmarks.md`.
+
+    Args:
+        quick: fewer turns.
+        out: the folder of both files; it is made if it is not there.
+        device: cpu, cuda, or auto for the GPU where there is one.
+        clock: wall, or the processor's time (fair on a busy machine when OMP_NUM_THREADS=1).
+    """
+    out.mkdir(parents=True, exist_ok=True)  # before the measurements, so that they are not lost for want of a folder
+    about = {**machine(choose_device(device)), "clock": clock, "turns": "few (--quick)" if quick else "all"}
+    results: dict[str, list[dict]] = {module.TITLE: [] for module in MODULES}
+    with tqdm(total=sum(module.steps(quick) for module in MODULES), unit="line") as bar:
+        for module in MODULES:
+            for row in module.run(quick, device, clock):
+                results[module.TITLE].append(row)
+                bar.update()
+                (out / "benchmarks.json").write_text(
+                    json.dumps({"machine": about, "results": results}, indent=1) + "\n"
+                )
+    tables = [f"## {module.TITLE}\n\n{module.render(results[module.TITLE])}" for module in MODULES]
+    quoted = ", ".join(f"{name}: {value}" for name, value in about.items())
+    (out / "benchmarks.md").write_text("\n\n".join([quoted, *tables]) + "\n")
+    print(out / "benchmarks.md")
+
+
+if __name__ == "__main__":
+    tyro.cli(main)
