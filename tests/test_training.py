@@ -8,7 +8,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from training import Recipe, Source, train
+from training import Recipe, Source, checkpoint, train
 from training.cohort import build_cohort, predict, step
 from training.data import split
 from training.device import choose_device
@@ -210,6 +210,15 @@ def test_a_loss_that_explodes_stops_the_run_and_names_step_student_and_order(cha
     recipe = dataclasses.replace(SHORT, alpha=1.5, **change)
     with pytest.raises(TrainingDiverged, match=r"student [12] .*order 1\.5.*no checkpoint"):
         train(recipe, folder=tmp_path)
+
+
+def test_an_explosion_names_the_last_good_checkpoint_and_leaves_it(tmp_path):
+    recipe = dataclasses.replace(SHORT, lr="piecewise:0.1@0,100000@1")
+    with pytest.raises(TrainingDiverged) as stop:
+        train(recipe, folder=tmp_path)
+    (path,) = (tmp_path / "checkpoints").iterdir()
+    assert f"the last good checkpoint is {path}" in str(stop.value)
+    assert (checkpoint.load_newest(path.parent) or {})["epoch"] == 1
 
 
 def test_clipping_bounds_the_step_of_every_student():
