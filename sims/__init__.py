@@ -2,6 +2,7 @@
 
 from . import (
     drift,
+    escape,
     limit_cycle,
     noise_floor,
     order_as_variance,
@@ -30,6 +31,7 @@ _MODULES = (
     sharper_bound,
     stationary_covariance,
     order_as_variance,
+    escape,
 )
 STUDIES: dict[str, Study] = {module.STUDY.name: module.STUDY for module in _MODULES}
 

@@ -21,6 +21,7 @@ REPLICAS = {
     "potential": 2,
     "stationary_covariance": 2000,
     "order_as_variance": 8,
+    "escape": 200,
 }
 
 
