@@ -26,7 +26,7 @@ def simulate(
     order: tuple[float, ...] = (),
     device: str = "",
     dtype: str = "float64",
-    jobs: int = 1,
+    jobs: int = -1,
     full: bool = False,
     out: Path = Path("results/simulations"),
 ) -> int:

@@ -16,7 +16,7 @@ from sims.estimate import estimated_seconds
 from sims.noise_floor import cells
 from sims.study import Measured, with_steps
 
-SMALL = {"steps": 20, "eta": (0.5, 1.0), "replicas": 4}
+SMALL: dict[str, Any] = {"jobs": 1, "steps": 20, "eta": (0.5, 1.0), "replicas": 4}
 
 
 def _left_behind(folder: Path) -> set[str]:
@@ -33,13 +33,13 @@ def test_a_study_leaves_its_table_and_its_figure_and_nothing_else(tmp_path: Path
 
 @pytest.mark.parametrize("choice", [{"jobs": 2}, {"device": "cpu"}, {"device": "cpu", "dtype": "float32"}])
 def test_a_study_runs_on_processes_and_devices(choice: dict, tmp_path: Path):
-    assert simulate("noise_floor", out=tmp_path, **(SMALL | {"replicas": 64}), **choice) == 0
+    assert simulate("noise_floor", out=tmp_path, **(SMALL | {"replicas": 64} | choice)) == 0
 
 
 def test_several_processes_print_the_same_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     tables = []
     for jobs in (1, 2):
-        simulate("noise_floor", out=tmp_path, jobs=jobs, **SMALL)
+        simulate("noise_floor", out=tmp_path, **(SMALL | {"jobs": jobs}))
         tables.append(capsys.readouterr().out)
     assert tables[0] == tables[1]
 
@@ -66,7 +66,7 @@ def test_full_size_says_first_how_long_it_takes(
 ):
     study = dataclasses.replace(STUDIES["noise_floor"], full_replicas=6)
     monkeypatch.setitem(sims.cli.STUDIES, "noise_floor", study)
-    simulate("noise_floor", out=tmp_path, full=True, steps=20, eta=(0.5,))
+    simulate("noise_floor", out=tmp_path, full=True, jobs=1, steps=20, eta=(0.5,))
     printed = capsys.readouterr().out
     assert re.match(r"about \d+ s\n", printed)
     assert re.search(r"0\.333333 +6 ", printed)
@@ -83,10 +83,10 @@ def test_a_measure_of_its_own_runs_where_it_can_and_says_so(
     own = [dataclasses.replace(cell, measure=measure) for cell in cells()]
     study = dataclasses.replace(STUDIES["noise_floor"], cells=lambda: own, full_replicas=3)
     monkeypatch.setitem(sims.cli.STUDIES, "noise_floor", study)
-    simulate("noise_floor", out=tmp_path, replicas=2, device="cpu")
+    simulate("noise_floor", out=tmp_path, replicas=2, device="cpu", jobs=1)
     assert capsys.readouterr().out.startswith("noise_floor measures on NumPy only\n")
     with pytest.raises(ZeroDivisionError):
-        simulate("noise_floor", out=tmp_path, full=True)
+        simulate("noise_floor", out=tmp_path, full=True, jobs=1)
     assert capsys.readouterr().out.startswith("about 1 s, and what noise_floor takes\n")
 
 
