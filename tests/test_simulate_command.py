@@ -19,6 +19,10 @@ from sims.study import Measured, with_steps
 SMALL: dict[str, Any] = {"jobs": 1, "steps": 20, "eta": (0.5, 1.0), "replicas": 4}
 
 
+def _small(**choice: Any) -> dict[str, Any]:
+    return SMALL | choice
+
+
 def _left_behind(folder: Path) -> set[str]:
     return {file.name for file in folder.iterdir()}
 
@@ -33,13 +37,13 @@ def test_a_study_leaves_its_table_and_its_figure_and_nothing_else(tmp_path: Path
 
 @pytest.mark.parametrize("choice", [{"jobs": 2}, {"device": "cpu"}, {"device": "cpu", "dtype": "float32"}])
 def test_a_study_runs_on_processes_and_devices(choice: dict, tmp_path: Path):
-    assert simulate("noise_floor", out=tmp_path, **(SMALL | {"replicas": 64} | choice)) == 0
+    assert simulate("noise_floor", out=tmp_path, **_small(replicas=64, **choice)) == 0
 
 
 def test_several_processes_print_the_same_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     tables = []
     for jobs in (1, 2):
-        simulate("noise_floor", out=tmp_path, **(SMALL | {"jobs": jobs}))
+        simulate("noise_floor", out=tmp_path, **_small(jobs=jobs))
         tables.append(capsys.readouterr().out)
     assert tables[0] == tables[1]
 
