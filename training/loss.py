@@ -230,7 +230,8 @@ def _as_rows(y: Tensor, z: Tensor, dim: int) -> tuple[Tensor, Tensor]:
     if y.shape[dim] != z.shape[dim] or z.shape[dim] == 0:
         counts = f"{z.shape[dim]} and {y.shape[dim]}"
         raise ValueError(f"student_logits and peer_logits must have the same number >= 1 of classes, got {counts}")
-    y, z = y.movedim(dim, -1), z.movedim(dim, -1)
+    if dim != -1:
+        y, z = y.movedim(dim, -1), z.movedim(dim, -1)
     if y.shape == z.shape:
         return y, z
     try:
@@ -493,9 +494,6 @@ def _usual(y: Tensor, z: Tensor, alpha: float, room: Tensor, gap: Tensor | None)
         mass, logs = _softmax(room)
         top, w = t.amax(-1), mass[2]
         rows = (top + logs[2]).sub_(logs[0], alpha=alpha).mul_(1 / (alpha - 1))
-        rows = torch.where(
-            top.isinf(), logs[1] + math.inf, rows
-        )  # no class in common, or one that q should not exclude
     if gap is not None:
         torch.sub(mass[1], w, out=gap) if gap.dtype == mass.dtype else gap.copy_(mass[1].sub_(w))
     return rows.clamp_(min=0)
@@ -505,7 +503,7 @@ def _softmax(room: Tensor) -> tuple[Tensor, Tensor]:
     """The softmax of each part and the logarithms of their normalisers behind the maximum, relative to the second's."""
     mass = torch.softmax(room, -1)
     most = mass.amax(-1)  # 1 / sum e^(x - max x); near p = q the ratios are 1 and their logarithms small
-    if len(most) == 3:
+    if len(room) == 3:
         most[2].nan_to_num_(1.0)  # no class in common, or q excludes one: max t is then infinite and decides
     return mass, (most[1] / most).log_()
 
