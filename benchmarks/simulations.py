@@ -3,6 +3,12 @@
 All competitors take turns, several rounds, so that a busy machine slows them alike; what is printed is the median over
 rounds of the ratio to the loop of the same round, with the smallest and the largest. The loop runs one replica after
 the other and keeps the same numbers (X, mean and variance of the state).
+
+One core of an AMD EPYC that others used too, NumPy 2.4, torch 2.13, 7 rounds: medians, smallest to largest.
+Toy, Gaussian noise: NumPy float64 45 times (44 to 50), torch float32 94 (67 to 106); Rademacher noise: NumPy float64
+141 (140 to 153), float32 250 (242 to 258), torch float32 151 (147 to 164). Pair of students: NumPy float64 28 (26 to
+40), float32 46 (34 to 65), torch float32 32 (27 to 55), compiled 40 (29 to 59): most of its time goes into exponentials
+and products of small matrices. Gaussian numbers take 60 to 80 % of the toy's time, Rademacher numbers 25 to 33 %.
 """
 
 import math
