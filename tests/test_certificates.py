@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 pytest.importorskip("flint")
 
-from theory import renyi_divergence_from_logits, student_gradient
+from theory import pinsker_constant, renyi_divergence_from_logits, student_gradient
 from theory.certificates import load, summary
 from theory.certificates.balls import AtPoint, OverBox, ball, variables
+from theory.certificates.enclosure import ends_hold
 from theory.certificates.prove import prove
 from theory.certificates.statements import STATEMENTS, phi_high, phi_low
 from theory.certificates.verify import holds, leaves_of, verify
@@ -19,6 +20,7 @@ from theory.check import THEOREMS
 
 SAVED = load()
 SMALL = [name for name, certificate in SAVED.items() if certificate["leaves"] < 1000]
+BETWEEN = [name for name in SAVED if name.startswith("c-")]
 QUICK = settings(max_examples=60, deadline=None)
 SIXTEENTHS = st.integers(-32, 32).map(lambda k: Fraction(k, 16))
 
@@ -38,7 +40,7 @@ def test_a_sample_of_the_leaves_of_large_certificates_verifies(name):
     rng = np.random.default_rng(0)
     leaves = list(leaves_of(SAVED[name]["tree"], STATEMENTS[name].box))
     assert len(leaves) == SAVED[name]["leaves"]
-    for k in rng.integers(len(leaves), size=60):
+    for k in rng.integers(len(leaves), size=30):
         assert holds(name, Fraction(SAVED[name]["strength"]), *leaves[k])
 
 
@@ -58,6 +60,22 @@ def test_a_certificate_of_another_box_fails():
 @pytest.mark.parametrize("name", ["C1", "C2", "D3-low", "D3-high", "D5-one"])
 def test_a_certificate_with_a_constant_5_percent_stronger_fails(name):
     assert not verify(SAVED[name] | {"strength": "21/20"})
+
+
+@pytest.mark.parametrize("name", BETWEEN)
+def test_enclosures_of_the_best_constant_contain_it_and_are_narrow(name):
+    certificate = SAVED[name]
+    lower, upper = Fraction(certificate["lower"]), Fraction(certificate["upper"])
+    assert lower <= Fraction(float(pinsker_constant(float(certificate["order"])))) <= upper
+    assert upper - lower <= Fraction(1, 10**6)
+
+
+def test_ends_of_enclosures_hold_and_moved_ones_fail():
+    certificate, step = SAVED["c-1.05"], Fraction(2, 10**6)
+    assert ends_hold(certificate)
+    assert not ends_hold(certificate | {"upper": str(Fraction(certificate["upper"]) - step)})
+    higher = str(Fraction(certificate["lower"]) + step)
+    assert not verify(certificate | {"lower": higher, "strength": higher, "upper": str(Fraction(higher) + step / 2)})
 
 
 def test_a_false_statement_is_not_certified_and_its_box_is_named():

@@ -1,11 +1,12 @@
 """`python -m theory.certificates prove|verify [--only NAME ...]`: make the saved certificates again, or check them."""
 
+from json import dumps
 from typing import Literal
 
 import tyro
 from tqdm import tqdm
 
-from . import load
+from . import DATA, load
 from .statements import STATEMENTS
 
 
@@ -27,9 +28,11 @@ def main(action: tyro.conf.Positional[Literal["prove", "verify"]], only: tuple[s
 
 
 def _proved(name: str) -> bool:
-    from .prove import save
+    from .enclosure import enclose
+    from .prove import prove
 
-    certificate = save(name)
+    certificate = enclose(name) if name.startswith("c-") else prove(name)
+    (DATA / f"{name}.json").write_text(dumps(certificate, indent=1, ensure_ascii=False) + "\n")
     failed = "" if certificate["failed"] is None else f": failed on {certificate['failed']}"
     tqdm.write(f"{name}: {certificate['status']}, {certificate['leaves']} boxes, {certificate['seconds']} s{failed}")
     return certificate["status"] == "certified"

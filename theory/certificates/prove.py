@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from fractions import Fraction
-from json import dumps
 from time import perf_counter
 from typing import Any
 
@@ -10,7 +9,7 @@ import flint
 from flint import arb, ctx
 from tqdm import tqdm
 
-from . import DATA, touching
+from . import touching
 from .balls import PRECISION, AtPoint, OverBox, ball, variables
 from .statements import STATEMENTS, Box, Statement
 
@@ -59,13 +58,6 @@ def prove(name: str, strength: Fraction = Fraction(1), progress: bool = True) ->
         "precision": PRECISION,
         "tree": search.tree,
     }
-
-
-def save(name: str, progress: bool = True) -> dict[str, Any]:
-    """Prove and write the certificate into the package's data."""
-    certificate = prove(name, progress=progress)
-    (DATA / f"{name}.json").write_text(dumps(certificate, indent=1, ensure_ascii=False) + "\n")
-    return certificate
 
 
 def _corners(box: Box) -> dict[str, list[str]]:

@@ -101,6 +101,10 @@ def peer_above_1(f: Any, z: Any, d: Any, a: Any) -> Pair:
     return phi_high(f, z, d, a), (a - 1) * _square(f.mean(z + d, (a - 1) * d))
 
 
+def pinsker_ratio(f: Any, z: Any, d: Any, a: Any) -> Pair:
+    return phi_high(f, z, d, a), 2 * _square(f.mean(z, d))
+
+
 STATEMENTS = {
     "C1": Statement(
         "C1",
@@ -190,4 +194,13 @@ STATEMENTS = {
         TWO_CLASSES,
         peer_above_1,
     ),
+}
+
+ORDERS_BETWEEN = ("1.05", "1.1", "1.15", "1.2", "1.25", "1.3", "1.35", "1.45", "1.5", "1.6", "1.7", "1.8", "1.9")
+"""Orders at which the best constant is enclosed; the strength of these statements is the lower end."""
+STATEMENTS |= {
+    f"c-{order}": Statement(
+        f"c({order})", rf"$c\,\|p-q\|_1^2 \le D_{{{order}}}(p\|q)$", (order, order), EVERY_CLASS, pinsker_ratio
+    )
+    for order in ORDERS_BETWEEN
 }
