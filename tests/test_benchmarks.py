@@ -1,0 +1,42 @@
+"""The instruments of the benchmarks; what they measure is measured by hand."""
+
+import pytest
+import torch
+
+from benchmarks import step
+from benchmarks.timing import interleaved, peak_memory, ratio, table
+
+CPU = torch.device("cpu")
+
+
+def test_candidates_take_turns_and_each_turn_counts_once():
+    calls: list[str] = []
+    times = interleaved({name: lambda name=name: calls.append(name) for name in "ab"}, turns=3, seconds=0)
+    assert calls == list("aabb") + list("ab") + list("ba") + list("ab")
+    assert [len(values) for values in times.values()] == [3, 3]
+
+
+def test_a_ratio_is_the_median_over_turns_not_the_ratio_of_medians():
+    times = {"new": [1.0, 10.0, 3.0], "old": [2.0, 40.0, 3.0]}
+    assert str(ratio(times, "new", "old")) == "0.50 [0.38, 0.75]"
+
+
+@pytest.mark.parametrize("copies", [1, 3])
+def test_peak_memory_is_what_lives_at_the_worst_moment(copies: int):
+    def call() -> None:
+        kept = [torch.empty(1000) for _ in range(copies)]
+        del kept
+        torch.empty(500)
+
+    assert peak_memory(call, CPU) == pytest.approx(4000 * copies, abs=64 * copies)
+
+
+def test_a_table_has_a_line_a_row():
+    assert table(["a", "b"], [[1, "x"]]) == "| a | b |\n| --- | --- |\n| 1 | x |"
+
+
+def test_both_loops_train_on_the_same_images():
+    images = step.pictures(64, 32, 3, 10)
+    recipe = step.dataclasses.replace(step.PAIR, students=("cnn", "cnn"), batch_size=8)
+    for loop in (step.trainer, step.plain_loop):
+        loop(recipe, images, CPU)()
