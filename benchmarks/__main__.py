@@ -11,10 +11,10 @@ from tqdm import tqdm
 
 from training.device import choose_device
 
-from . import loss, step
+from . import loss, simulations, step
 from .timing import Clock, machine
 
-MODULES = (loss, step)
+MODULES = (loss, step, simulations)
 
 
 def main(

@@ -1,10 +1,9 @@
 """How many times faster than a plain loop the simulations are: `python -m benchmarks.simulations`.
 
-All competitors take turns, several rounds, so that a busy machine slows them alike; what is printed is the median over
-rounds of the ratio to the loop of the same round, with the smallest and the largest. The loop runs one replica after
+All competitors take turns, so that a busy machine slows them alike. The loop runs one replica after
 the other and keeps the same numbers (X, mean and variance of the state).
 
-One core of an AMD EPYC that others used too, NumPy 2.4, torch 2.13, 7 rounds: medians, smallest to largest.
+One core of an AMD EPYC that others used too, NumPy 2.4, torch 2.13: medians of 7 turns, smallest to largest.
 Toy, Gaussian noise: NumPy float64 45 times (44 to 50), torch float32 94 (67 to 106); Rademacher noise: NumPy float64
 141 (140 to 153), float32 250 (242 to 258), torch float32 151 (147 to 164). Pair of students: NumPy float64 28 (26 to
 40), float32 46 (34 to 65), torch float32 32 (27 to 55), compiled 40 (29 to 59): most of its time goes into exponentials
@@ -12,22 +11,27 @@ and products of small matrices. Gaussian numbers take 60 to 80 % of the toy's ti
 """
 
 import math
-import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import product
 from statistics import median
 
 import numpy as np
 import torch
+import tyro
 
-from sims import Oracle, Problem, Record, Schedule, Simulation, gaussian, rademacher, run
+import sims
+from sims import Oracle, Problem, Record, Schedule, Simulation, gaussian, rademacher
 from sims.backend import Backend
 from sims.students import Students, overlapping_classes
 
+from .timing import Clock, interleaved, machine, ratio
+
 DIMENSION, ETA, SIGMA = 10, 0.1, 1.0
-BATCH, EVERY = 10, 100
+BATCH, EVERY, REPLICAS = 10, 100, 4000
+TITLE = "Simulations against a loop over replicas"
+SHARES = (Backend("numpy"), Backend("numpy", dtype="float32"), Backend("torch", dtype="float32"))
 BOWL = Problem(lambda state: state, lambda _rng, replicas: np.ones((replicas, DIMENSION)), beta=1.0)
 
 
@@ -59,7 +63,7 @@ def vectorised(name: str, simulation: Simulation, replicas: int, record: Record,
     """`sims.run` on a backend."""
     label = f"{name}: {where.get('backend', 'numpy')} {where.get('dtype', 'float64')}, R = {replicas}"
     steps = simulation.schedule.steps
-    return Case(label, lambda: run(simulation, replicas, 0, record, **where), replicas * steps)
+    return Case(label, lambda: sims.run(simulation, replicas, 0, record, **where), replicas * steps)
 
 
 def toy_cases() -> list[Case]:
@@ -68,7 +72,7 @@ def toy_cases() -> list[Case]:
     where = product((gaussian(SIGMA), rademacher(SIGMA)), ("numpy", "torch"), ("float64", "float32"))
     for oracle, backend, dtype in where:
         simulation = Simulation(BOWL, oracle, Schedule(ETA, 100), 0.0)
-        cases += [vectorised(f"{oracle.name} noise", simulation, 4000, Record(), backend=backend, dtype=dtype)]
+        cases += [vectorised(f"{oracle.name} noise", simulation, REPLICAS, Record(), backend=backend, dtype=dtype)]
     return cases
 
 
@@ -124,63 +128,59 @@ class CompiledStudents(Students):
     gradient = torch.compile(Students.gradient, dynamic=False)
 
 
-def generator_share(oracle: Oracle, replicas: int, rounds: int, where: Backend) -> float:
-    """Fraction of a run's time that its random numbers take, median over rounds."""
-    steps, shares = 100, []
-    simulation = Simulation(BOWL, oracle, Schedule(ETA, steps), 0.0)
-    rng, noise = where.random(np.random.default_rng(0), 0), oracle.noise
+def run(quick: bool = False, device: str = "auto", clock: Clock = "wall") -> Iterator[dict]:
+    """A row for each competitor, then one for each kind of random numbers; one core of the CPU, whatever the device."""
+    torch.set_num_threads(1)
+    warnings.filterwarnings("ignore", message="Dynamo detected a call to a `functools.lru_cache`")  # it is harmless
+    for race, cases in (("10-dimensional quadratic", toy_cases()), ("two linear students", pair_cases())):
+        yield from _race(race, cases, 3 if quick else 9, clock)
+    for oracle in (gaussian(SIGMA), rademacher(SIGMA)):
+        for where in SHARES:
+            yield _share(oracle, where, 3 if quick else 9, clock)
+
+
+def steps(quick: bool = False) -> int:
+    """How many rows `run` yields: 9 competitors on the quadratic, 6 on the students, the kinds of random numbers."""
+    return 9 + 6 + 2 * len(SHARES)
+
+
+def render(rows: list[dict]) -> str:
+    """A Markdown table."""
+    lines = ["| race | competitor | replica-steps a second | times the loop, with quartiles |", "|---|---|---|---|"]
+    return "\n".join(lines + [f"| {row['race']} | {row['name']} | {row['rate']} | {row['times']} |" for row in rows])
+
+
+def _race(race: str, cases: list[Case], turns: int, clock: Clock) -> Iterator[dict]:
+    times = interleaved({case.name: case.work for case in cases}, turns, clock=clock)
+    loop, *_ = cases
+    pace = {case.name: [one / case.replica_steps for one in times[case.name]] for case in cases}
+    for name, each in pace.items():
+        rate = f"{1 / median(each):.2e}"
+        yield {"race": race, "name": name, "rate": rate, "times": str(ratio(pace, loop.name, name))}
+
+
+def _share(oracle: Oracle, where: Backend, turns: int, clock: Clock) -> dict:
+    """The part of a run's time that its random numbers take."""
+    simulation, noise = Simulation(BOWL, oracle, Schedule(ETA, 100), 0.0), oracle.noise
+    rng = where.random(np.random.default_rng(0), 0)
     assert noise is not None
 
     def draw() -> None:
-        for _ in range(steps):
-            noise(rng, (replicas, DIMENSION))
+        for _ in range(100):
+            noise(rng, (REPLICAS, DIMENSION))
 
-    for _ in range(rounds):
-        whole = seconds(lambda: run(simulation, replicas, 0, backend=where.name, dtype=where.dtype))
-        shares.append(seconds(draw) / whole)
-    return median(shares)
-
-
-def seconds(work: Callable[[], object]) -> float:
-    """Wall time of one call."""
-    began = time.perf_counter()
-    work()
-    return time.perf_counter() - began
+    whole = vectorised("whole", simulation, REPLICAS, Record(), backend=where.name, dtype=where.dtype).work
+    share = ratio(interleaved({"draw": draw, "whole": whole}, turns, clock=clock), "draw", "whole")
+    name = f"{oracle.name}, {where.name} {where.dtype}"
+    return {"race": "the random numbers' part of the time", "name": name, "rate": "", "times": str(share)}
 
 
-def race(cases: list[Case], rounds: int) -> None:
-    """Print replica-steps a second and the ratio to the first case, over interleaved rounds."""
-    for case in cases[1:]:
-        case.work()  # imports, allocations, compilation
-    rates = np.array([[case.replica_steps / seconds(case.work) for case in cases] for _ in range(rounds)])
-    ratios = rates / rates[:, :1]
-    for k, case in enumerate(cases):
-        spread = f"{ratios[:, k].min():.0f} to {ratios[:, k].max():.0f}"
-        print(f"{case.name:48} {np.median(rates[:, k]):10.2e}/s {np.median(ratios[:, k]):7.0f} times ({spread})")
-
-
-def main(rounds: int = 7, replicas: int = 4000) -> None:
-    """Race, then say what the random numbers cost.
-
-    Args:
-        rounds: of every competitor.
-        replicas: for the generator's share.
-    """
-    torch.set_num_threads(1)
-    warnings.filterwarnings("ignore", message="Dynamo detected a call to a `functools.lru_cache`")  # it is harmless
-    print(
-        "Replica-steps a second on one core, and times the loop (smallest to largest round)\n10-dimensional quadratic"
-    )
-    race(toy_cases(), rounds)
-    print(f"Two linear students, mini-batches of {BATCH}")
-    race(pair_cases(), rounds)
-    for oracle in (gaussian(SIGMA), rademacher(SIGMA)):
-        for where in (Backend("numpy"), Backend("numpy", dtype="float32"), Backend("torch", dtype="float32")):
-            share = generator_share(oracle, replicas, rounds, where)
-            print(f"{oracle.name} numbers take {share:.0%} of the time ({where.name} {where.dtype})")
+def main(quick: bool = False, clock: Clock = "wall") -> None:
+    """Print the table, row by row."""
+    print(TITLE, machine(torch.device("cpu")), render([]), sep="\n\n")
+    for row in run(quick, "cpu", clock):
+        print(render([row]).splitlines()[-1], flush=True)
 
 
 if __name__ == "__main__":
-    import tyro
-
     tyro.cli(main)
