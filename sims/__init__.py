@@ -8,6 +8,7 @@ from . import (
     order_as_variance,
     potential,
     rotating_pair,
+    search_for_cycles,
     sharper_bound,
     stationary_covariance,
     students_generic,
@@ -32,6 +33,7 @@ _MODULES = (
     stationary_covariance,
     order_as_variance,
     escape,
+    search_for_cycles,
 )
 STUDIES: dict[str, Study] = {module.STUDY.name: module.STUDY for module in _MODULES}
 

@@ -11,6 +11,7 @@ from sims.check import check_gradient
 from sims.figures import draw
 from sims.potential import descents
 from sims.problems import KNOWN
+from sims.search_for_cycles import rare
 
 REPLICAS = {
     "three_terms": 8,
@@ -22,6 +23,7 @@ REPLICAS = {
     "stationary_covariance": 2000,
     "order_as_variance": 8,
     "escape": 200,
+    "search_for_cycles": 200,
 }
 
 
@@ -90,3 +92,8 @@ def test_known_problems_have_the_stated_gradient_smoothness_and_least_value(make
     start = known.problem.start(rng, 1)
     least = known.problem.value(start)[0] - known.lost
     assert (known.problem.value(x) >= least).all()
+
+
+def test_a_search_that_finds_too_many_cycles_fails():
+    judge = rare(4, 3000)
+    assert [judge(found / 3000, 0.0, 1e-3) for found in (0, 3, 12)] == [True, True, False]
