@@ -1,4 +1,4 @@
-"""Every benchmark, one after the other, into one JSON file and one Markdown file.
+"""The benchmarks of training, one after the other, into one JSON and one Markdown file (not the race of simulations).
 
 python -m benchmarks [--quick] [--out DIR]
 """
