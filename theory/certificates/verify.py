@@ -17,7 +17,7 @@ from .statements import STATEMENTS, Box
 
 Vector = list[arb]
 PIECES, PRECISION = 6, 192
-DEPTH = 8
+DEPTH = 16
 """A leaf on which this evaluation is less sharp than that of the search is halved so many times at most."""
 LARGER = {"C1": 1, "D3-low": 1, "D5-low": 1, "C2": 5 * 10**9, "D3-half": 16_290_575_103}
 SMALLER = {"C2": 6_138_518_706, "D3-half": 2 * 10**10, "D5-one": 2}
@@ -145,6 +145,8 @@ def _smaller(name: str, z: arb, d: arb, a: arb) -> tuple[arb, Vector]:
 
 def _average(k: int, u: arb, e: arb, du: list[Any], de: list[Any]) -> tuple[arb, Vector]:
     """(k+1) times the integral of s^k sech^2(u+se) over s in [0, 1], and its derivatives along du, de."""
+    if e.abs_lower() > 1 + k:  # on long segments the pieces below add little
+        return _along(_closed(k, u, e), du, de)
     width, value, by_u, by_e, size = arb(1) / PIECES, arb(0), arb(0), arb(0), e.abs_upper()
     for i in range(PIECES):
         s, whole = arb(2 * i + 1) / (2 * PIECES), arb(2 * i + 1, 1) / (2 * PIECES)
@@ -159,6 +161,10 @@ def _average(k: int, u: arb, e: arb, du: list[Any], de: list[Any]) -> tuple[arb,
     jet = scale * value, scale * by_u, scale * by_e
     if not e.contains(0):
         jet = tuple(x.intersection(y) for x, y in zip(jet, _closed(k, u, e), strict=True))
+    return _along(jet, du, de)
+
+
+def _along(jet: tuple[arb, ...], du: list[Any], de: list[Any]) -> tuple[arb, Vector]:
     return jet[0], [jet[1] * x + jet[2] * y for x, y in zip(du, de, strict=True)]
 
 
