@@ -168,7 +168,7 @@ STUDY = Study(
         "limit is allowed 10 % and Kramers' formula, the limit of small temperatures, 20 %; probabilities are "
         "allowed 0.03."
     ),
-    replicas=1000,
+    replicas=600,
     full_replicas=20_000,
     panels=(
         Panel(Axis("barrier / temperature (dimensionless)", "linear"), Axis("escape time (parameter² per loss)")),

@@ -15,7 +15,7 @@ from .students import Students
 from .study import Axis, Cell, Measured, Panel, Study, over_replicas
 
 ORDERS = (0.25, 1.0, 4.0)
-ETA, BATCH, BURN_IN, COUNTED, POINTS = 0.1, 20, 40.0, 120.0, 60
+ETA, BATCH, BURN_IN, COUNTED, POINTS = 0.1, 20, 40.0, 80.0, 40
 FROZEN, OWN, MEAN, SHARED = "frozen peer", "live peer, own mini-batches", "their mean student", "live peer, shared"
 TOLERANCE = 0.1
 

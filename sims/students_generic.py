@@ -12,7 +12,7 @@ from .students import Students
 from .study import Axis, Cell, Measured, Panel, Study, over_replicas, within_standard_errors
 
 RATE, BATCH, EVERY = 0.1, 10, 10
-BURN_IN, COUNTED = 40.0, 80.0  # eta times steps; started at the optimum, so that the noise only must build up
+BURN_IN, COUNTED = 40.0, 60.0  # eta times steps; started at the optimum, so that the noise only must build up
 RATES = {"linear": (0.1, 0.2, 0.4), "tanh": (0.1, 0.14, 0.2)}  # first order in the rate ends earlier for tanh
 ORDERS = (0.25, 1.0, 4.0)
 KINDS = {"linear": 0, "tanh": 3}
