@@ -1,4 +1,4 @@
-"""The benchmarks of training, one after the other, into one JSON and one Markdown file (not the race of simulations).
+"""Every benchmark, one after the other, into one JSON and one Markdown file.
 
 python -m benchmarks [--quick] [--out DIR]
 """

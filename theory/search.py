@@ -6,7 +6,7 @@ two searches agree bit for bit; `seconds` is a cap, and a search that it cut sho
 number of points that it reports.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any
 
@@ -17,6 +17,7 @@ from scipy.optimize import differential_evolution, minimize
 from .arguments import Array
 from .domain import Point
 from .sampling import corners, depends_on_classes, draw
+from .sides import takes_batches
 from .theorem import Theorem
 
 BATCH = 500
@@ -70,10 +71,18 @@ def search(theorem: Theorem, seconds: float = 10.0, seed: int = 0, points: int =
     """
     if not (seconds > 0 and points > 0):
         raise ValueError(f"seconds and points must be positive, got seconds={seconds} and points={points}")
-    hunt = _Hunt(theorem, perf_counter() + seconds, max(60, points // theorem.cost))
+    hunt = _Hunt(_asked(theorem), perf_counter() + seconds, max(60, points // theorem.cost))
     for stage in (_edges, _random, _optimised):
         stage(hunt, default_rng([seed, len(stage.__name__)]))
     return hunt.result()
+
+
+def _asked(theorem: Theorem) -> Theorem:
+    """The theorem, knowing whether its function takes batches: asked once, on a few random points."""
+    if theorem.batched is not None:
+        return theorem
+    few = draw(theorem.given, default_rng(0), 3, theorem.classes[0])
+    return replace(theorem, batched=takes_batches(theorem.function, few))
 
 
 class _Hunt:

@@ -45,7 +45,7 @@ class Theorem:
         classes: numbers of classes that a search tries.
         cost: how many times dearer than a plain divergence a point is; searches evaluate so many fewer.
         certificates: names of the interval proofs of its two-class form, see `theory.certificates`.
-        batched: whether the function follows the batch convention (values with a leading axis); None asks each time.
+        batched: whether the function follows the batch convention (a leading axis); None: a search asks it once.
     """
 
     name: str

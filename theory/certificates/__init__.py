@@ -1,4 +1,8 @@
-"""Interval proofs of two-class statements: what is certified, without loading ball arithmetic."""
+"""Interval proofs of two-class statements: what is certified, without loading ball arithmetic.
+
+Not certified: c(alpha) around 1.4, where its minimum is flat, and at the ends 1.17082 and 1.39795 of its closed forms;
+D3 and D5 beyond order 2; anything outside the boxes that the certificates state.
+"""
 
 from functools import cache
 from json import loads
