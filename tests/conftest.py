@@ -1,6 +1,10 @@
-"""No test is timed: a property holds however slow the machine is."""
+"""No test is timed: a property holds however slow the machine is. CI repeats its draws, people's runs explore."""
+
+import os
 
 from hypothesis import HealthCheck, settings
 
-settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize="CI" in os.environ
+)
 settings.load_profile("untimed")
