@@ -77,8 +77,8 @@ def _peak_memory(steps: int) -> int:
 
 
 def test_memory_does_not_grow_with_the_number_of_steps():
-    _peak_memory(10)
-    assert _peak_memory(4000) < 1.2 * _peak_memory(200)
+    few, many = (min(_peak_memory(steps) for _ in range(3)) for steps in (200, 4000))  # others in the process only add
+    assert many < 1.2 * few
 
 
 @pytest.mark.parametrize("order", [0.5, 0.75, 1.0, 2.0])
