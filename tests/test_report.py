@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import sims
 import training
 from report import build, page, views
 from theory.check import check_all
@@ -18,7 +19,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     patch = pytest.MonkeyPatch()
     recipe = dataclasses.replace(training.RECIPES["digits"], epochs=1)
     patch.setattr(build, "check_all", lambda seconds: check_all(["D3"], seconds, progress=False, workers=1))
-    patch.setattr(build, "REPORTED", ("rotating_pair",))
+    patch.setattr(sims, "STUDIES", {"rotating_pair": sims.STUDIES["rotating_pair"]})
     patch.setitem(training.RECIPES, "digits", recipe)
     out = tmp_path_factory.mktemp("report")
     path, passed = build.build_report(out, seeds=2, seconds=1.0)
