@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
+from array_api_compat import array_namespace, device
 from numpy.random import Generator
 from numpy.typing import NDArray
 
@@ -114,7 +115,8 @@ class Backend:
             return np.asarray(values, self.dtype)
         import torch
 
-        return torch.as_tensor(values, dtype=getattr(torch, self.dtype), device=self.device)  # type: ignore[return-value]
+        tensor: Any = torch.as_tensor(values, dtype=getattr(torch, self.dtype), device=self.device)
+        return tensor
 
     def random(self, rng: Generator, seed: int) -> Random:
         """Random numbers: on NumPy those that `rng` gives next, on torch a stream of its own from the seed."""
@@ -123,6 +125,11 @@ class Backend:
             if self.name == "numpy"
             else TorchRandom(seed, self.device, self.dtype)
         )
+
+
+def like(constant: Any, state: Array) -> Array:
+    """A constant as an array of the state's library, precision and device."""
+    return array_namespace(state).asarray(constant, dtype=state.dtype, device=device(state))
 
 
 def as_numpy(array: Any) -> NDArray[Any]:

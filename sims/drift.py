@@ -1,5 +1,4 @@
-r"""Study: how much a student's loss moves because its peers move: drift, exactly near an optimum, and its bound "
-r"E2."""
+"""Study: how much a student's loss moves because its peers move: drift, exactly near an optimum; its bound E2."""
 
 from typing import Any
 
@@ -10,14 +9,13 @@ from theory.convergence import dropped_gradient_bound
 
 from .backend import NumpyRandom
 from .local_theory import DATA, Optimum, optimum, steps_for
-from .moments import Record
-from .simulation import Schedule, Simulation, run
+from .simulation import Schedule, Simulation, states_along
 from .students import Students
 from .study import Axis, Cell, Measured, Panel, Study, at_most, over_replicas, within_standard_errors
 
 ETA, BATCH, WEIGHT = 0.1, 10, 1.0
 NO_DECAY = 1e-6  # all but none: the common logit of the classes, which has no gradient, needs a little
-BURN_IN, COUNTED, EVERY, POINTS = 40.0, 100.0, 20, 50
+BURN_IN, COUNTED, POINTS = 40.0, 100.0, 50
 ORDERS = (0.5, 1.0, 2.0, 4.0)
 FAR_ORDERS = (0.25, 0.5, 2.0, 4.0)  # not 1, where nothing bounds tau a priori
 TOLERANCE = 0.1
@@ -39,10 +37,8 @@ def stationary_drift(point: Optimum, students: Students, batch: int, shared: boo
 def _drift_measure(students: Students) -> Any:
     def measure(simulation: Simulation, replicas: int, seed: int) -> Measured:
         """Drift / eta of one more step, at states along the run."""
-        record = Record(every=EVERY, trace=POINTS, paths=replicas)
-        trace = run(simulation, replicas, seed, record).trace
-        assert trace is not None
-        states = trace.states.reshape(-1, trace.states.shape[-1])
+        states = states_along(simulation, replicas, seed, POINTS)
+        states = states.reshape(-1, states.shape[-1])
         return over_replicas(_drift(students, simulation, states, seed).reshape(-1, replicas).mean(axis=0))
 
     return measure

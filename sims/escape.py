@@ -20,7 +20,7 @@ from .local_theory import steps_for
 from .moments import Record
 from .oracles import Oracle, gaussian
 from .rules import within_standard_errors
-from .simulation import Array, Problem, Schedule, Simulation, run
+from .simulation import Array, Problem, Schedule, Simulation, run, states_along
 from .study import Axis, Cell, Measured, Panel, Study, over_replicas
 
 ETA, SCALE, BARRIER = 0.03, 2.0, 0.25
@@ -74,9 +74,8 @@ def _escape_time(simulation: Simulation, replicas: int, seed: int) -> Measured:
 
 def _same_well(simulation: Simulation, replicas: int, seed: int) -> Measured:
     """The probability that both students end in the same well."""
-    trace = run(simulation, replicas, seed, Record(trace=1, paths=replicas)).trace
-    assert trace is not None
-    return over_replicas((trace.states[-1].prod(axis=-1) > 0).astype(np.float64))
+    states = states_along(simulation, replicas, seed, 1)
+    return over_replicas((states[-1].prod(axis=-1) > 0).astype(np.float64))
 
 
 def _stopped_at_the_other_well(pull: Any, sigma: float) -> Oracle:

@@ -13,14 +13,7 @@ from .potential import descents
 from .study import RATE, Panel, Row, StudyResult
 
 # Okabe and Ito: safe for colour-blind readers
-COLOURS = (
-    "#0072B2",
-    "#D55E00",
-    "#009E73",
-    "#CC79A7",
-    "#56B4E9",
-    "#E69F00",
-)  # Okabe and Ito: safe for colour-blind readers
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 MARKERS = "osD^vP"
 
 

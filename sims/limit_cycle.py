@@ -10,11 +10,10 @@ from scipy import stats
 from scipy.integrate import solve_ivp
 
 from .local_theory import steps_for
-from .moments import Record
 from .oracles import EXACT, Oracle, gaussian
 from .scalar_pair import Curves, ScalarPair
-from .simulation import Schedule, Simulation, run
-from .study import Axis, Cell, Measured, Panel, Study, over_replicas, within_standard_errors
+from .simulation import Schedule, Simulation, run, states_along
+from .study import Axis, Cell, Measured, Panel, Study, mean_square_every, over_replicas, within_standard_errors
 
 LABELS = np.array([0.86, 0.63, 0.52, 0.57, 0.20, 0.64])
 FIRST = Curves(
@@ -66,11 +65,6 @@ def cycle_average(order: float) -> float:
     return float((states[last, 2] - states[0, 2]) / (times[last] - times[0]))
 
 
-def every_second(simulation: Simulation, replicas: int, seed: int, **where: Any) -> Measured:
-    """X at every second step."""
-    return over_replicas(run(simulation, replicas, seed, Record(every=2), **where).squared_gradient)
-
-
 def basin_fraction(simulation: Simulation, replicas: int, seed: int) -> Measured:
     """The fraction of starts that reach the cycle, 16 a replica."""
     moments = run(simulation, 16 * replicas, seed)
@@ -95,9 +89,7 @@ def basin_by_grid(points: int = 24, spread: float = 0.5, step: float = 8e-3) -> 
 def portrait(order: float, seed: int = 0, paths: int = 8) -> NDArray[np.float64]:
     """Trajectories (time, paths, 2) without noise for the figure's phase portrait."""
     simulation = _simulation(order, 4e-3, EXACT, spread=0.35, counted=6.0, settling=0.0)
-    trace = run(simulation, paths, seed, Record(trace=1500, paths=paths)).trace
-    assert trace is not None
-    return trace.states
+    return states_along(simulation, paths, seed, 1500)
 
 
 def cells() -> list[Cell]:
@@ -121,7 +113,7 @@ def _cell(eta: float, order: float, oracle: Oracle, series: str, x: float, panel
     allowed = RATE_ERROR * eta + (0 if oracle.is_exact else NOISE_ERROR)
     rule = within_standard_errors(0.01, allowed, AT_REST)
     name = rf"$\alpha = {order:g}$, $\eta = {eta:g}$, {oracle.name}"
-    return Cell(name, simulation, order, series, x, every_second, rule, panel=panel)
+    return Cell(name, simulation, order, series, x, mean_square_every(2), rule, panel=panel)
 
 
 def _basin() -> Cell:

@@ -8,9 +8,8 @@ import numpy as np
 from theory.convergence import stationary_covariance
 
 from .local_theory import DATA, Optimum, optimum, steps_for
-from .moments import Record
 from .rules import within_standard_errors
-from .simulation import Schedule, Simulation, run
+from .simulation import Schedule, Simulation, states_along
 from .students import Students
 from .study import Axis, Cell, Measured, Panel, Study, over_replicas
 
@@ -23,10 +22,8 @@ TOLERANCE = 0.1
 def _variance(centre: np.ndarray, mean_student: bool) -> Any:
     def measure(simulation: Simulation, replicas: int, seed: int) -> Measured:
         """Squared distance of the first student, or of the mean student, from the optimum."""
-        every = max(1, simulation.schedule.steps // POINTS)
-        trace = run(simulation, replicas, seed, Record(every=every, trace=POINTS, paths=replicas)).trace
-        assert trace is not None
-        away = (trace.states - centre).reshape(*trace.states.shape[:2], 2, -1)
+        states = states_along(simulation, replicas, seed, POINTS)
+        away = (states - centre).reshape(*states.shape[:2], 2, -1)
         chosen = away.mean(axis=2) if mean_student else away[:, :, 0]
         return over_replicas((chosen**2).sum(axis=-1).mean(axis=0))
 

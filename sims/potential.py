@@ -8,9 +8,8 @@ from numpy.typing import NDArray
 
 from .limit_cycle import START, pair
 from .local_theory import DATA
-from .moments import Record
 from .scalar_pair import ScalarPair
-from .simulation import EXACT, Problem, Schedule, Simulation, run
+from .simulation import EXACT, Problem, Schedule, Simulation, states_along
 from .students import Students
 from .study import Axis, Cell, Measured, Panel, Study, over_replicas, within_tolerance
 
@@ -31,9 +30,8 @@ def potential(students: Students | ScalarPair, states: NDArray[np.float64]) -> N
 def _largest_rise(students: Students | ScalarPair) -> Any:
     def measure(simulation: Simulation, replicas: int, seed: int) -> Measured:
         """The largest change of the potential in a step, of each replica."""
-        trace = run(simulation, replicas, seed, Record(trace=simulation.schedule.steps, paths=replicas)).trace
-        assert trace is not None
-        values = potential(students, trace.states.reshape(-1, trace.states.shape[-1])).reshape(-1, replicas)
+        states = states_along(simulation, replicas, seed, simulation.schedule.steps)
+        values = potential(students, states.reshape(-1, states.shape[-1])).reshape(-1, replicas)
         return over_replicas(np.diff(values, axis=0).max(axis=0))
 
     return measure
@@ -79,9 +77,9 @@ def _never_above_rounding(_cells: int, _replicas: int) -> Any:
 def descents(order: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Time and the potential along the limit cycle's students, for the figure."""
     problem = pair(order).problem(START, 0.0)
-    trace = run(Simulation(problem, EXACT, Schedule(PAIR_RATE, 750), 0.0), 2, 0, Record(trace=750)).trace
-    assert trace is not None
-    return PAIR_RATE * trace.steps.astype(np.float64), potential(pair(order), trace.states[:, 0])
+    states = states_along(Simulation(problem, EXACT, Schedule(PAIR_RATE, 750), 0.0), 2, 0, 750)
+    times: NDArray[np.float64] = np.arange(len(states), dtype=np.float64)
+    return PAIR_RATE * times, potential(pair(order), states[:, 0])
 
 
 STUDY = Study(

@@ -8,6 +8,7 @@ import numpy as np
 from array_api_compat import array_namespace
 from numpy.typing import NDArray
 
+from .backend import like
 from .simulation import Array, Problem
 
 DIMENSION = 10
@@ -98,20 +99,15 @@ def logistic(weight: float = 0.1) -> Known:
 
     def value(x: Array) -> Array:
         xp = array_namespace(x)
-        margin = x @ _like(rows.T, x)
+        margin = x @ like(rows.T, x)
         return xp.mean(xp.logaddexp(0 * margin, -margin), axis=-1) + weight * _total(x**2 / (1 + x**2))
 
     def gradient(x: Array) -> Array:
-        xp, a = array_namespace(x), _like(rows, x)
+        xp, a = array_namespace(x), like(rows, x)
         pull = (xp.tanh(x @ a.T / 2) - 1) / 2
         return pull @ a / ROWS + weight * 2 * x / (1 + x**2) ** 2
 
     return _from(1.0, "logistic, nonconvex penalty", value, gradient, beta)
-
-
-def _like(constant: NDArray[np.float64], state: Array) -> Array:
-    xp = array_namespace(state)
-    return xp.asarray(constant, dtype=state.dtype, device=getattr(state, "device", None))
 
 
 KNOWN = (quadratic, saturating, cauchy, ripples, two_wells, logistic)

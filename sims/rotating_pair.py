@@ -7,16 +7,14 @@ divergences, where the two gradients are opposite and not zero: the pair rotates
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
-from typing import Any
 
 import numpy as np
 from array_api_compat import array_namespace, device
 from numpy.random import Generator
-from scipy.optimize import brentq
 
-from theory import student_gradient
+from theory.theorems.rotation import lasting_gradient
 
+from .scalar_pair import expit
 from .simulation import EXACT, Array, Problem, Schedule, Simulation
 from .study import Cell, Study, within_tolerance
 
@@ -68,28 +66,8 @@ def pair_gradient(state: Array, order: float, weight: float = 1.0, inputs: int =
 
 def _pull(own: Array, peer: Array, order: float, weight: float) -> Array:
     """Derivative of CE (labels are fair coins) + weight * D_order(peer || own) in the own logit."""
-    q = _expit(own)
-    return (q - 0.5) + weight * (q - _expit(order * peer + (1 - order) * own))
-
-
-def _expit(logit: Array) -> Array:
-    return 0.5 + 0.5 * array_namespace(logit).tanh(logit / 2)
-
-
-@cache  # one order serves every learning rate
-def exact_bias(order: float, inputs: int = 4096) -> float:
-    """X of the locked pair: the squared gradient at the zero of d(x - y)/dt, by quadrature with theory's gradient."""
-    offset: Any = brentq(lambda d: _slopes(d, order, inputs).sum(), -1.0, 1.0, xtol=1e-15)
-    return float((_slopes(offset, order, inputs) ** 2).mean())
-
-
-def _slopes(offset: float, order: float, inputs: int) -> Array:
-    """d/d(x-y) of E D(p_2||p_1) and of E D(p_1||p_2)."""
-    u = circle(inputs)
-    f, g = (np.stack([wave, np.zeros(inputs)], axis=-1) for wave in (F(u - offset), G(u)))
-    of_first = student_gradient(g, f, order)[:, 0] * -F.slope(u - offset)
-    of_second = student_gradient(f, g, order)[:, 0] * G.slope(u)
-    return np.array([of_first.mean(), of_second.mean()])
+    q = expit(own)
+    return (q - 0.5) + weight * (q - expit(order * peer + (1 - order) * own))
 
 
 def _start(rng: Generator, replicas: int) -> Array:
@@ -105,7 +83,8 @@ def _cell(order: float, eta: float) -> Cell:
     problem = Problem(lambda state: pair_gradient(state, order), _start, students=2)
     schedule = Schedule(eta, COUNTED_STEPS, burn_in=round(LOCKING_TIME / eta))
     name = rf"$\alpha = {order:g}$, $\eta = {eta:g}$"
-    return Cell(name, Simulation(problem, EXACT, schedule, 0.0 if order == 0.5 else exact_bias(order)), order)
+    theory = 0.0 if order == 0.5 else float(lasting_gradient(order))
+    return Cell(name, Simulation(problem, EXACT, schedule, theory), order)
 
 
 STUDY = Study(

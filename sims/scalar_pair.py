@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from array_api_compat import array_namespace, device
+from array_api_compat import array_namespace
 from numpy.random import Generator
 from numpy.typing import NDArray
 
 from theory import peer_gradient, renyi_divergence_from_logits
 
+from .backend import like
 from .simulation import Array, Problem
 
 Constants = NDArray[np.float64]
@@ -31,7 +32,7 @@ class Curves:
     def __call__(self, theta: Array) -> tuple[Array, Array]:
         """Logits and their derivatives at parameters (R,), both (R, n)."""
         xp = array_namespace(theta)
-        a, omega, b = (_like(v, theta) for v in (self.amplitude, self.frequency, self.shift))
+        a, omega, b = (like(v, theta) for v in (self.amplitude, self.frequency, self.shift))
         wave = xp.tanh(omega * theta[:, None] + b)
         return a * wave, a * omega * (1 - wave**2)
 
@@ -69,7 +70,7 @@ class ScalarPair:
     def curl(self, state: NDArray[np.float64]) -> NDArray[np.float64]:
         r"""$\partial_2\nabla_1L_1 - \partial_1\nabla_2L_2 = -\lambda\alpha\,E[(w(1-w)-w'(1-w'))z'y']$ (R,)."""
         (z, dz), (y, dy) = (student(state[:, k]) for k, student in enumerate(self.students))
-        w, other = (_expit(a * y + (1 - a) * z) for a in (self.order, 1 - self.order))
+        w, other = (expit(a * y + (1 - a) * z) for a in (self.order, 1 - self.order))
         bend: Any = (w * (1 - w) - other * (1 - other)) * dz * dy
         return -self.weight * self.order * bend.mean(axis=-1)
 
@@ -82,14 +83,11 @@ class ScalarPair:
         return Problem(self.gradient, draw, students=2)
 
     def _pull(self, own: Array, peer: Array) -> Array:
-        q = _expit(own)
-        mixture = _expit(self.order * peer + (1 - self.order) * own)
-        return q - _like(self.labels, own) + self.weight * (q - mixture)
+        q = expit(own)
+        mixture = expit(self.order * peer + (1 - self.order) * own)
+        return q - like(self.labels, own) + self.weight * (q - mixture)
 
 
-def _expit(logit: Array) -> Array:
+def expit(logit: Array) -> Array:
+    """The probability of the first class; scipy's knows NumPy only."""
     return 0.5 + 0.5 * array_namespace(logit).tanh(logit / 2)
-
-
-def _like(constant: Constants, state: Array) -> Array:
-    return array_namespace(state).asarray(constant, dtype=state.dtype, device=device(state))

@@ -11,9 +11,8 @@ from theory import peer_gradient
 
 from .limit_cycle import START, pair
 from .local_theory import steps_for
-from .moments import Record
 from .rotating_pair import LOCKING_TIME, F, G, circle, pair_gradient
-from .simulation import EXACT, Problem, Schedule, Simulation, run
+from .simulation import EXACT, Problem, Schedule, Simulation, states_along
 from .study import Axis, Cell, Measured, Panel, Study, at_most, over_replicas, within_tolerance
 
 Dropped = Callable[[NDArray[np.float64]], NDArray[np.float64]]
@@ -29,10 +28,7 @@ def ratio_measure(dropped: Dropped, weight: float) -> Any:
     r"""Measures $X/(\lambda^2\gamma^2)$ along the run."""
 
     def measure(simulation: Simulation, replicas: int, seed: int) -> Measured:
-        every = max(1, simulation.schedule.steps // POINTS)
-        trace = run(simulation, replicas, seed, Record(every=every, trace=POINTS, paths=replicas)).trace
-        assert trace is not None
-        states = trace.states.reshape(-1, 2)
+        states = states_along(simulation, replicas, seed, POINTS).reshape(-1, 2)
         x, gamma2 = (
             (np.asarray(g) ** 2).mean(axis=-1).reshape(-1, replicas).mean(axis=0)
             for g in (simulation.problem.gradient(states), dropped(states))

@@ -15,7 +15,19 @@ from .check import check_gradient
 from .moments import Moments, Record
 from .oracles import EXACT, Oracle, gaussian
 
-__all__ = ["EXACT", "Array", "Moments", "Oracle", "Problem", "Record", "Schedule", "Simulation", "gaussian", "run"]
+__all__ = [
+    "EXACT",
+    "Array",
+    "Moments",
+    "Oracle",
+    "Problem",
+    "Record",
+    "Schedule",
+    "Simulation",
+    "gaussian",
+    "run",
+    "states_along",
+]
 
 FLUSH_EVERY = 64  # steps between two looks for tiny numbers in a run without noise
 
@@ -101,6 +113,18 @@ def run(
     state = place.asarray(simulation.problem.start(rng, replicas))
     kept = _run(simulation, state, place.random(rng, seed), record)
     return kept.moments()
+
+
+def states_along(simulation: Simulation, replicas: int, seed: int, points: int) -> NDArray[np.float64]:
+    """States of all replicas at about so many equally spaced counted steps, (points, R, d), on NumPy.
+
+    Raises:
+        ValueError, FloatingPointError: as `run`.
+    """
+    every = max(1, simulation.schedule.steps // points)
+    trace = run(simulation, replicas, seed, Record(every=every, trace=points, paths=replicas)).trace
+    assert trace is not None
+    return trace.states
 
 
 def _run(simulation: Simulation, state: Array, rng: Random, record: Record) -> Accumulator:

@@ -9,9 +9,8 @@ from scipy.linalg import solve_continuous_lyapunov
 from theory.convergence import stationary_covariance
 
 from .backend import Random
-from .moments import Record
 from .oracles import Oracle
-from .simulation import Array, Problem, Schedule, Simulation, run
+from .simulation import Array, Problem, Schedule, Simulation, states_along
 from .study import Axis, Cell, Measured, Panel, Study, over_replicas, within_standard_errors
 
 Matrix = NDArray[np.float64]
@@ -39,9 +38,7 @@ def correlated(covariance: Matrix) -> Oracle:
 
 def _last_states(simulation: Simulation, replicas: int, seed: int) -> Matrix:
     """The states of all replicas at the end: independent, whatever the correlation in time."""
-    trace = run(simulation, replicas, seed, Record(trace=1, paths=replicas)).trace
-    assert trace is not None
-    return trace.states[-1]
+    return states_along(simulation, replicas, seed, 1)[-1]
 
 
 def _along(direction: Matrix, scale: float) -> Any:

@@ -8,14 +8,14 @@ the axes (replica or 1, student whose mini-batch it is or 1, example, feature or
 import math
 from dataclasses import dataclass
 from functools import reduce
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from array_api_compat import array_namespace, device
+from array_api_compat import array_namespace
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from .backend import Random
+from .backend import Random, like
 from .oracles import Oracle
 from .simulation import Array, Problem
 
@@ -74,7 +74,7 @@ class Students:
 
         def sample(rng: Random, state: Array) -> Array:
             which = rng.integers(0, EXAMPLES, (len(state), 1 if shared else self.count, batch))
-            inputs, labels = (_like(v, state)[which] for v in self.data)
+            inputs, labels = (like(v, state)[which] for v in self.data)
             return self.gradient(state, Data(inputs, labels))
 
         return Oracle(name, sample=sample)
@@ -82,7 +82,7 @@ class Students:
     def gradient(self, state: Array, data: Data | None = None) -> Array:
         """Stacked gradients of the students' own losses at states (R, d), on their mini-batches."""
         xp = array_namespace(state)
-        x, y = data or Data(*(_like(v, state)[None, None] for v in self.data))
+        x, y = data or Data(*(like(v, state)[None, None] for v in self.data))
         weights = self._weights(state)
         features = self._features(weights, x)  # (R, student, 1 or batch's student, n, F)
         logits = features @ weights[-1][:, :, None]
@@ -96,7 +96,7 @@ class Students:
     def logits(self, state: Array) -> Array:
         """Of every student on every example, (R, K, n, C)."""
         weights = self._weights(state)
-        return _own(self._features(weights, _like(self.data.inputs, state)[None, None])) @ weights[-1]
+        return _own(self._features(weights, like(self.data.inputs, state)[None, None])) @ weights[-1]
 
     def losses(self, state: NDArray[np.float64]) -> NDArray[np.float64]:
         """L_k (R, K), on NumPy."""
@@ -160,7 +160,3 @@ def _softmax(logits: Array) -> Array:
     powers = [xp.exp(one - largest) for one in classes]
     share = 1 / reduce(xp.add, powers)
     return xp.stack([power * share for power in powers], axis=-1)
-
-
-def _like(constant: Any, state: Array) -> Array:
-    return array_namespace(state).asarray(constant, dtype=state.dtype, device=device(state))

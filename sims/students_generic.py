@@ -6,21 +6,18 @@ from typing import Any
 import numpy as np
 
 from .local_theory import DATA, optimum, steps_for
-from .moments import Record
-from .simulation import Schedule, Simulation, run
+from .simulation import Schedule, Simulation
 from .students import Students
-from .study import Axis, Cell, Measured, Panel, Study, over_replicas, within_standard_errors
+from .study import Axis, Cell, Measured, Panel, Study, mean_square_every, within_standard_errors
 
-RATE, BATCH, EVERY = 0.1, 10, 10
+RATE, BATCH = 0.1, 10
 BURN_IN, COUNTED = 40.0, 60.0  # eta times steps; started at the optimum, so that the noise only must build up
 RATES = {"linear": (0.1, 0.2, 0.4), "tanh": (0.1, 0.14, 0.2)}  # first order in the rate ends earlier for tanh
 ORDERS = (0.25, 1.0, 4.0)
 KINDS = {"linear": 0, "tanh": 3}
 
 
-def plateau(simulation: Simulation, replicas: int, seed: int, **where: Any) -> Measured:
-    """X, measured at every tenth step."""
-    return over_replicas(run(simulation, replicas, seed, Record(every=EVERY), **where).squared_gradient)
+plateau = mean_square_every(10)
 
 
 def remaining_share(simulation: Simulation, replicas: int, seed: int, **where: Any) -> Measured:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from .moments import Record
 from .result import MEAN_SQUARE, RATE, Axis, Panel, Row, StudyResult
 from .rules import Rule, RuleOf, at_most, within_standard_errors, within_tolerance
 from .simulation import Simulation, run
@@ -29,6 +30,7 @@ __all__ = [
     "StudyResult",
     "at_most",
     "mean_square",
+    "mean_square_every",
     "over_replicas",
     "takes_device",
     "with_steps",
@@ -48,9 +50,16 @@ Measure = Callable[..., Measured]
 """(simulation, replicas, seed) to what a cell measures; with `**where`, it takes backend, device and dtype of `run`."""
 
 
-def mean_square(simulation: Simulation, replicas: int, seed: int, **where: Any) -> Measured:
-    """X, the mean squared gradient over counted steps and students."""
-    return over_replicas(run(simulation, replicas, seed, **where).squared_gradient)
+def mean_square_every(steps: int) -> Measure:
+    """X, the mean squared gradient over students and counted steps, of which one in so many is measured."""
+
+    def measure(simulation: Simulation, replicas: int, seed: int, **where: Any) -> Measured:
+        return over_replicas(run(simulation, replicas, seed, Record(every=steps), **where).squared_gradient)
+
+    return measure
+
+
+mean_square = mean_square_every(1)
 
 
 def over_replicas(values: NDArray[np.float64]) -> Measured:

@@ -6,8 +6,6 @@ import pytest
 from theory.worstcase import worst_case
 
 pytest.importorskip("PEPit")
-# the modelling library warns of its own conversions
-pytestmark = pytest.mark.filterwarnings("default")
 
 
 @pytest.mark.parametrize("steps", [1, 2, 4, 8])

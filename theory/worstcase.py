@@ -12,6 +12,8 @@ the bound.
 from dataclasses import dataclass
 from typing import Any
 
+from .convergence import biased_sgd_bound
+
 STEPS = (1, 2, 3, 4, 5, 6, 7, 8)
 RATES = (1.0, 0.5)
 BIASES = (0.0, 0.5)
@@ -49,7 +51,8 @@ def worst_case(steps: int, eta: float = 1.0, zeta: float = 0.0) -> WorstCase:
             "steps must be at least 1, eta in (0, 1] (E5 needs eta <= 1/beta) and zeta non-negative, "
             f"got steps={steps}, eta={eta}, zeta={zeta}"
         )
-    return WorstCase(steps, eta, zeta, _solve(steps, eta, zeta), 2 / (eta * steps) + zeta**2)
+    bound = biased_sgd_bound(1.0, eta, steps, 1.0, 0.0, zeta**2)
+    return WorstCase(steps, eta, zeta, _solve(steps, eta, zeta), float(bound))
 
 
 def _solve(steps: int, eta: float, zeta: float) -> float:

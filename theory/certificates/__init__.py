@@ -31,4 +31,5 @@ def summary(names: tuple[str, ...]) -> str | None:
         return None
     if not all(certificate["status"] == "certified" for certificate in found):
         return "not certified"
-    return f"certified, {sum(certificate['leaves'] for certificate in found)} boxes"
+    boxes = sum(certificate["leaves"] for certificate in found)
+    return f"certified, {boxes} box{'es' if boxes > 1 else ''}"

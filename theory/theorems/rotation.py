@@ -90,7 +90,7 @@ def _root(slope: Callable[[Array], Array], low: Array, high: Array) -> Array:
     return np.where(np.abs(below) < np.abs(above), low, high)
 
 
-def lasting_gradient(alpha: Array, first: Array = NOTE["first"], second: Array = NOTE["second"]) -> Array:
+def lasting_gradient(alpha: Array | float, first: Array = NOTE["first"], second: Array = NOTE["second"]) -> Array:
     r"""$X = \frac12\sum_k\|\nabla_kL_k\|^2$ of the locked pair, for every small learning rate."""
     order = np.asarray(alpha, np.float64)
     own, _ = slopes(first, second, order, locked_phase(first, second, order))
