@@ -4,7 +4,6 @@ import os
 import signal
 import time
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 from threading import Thread
 from typing import Any, NamedTuple
@@ -52,17 +51,14 @@ def _here(tasks: list[Task], progress: bool) -> Iterator[tuple[str, int, Result]
 
 
 def _shared_out(tasks: list[Task], progress: bool, jobs: int) -> Iterator[tuple[str, int, Result]]:
-    pool = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")
-    finished: Any = pool(joblib.delayed(_as_child)(task) for task in tasks)
+    # The initialiser also gives training processes of its own: joblib takes one that has done lighter work, and then
+    # grows by all of torch, for one that leaks, and ends it.
+    watched: Any = {"initializer": _watch, "initargs": (os.getpid(),)}
+    pool = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", **watched)
+    finished: Any = pool(joblib.delayed(Task.run)(task) for task in tasks)
     return iter(tqdm(finished, total=len(tasks), unit="run", disable=not progress, leave=False))
 
 
-def _as_child(task: Task) -> tuple[str, int, Result]:
-    _watch(os.getppid())
-    return task.run()
-
-
-@cache  # one watch a process
 def _watch(parent: int) -> None:
     """Should the parent be killed, this process stops at a checkpoint, as if asked to, and leaves the folder free."""
 
