@@ -10,6 +10,7 @@ from training.networks import build_model
 
 COLOUR = (32, 32, 3)
 PUBLISHED = [  # counts of the papers' or the reference implementations' networks
+    ("resnet8", 10, 75_290),  # the same blocks, one a stage
     ("resnet20", 10, 269_722),  # He et al. 2016, table 6: 0.27 M
     ("resnet32", 10, 464_154),  # 0.46 M
     ("resnet56", 10, 853_018),  # 0.85 M

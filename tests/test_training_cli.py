@@ -29,7 +29,9 @@ def test_train_records_every_seed_and_prints_one_table(tmp_path, capsys):
     assert [result["seed"] for result in results] == [0, 1]
     assert results[1] == read_json(tmp_path / "run" / "seed-1" / "result.json")
     assert Recipe.from_json(read_json(tmp_path / "run" / "recipe.json")).alpha == 1.5
-    assert read_json(tmp_path / "run" / "environment.json")["versions"]["torch"]
+    made = read_json(tmp_path / "run" / "seed-1" / "environment.json")
+    assert made["versions"]["torch"]
+    assert made["seconds"] > 0
 
 
 def test_a_used_folder_is_refused_and_resume_keeps_its_results(tmp_path):

@@ -1,6 +1,7 @@
 """The commands `rdml train`, `rdml compare` and `rdml evaluate`."""
 
 import dataclasses
+import shlex
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -11,9 +12,8 @@ import tyro
 from . import figures, tables
 from .compare import Comparison, standard_variants
 from .compare import compare as compare_variants
-from .device import choose_device
 from .evaluate import evaluate_run
-from .files import write_atomically, write_json
+from .files import probe_folder, write_atomically, write_json
 from .placement import leads
 from .recipe import Recipe
 from .recipes import RECIPES
@@ -82,7 +82,7 @@ def train(
         raise ValueError("several processes share one run folder: name it with --folder")
     place = folder or Path("runs") / f"{recipe}-{datetime.now():%Y%m%d-%H%M%S}"
     if leads():
-        open_run(place, chosen, choose_device(chosen.device), resume)
+        open_run(place, chosen, resume)
     numbers = range(first_seed, first_seed + seeds)
     tasks = [Task("run", chosen, seed, place / f"seed-{seed}") for seed in numbers]
     try:
@@ -112,10 +112,11 @@ def override(base: Recipe, flags: Recipe) -> Recipe:
 def compare(
     flags: Annotated[Flags, tyro.conf.arg(name="")],
     recipe: RecipeName = "digits",
-    orders: tuple[float, ...] = (0.5, 1.0, 1.5, 2.0),
+    orders: tuple[float | str, ...] = (0.5, 1.0, 1.5, 2.0),
     nets: tuple[str, ...] = (),
     seeds: int = 5,
     folder: Path = Path("runs/comparison"),
+    publish: Path | None = None,
     jobs: int = -1,
 ) -> int:
     """Compare independent students, DML and RDML at several orders on the same seeds.
@@ -125,12 +126,15 @@ def compare(
     Args:
         flags: fields of the recipe that differ from the named one.
         recipe: the named recipe to start from.
-        orders: orders to compare; 1 is deep mutual learning.
+        orders: orders to compare, or schedules such as linear:2:0.5; 1 is deep mutual learning.
         nets: cohorts to compare one after another, such as resnet20+resnet20 resnet20+vgg16; by default the recipe's.
         seeds: runs of each variant, from the seeds 0, 1, ...
         folder: where runs, tables and figures go.
+        publish: a folder that also gets each comparison as NET.json, with the command that made it.
         jobs: processes at the same time; -1: one a core, divided by the threads of a run.
     """
+    if publish is not None:
+        probe_folder(publish)
     base = override(RECIPES[recipe], flags)
     for net in nets or ("+".join(base.students),):
         chosen, place = (
@@ -146,6 +150,9 @@ def compare(
         print(f"\n{comparison.title}: differences from independent students on the same seeds, 95 % intervals\n")
         print(write_comparison(comparison, place))
         print(place)
+        if publish is not None:
+            content = {"command": shlex.join(["rdml", *sys.argv[1:]]), **comparison.to_json()}
+            write_json(publish / f"{place.name}.json", content)
     return 0
 
 

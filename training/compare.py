@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from .device import choose_device
-from .files import write_json
+from .files import read_json, write_json
 from .recipe import Recipe
 from .record import open_run
 from .result import Result
@@ -28,11 +27,15 @@ class Comparison:
         variants: the recipe of each variant, by name.
         reference: the variant that the others are compared with.
         results: the results of each variant, in the order of the seeds.
+        made: each different environment (versions, device, commit) in which runs were finished, and how many.
+        seconds: of training, over all runs.
     """
 
     variants: dict[str, Recipe]
     reference: str
     results: dict[str, list[Result]]
+    made: tuple[dict[str, Any], ...] = ()
+    seconds: float | None = None
 
     @property
     def title(self) -> str:
@@ -51,13 +54,21 @@ class Comparison:
         return [row for name in self.variants for row in self._variant_rows(name)]
 
     def to_json(self) -> dict[str, Any]:
-        """Recipes, seeds and rows as JSON."""
+        """Recipes, seeds, rows, the value of every seed, and what they were made with, as JSON."""
         return {
+            "title": self.title,
+            "made": list(self.made),
+            "seconds": self.seconds,
             "reference": self.reference,
             "variants": {name: recipe.to_json() for name, recipe in self.variants.items()},
             "seeds": [result.seed for result in self.results[self.reference]],
             "images": self.results[self.reference][0].images,
             "rows": self.rows,
+            "values": [
+                {"variant": name, "who": who, "metric": metric, "values": values.tolist()}
+                for name, results in self.results.items()
+                for (who, metric), values in _collect(results).items()
+            ],
         }
 
     def _variant_rows(self, name: str) -> Iterator[Row]:
@@ -68,11 +79,12 @@ class Comparison:
             yield row | _difference(values, other)
 
 
-def standard_variants(base: Recipe, orders: tuple[float, ...] = ORDERS) -> dict[str, Recipe]:
-    """Independent students, and the base recipe at each order; order 1 is Deep Mutual Learning (DML)."""
+def standard_variants(base: Recipe, orders: tuple[float | str, ...] = ORDERS) -> dict[str, Recipe]:
+    """Independent students, and the base recipe at each order or schedule; order 1 is Deep Mutual Learning (DML)."""
     named = {"independent": dataclasses.replace(base, weight=0.0)}
     for order in orders:
-        named["DML (order 1)" if order == 1 else f"RDML {order:g}"] = dataclasses.replace(base, alpha=order)
+        shown = order if isinstance(order, str) else f"{order:g}"
+        named["DML (order 1)" if order == 1 else f"RDML {shown}"] = dataclasses.replace(base, alpha=order)
     return named
 
 
@@ -104,7 +116,7 @@ def compare(
         raise ValueError(f"seeds must be at least 1, got {seeds}")
     variants = variants or standard_variants(base)
     for name, recipe in variants.items() if folder else ():
-        open_run(_place(folder, name), recipe, choose_device(recipe.device), resume=True)
+        open_run(_place(folder, name), recipe, resume=True)
     tasks = [
         Task(name, recipe, seed, _place(folder, name) / f"seed-{seed}" if folder else None)
         for seed in range(seeds)
@@ -112,10 +124,20 @@ def compare(
     ]
     found = run_all(tasks, progress, jobs)
     results = {name: [found[name, seed] for seed in range(seeds)] for name in variants}
-    comparison = Comparison(variants, next(iter(variants)), results)
-    if folder is not None:
-        write_json(folder / "comparison.json", comparison.to_json())
+    if folder is None:
+        return Comparison(variants, next(iter(variants)), results)
+    made, seconds = _provenance([task.folder for task in tasks if task.folder])
+    comparison = Comparison(variants, next(iter(variants)), results, made, seconds)
+    write_json(folder / "comparison.json", comparison.to_json())
     return comparison
+
+
+def _provenance(folders: list[Path]) -> tuple[tuple[dict[str, Any], ...], float]:
+    """The different environments of finished runs with their numbers of runs, and the seconds of all."""
+    found = [read_json(folder / "environment.json") for folder in folders]
+    seconds = sum(one.pop("seconds") for one in found)
+    different = [one for k, one in enumerate(found) if one not in found[:k]]
+    return tuple(one | {"runs": found.count(one)} for one in different), seconds
 
 
 def _place(folder: Path | None, name: str) -> Path:

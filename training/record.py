@@ -1,12 +1,12 @@
 """The run folder: what was run, where, and what came out; tables are made from run folders only.
 
 RUN/recipe.json         the recipe
-RUN/environment.json    versions, device, commit
 RUN/seed-0/metrics.jsonl      one line an epoch: step, order, weight, rate, losses, validation scores
 RUN/seed-0/timing.jsonl       one line an epoch: seconds (apart, so that metrics are reproducible to the bit)
 RUN/seed-0/tensorboard/       the same for TensorBoard, when asked
 RUN/seed-0/checkpoints/       the newest checkpoints
 RUN/seed-0/result.json        scores on the test set, read once, at the end
+RUN/seed-0/environment.json   what they were made with: versions, device, commit, seconds of training
 RUN/results.json              the results of all seeds
 """
 
@@ -67,7 +67,7 @@ def _processor() -> str:
     return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
 
 
-def open_run(folder: Path, recipe: Recipe, device: torch.device, resume: bool) -> None:
+def open_run(folder: Path, recipe: Recipe, resume: bool) -> None:
     """Make a run folder, or check that the one which is there may be continued.
 
     Raises:
@@ -82,4 +82,3 @@ def open_run(folder: Path, recipe: Recipe, device: torch.device, resume: bool) -
             raise ValueError(f"{folder} holds a run already; pass --resume to continue it, or choose another folder")
     probe_folder(folder)
     write_json(file, recipe.to_json())
-    write_json(folder / "environment.json", environment(device))

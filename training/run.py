@@ -12,11 +12,12 @@ from . import metrics
 from .board import Board
 from .cohort import Cohort, predict, step
 from .data import Images, Splits
-from .files import append_line, probe_folder, truncate_lines, write_json
+from .files import append_line, probe_folder, read_lines, truncate_lines, write_json
 from .guard import Guard, Interrupt
 from .loader import Loader
 from .objective import objective_at
 from .optimise import learning_rate
+from .record import environment
 from .result import Result
 from .state import State, resume_state, save_state
 
@@ -132,8 +133,15 @@ class Run:
         reports = {name: metrics.report(*self._predict(images)) for name, images in parts.items()}
         result = Result(self.seed, images={name: len(images) for name, images in parts.items()}, **reports)
         if self.folder is not None and self.leads:
+            write_json(self.folder / "environment.json", self._made())
             write_json(self.folder / "result.json", result.to_json())
         return result
+
+    def _made(self) -> dict[str, Any]:
+        """What the result was made with; `seconds` counts the epochs, not what an interruption cost."""
+        assert self.folder is not None
+        seconds = sum(row["seconds"] for row in read_lines(self.folder / "timing.jsonl"))
+        return environment(self.cohort.device) | {"seconds": seconds}
 
 
 def _bytes(cohort: Cohort) -> int:

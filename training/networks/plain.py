@@ -1,4 +1,4 @@
-"""VGG-16-BN and MobileNetV2 for pictures of 32 x 32 pixels."""
+"""VGG with batch normalisation, and MobileNetV2, for pictures of 32 x 32 pixels."""
 
 from torch import Tensor, nn
 
@@ -6,6 +6,7 @@ from .resnet import Shape, initialise
 
 VGG16 = (64, 64, 0, 128, 128, 0, 256, 256, 256, 0, 512, 512, 512, 0, 512, 512, 512, 0)
 """Channels of the convolutions; 0 is a maximum over 2 x 2 pixels."""
+VGG8 = (64, 0, 128, 0, 256, 0, 512, 0, 512)
 MOBILENET = (
     (1, 16, 1, 1),
     (6, 24, 2, 1),
@@ -18,10 +19,19 @@ MOBILENET = (
 """Expansion, channels, repetitions, stride (the paper's stem and second row have stride 2, for larger pictures)."""
 
 
-def vgg16(shape: Shape, classes: int) -> nn.Module:
-    """VGG-16 of Simonyan & Zisserman 2015 with batch normalisation and one linear layer, as is usual for CIFAR."""
+def vgg(shape: Shape, classes: int, channels: tuple[int, ...], narrower: int = 1) -> nn.Module:
+    """VGG of Simonyan & Zisserman 2015 with batch normalisation and one linear layer, as is usual for CIFAR.
+
+    VGG-8 is the student of Tian et al. 2020.
+
+    Args:
+        shape: height, width and channels of an image.
+        classes: the number of classes.
+        channels: of each convolution; 0 is a maximum over 2 x 2 pixels.
+        narrower: the channels are divided by this.
+    """
     layers, width = list[nn.Module](), shape[2]
-    for out in VGG16:
+    for out in (number // narrower for number in channels):
         if out == 0:
             layers.append(nn.MaxPool2d(2, ceil_mode=True))  # so that smaller pictures pass as well
         else:

@@ -13,6 +13,7 @@ from .resnet import Shape
 MODELS: dict[str, Callable[[Shape, int], nn.Module]] = {
     "mlp": small.mlp,
     "cnn": small.cnn,
+    "resnet8": partial(resnet.cifar_resnet, depth=8),
     "resnet20": partial(resnet.cifar_resnet, depth=20),
     "resnet32": partial(resnet.cifar_resnet, depth=32),
     "resnet56": partial(resnet.cifar_resnet, depth=56),
@@ -20,7 +21,9 @@ MODELS: dict[str, Callable[[Shape, int], nn.Module]] = {
     "resnet34": partial(resnet.resnet, blocks=(3, 4, 6, 3)),
     "wrn28-2": partial(resnet.wide_resnet, widen=2),
     "wrn28-10": partial(resnet.wide_resnet, widen=10),
-    "vgg16": plain.vgg16,
+    "vgg16": partial(plain.vgg, channels=plain.VGG16),
+    "vgg8": partial(plain.vgg, channels=plain.VGG8),
+    "vgg8-quarter": partial(plain.vgg, channels=plain.VGG8, narrower=4),
     "mobilenetv2": plain.mobilenetv2,
 }
 LIBRARIES = ("timm", "torchvision")

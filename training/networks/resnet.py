@@ -8,7 +8,7 @@ Shape = tuple[int, int, int]
 
 
 def cifar_resnet(shape: Shape, classes: int, depth: int) -> nn.Module:
-    """ResNet-20/32/56 of He et al. 2016, section 4.2: three stages of 16, 32, 64 channels, shortcuts without weights.
+    """ResNet-8/20/32/56 of He et al. 2016, section 4.2: three stages of 16, 32, 64 channels, shortcuts without weights.
 
     Args:
         shape: height, width and channels of an image.
