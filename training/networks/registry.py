@@ -14,6 +14,7 @@ MODELS: dict[str, Callable[[Shape, int], nn.Module]] = {
     "mlp": small.mlp,
     "cnn": small.cnn,
     "resnet8": partial(resnet.cifar_resnet, depth=8),
+    "resnet8-stride2": partial(resnet.cifar_resnet, depth=8, stem_stride=2),
     "resnet20": partial(resnet.cifar_resnet, depth=20),
     "resnet32": partial(resnet.cifar_resnet, depth=32),
     "resnet56": partial(resnet.cifar_resnet, depth=56),

@@ -7,16 +7,17 @@ from torch import Tensor, nn
 Shape = tuple[int, int, int]
 
 
-def cifar_resnet(shape: Shape, classes: int, depth: int) -> nn.Module:
+def cifar_resnet(shape: Shape, classes: int, depth: int, stem_stride: int = 1) -> nn.Module:
     """ResNet-8/20/32/56 of He et al. 2016, section 4.2: three stages of 16, 32, 64 channels, shortcuts without weights.
 
     Args:
         shape: height, width and channels of an image.
         classes: the number of classes.
         depth: 6 n + 2.
+        stem_stride: 2 halves the picture in the first convolution, which makes a step four times cheaper.
     """
     blocks = (depth - 2) // 6
-    layers: list[nn.Module] = [_conv(shape[2], 16), nn.BatchNorm2d(16), nn.ReLU(inplace=True)]
+    layers: list[nn.Module] = [_conv(shape[2], 16, stem_stride), nn.BatchNorm2d(16), nn.ReLU(inplace=True)]
     width = 16
     for stage, out in enumerate((16, 32, 64)):
         for block in range(blocks):
