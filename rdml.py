@@ -10,6 +10,7 @@ COMMANDS = {
     "simulate": "sims.cli:simulate",
     "train": "training.cli:train",
     "compare": "training.cli:compare",
+    "measure": "training.cli:measure",
     "evaluate": "training.cli:evaluate",
 }
 

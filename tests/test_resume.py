@@ -69,7 +69,7 @@ from pathlib import Path
 from training import Recipe
 folder = Path(sys.argv[1])
 tasks = [runs.Task("a", Recipe(epochs=4000, subset=96), seed, folder / str(seed)) for seed in (0, 1)]
-runs.run_all(tasks, progress=False, jobs=2)
+runs.train_all(tasks, progress=False, jobs=2)
 """
 
 

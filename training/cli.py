@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import tyro
 
 from . import figures, tables
+from . import measure as measured
 from .compare import Comparison, standard_variants
 from .compare import compare as compare_variants
 from .evaluate import evaluate_run
@@ -18,7 +19,7 @@ from .placement import leads
 from .recipe import Recipe
 from .recipes import RECIPES
 from .record import open_run
-from .runs import Task, run_all
+from .runs import Task, train_all
 
 
 def flag_type(kind: Any) -> Any:
@@ -86,7 +87,7 @@ def train(
     numbers = range(first_seed, first_seed + seeds)
     tasks = [Task("run", chosen, seed, place / f"seed-{seed}") for seed in numbers]
     try:
-        found = run_all(tasks, progress=True, jobs=jobs)
+        found = train_all(tasks, progress=True, jobs=jobs)
     except KeyboardInterrupt:
         print(
             f"\nstopped; `rdml train --resume --folder {place}` with the same flags continues",
@@ -153,6 +154,47 @@ def compare(
         if publish is not None:
             content = {"command": shlex.join(["rdml", *sys.argv[1:]]), **comparison.to_json()}
             write_json(publish / f"{place.name}.json", content)
+    return 0
+
+
+def measure(
+    flags: Annotated[Flags, tyro.conf.arg(name="")],
+    recipe: RecipeName = "theory",
+    orders: tuple[float, ...] = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0),
+    rates: tuple[float, ...] = (0.05,),
+    seeds: int = 5,
+    records: int = 12,
+    folder: Path = Path("runs/measured"),
+    publish: Path | None = None,
+    jobs: int = -1,
+) -> int:
+    """Measure the theory's quantities along plain constant-rate SGD on real images.
+
+    Calling again with the same folder continues where the last call stopped.
+
+    Args:
+        flags: fields of the recipe that differ from the named one.
+        recipe: the named recipe to start from.
+        orders: orders to follow; 0 is independent training.
+        rates: learning rates to follow each order at; a smaller one gets more epochs, so that all see the same time.
+        seeds: runs of each, from the seeds 0, 1, ...
+        records: how often each run is measured.
+        folder: where each finished run is kept.
+        publish: a JSON file that gets all of them with the command that made it.
+        jobs: processes at the same time; -1: one a core, divided by the threads of a run.
+    """
+    if publish is not None:
+        probe_folder(publish.parent)
+    base = override(RECIPES[recipe], flags)
+    try:
+        runs = measured.measure(base, orders, rates, seeds, records, folder, progress=True, jobs=jobs)
+    except KeyboardInterrupt:
+        print(f"\nstopped; the same command with --folder {folder} continues", file=sys.stderr)
+        return 130
+    print(measured.summary(runs))
+    print(folder)
+    if publish is not None:
+        write_json(publish, {"command": shlex.join(["rdml", *sys.argv[1:]]), "runs": runs})
     return 0
 
 

@@ -13,7 +13,7 @@ from .files import read_json, write_json
 from .recipe import Recipe
 from .record import open_run
 from .result import Result
-from .runs import Task, run_all
+from .runs import Task, train_all
 
 Row = dict[str, str | int | float | None]
 ORDERS = (0.5, 1.0, 1.5, 2.0)
@@ -122,7 +122,7 @@ def compare(
         for seed in range(seeds)
         for name, recipe in variants.items()
     ]
-    found = run_all(tasks, progress, jobs)
+    found = train_all(tasks, progress, jobs)
     results = {name: [found[name, seed] for seed in range(seeds)] for name in variants}
     if folder is None:
         return Comparison(variants, next(iter(variants)), results)

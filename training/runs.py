@@ -3,10 +3,10 @@
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from threading import Thread
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import joblib
 from tqdm import tqdm
@@ -14,6 +14,17 @@ from tqdm import tqdm
 from .recipe import Recipe
 from .result import Result
 from .train import train
+
+Found = TypeVar("Found", covariant=True)
+
+
+class Work(Protocol[Found]):
+    """Something that trains by a recipe and finds a result."""
+
+    @property
+    def recipe(self) -> Recipe: ...
+
+    def run(self, progress: bool = False) -> Found: ...
 
 
 class Task(NamedTuple):
@@ -30,33 +41,39 @@ class Task(NamedTuple):
         return self.name, self.seed, result
 
 
-def run_all(tasks: list[Task], progress: bool, jobs: int) -> dict[tuple[str, int], Result]:
-    """The result of every task by (name, seed).
+def run_all(tasks: Sequence[Work[Found]], progress: bool, jobs: int) -> Iterator[Found]:
+    """What every task finds, in the order in which they are done; progress goes to the standard error stream.
 
     Args:
         tasks: the runs.
-        progress: show a bar on the standard error stream: over the runs, or over the epochs of each run if jobs is 1.
+        progress: show a bar over the runs, or over the epochs of each run if jobs is 1.
         jobs: processes at the same time; -1: one a core, divided by the threads of a run.
     """
     if any(task.recipe.placement != "single" for task in tasks):
         jobs = 1  # torchrun has started the processes already
     if jobs == -1:
         jobs = max(1, joblib.cpu_count() // max(task.recipe.threads for task in tasks))
-    found = _here(tasks, progress) if min(jobs, len(tasks)) == 1 else _shared_out(tasks, progress, jobs)
-    return {(name, seed): result for name, seed, result in found}
+    if min(jobs, len(tasks)) == 1:
+        return (task.run(progress) for task in tasks)
+    return _shared_out(tasks, progress, jobs)
 
 
-def _here(tasks: list[Task], progress: bool) -> Iterator[tuple[str, int, Result]]:
-    return (task.run(progress) for task in tasks)
+def train_all(tasks: Sequence[Task], progress: bool, jobs: int) -> dict[tuple[str, int], Result]:
+    """The result of every task by (name, seed)."""
+    return {(name, seed): result for name, seed, result in run_all(tasks, progress, jobs)}
 
 
-def _shared_out(tasks: list[Task], progress: bool, jobs: int) -> Iterator[tuple[str, int, Result]]:
+def _shared_out(tasks: Sequence[Work[Found]], progress: bool, jobs: int) -> Iterator[Found]:
     # The initialiser also gives training processes of its own: joblib takes one that has done lighter work, and then
     # grows by all of torch, for one that leaks, and ends it.
     watched: Any = {"initializer": _watch, "initargs": (os.getpid(),)}
     pool = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", **watched)
-    finished: Any = pool(joblib.delayed(Task.run)(task) for task in tasks)
+    finished: Any = pool(joblib.delayed(_run)(task) for task in tasks)
     return iter(tqdm(finished, total=len(tasks), unit="run", disable=not progress, leave=False))
+
+
+def _run(task: Work[Found]) -> Found:
+    return task.run()
 
 
 def _watch(parent: int) -> None:

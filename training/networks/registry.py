@@ -12,6 +12,7 @@ from .resnet import Shape
 
 MODELS: dict[str, Callable[[Shape, int], nn.Module]] = {
     "mlp": small.mlp,
+    "mlp-tanh": small.tanh_mlp,
     "cnn": small.cnn,
     "resnet8": partial(resnet.cifar_resnet, depth=8),
     "resnet8-stride2": partial(resnet.cifar_resnet, depth=8, stem_stride=2),

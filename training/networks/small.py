@@ -19,6 +19,17 @@ def mlp(shape: Shape, classes: int) -> nn.Module:
     )
 
 
+def tanh_mlp(shape: Shape, classes: int) -> nn.Module:
+    """One hidden layer of 64 tanh units: smooth, as the theorems on convergence ask."""
+    height, width, channels = shape
+    return nn.Sequential(
+        nn.Flatten(),
+        nn.Linear(height * width * channels, 64),
+        nn.Tanh(),
+        nn.Linear(64, classes),
+    )
+
+
 def cnn(shape: Shape, classes: int) -> nn.Module:
     """Three 3 x 3 convolutions (16, 32, 64 channels), the last two with stride 2, then the mean over positions."""
     return nn.Sequential(
