@@ -42,7 +42,8 @@ PLAIN = {
     "placement": "single",
 }
 """What a recipe must say for the theorems to speak of it: constant-rate SGD on losses that are exact means."""
-SHARP_IMAGES, JACOBIAN_IMAGES, NOISE_BATCHES = 1000, 32, 10
+FEW, FEWER, BATCHES = 500, 32, 10
+"""Images for what a power iteration or float64 makes dear, images whose Jacobians are taken, mini-batches for noise."""
 
 
 class Cell(NamedTuple):
@@ -77,7 +78,7 @@ def follow(recipe: Recipe, seed: int, records: int, source: Source | None = None
         potential: P, and `rotation`, the share of the update that descends no potential (E4, E5).
         divergence: the mean over pairs; disagreement: the variance of the logits; oscillation: the largest.
         sharpness, jacobian, noise: beta and R (both from below), sigma^2, on some of the images.
-        self_bounding: the largest ratio of D3 (None at order 0).
+        self_bounding: the largest ratio of D3 on some of the images (None at order 0).
         drift: the students' mean drift through this step, divided by the rate (E1); drift_bound: E2 with this R.
 
     Raises:
@@ -117,7 +118,7 @@ def _still(land: Landscape, logits: Tensor, batch: int) -> dict[str, Any]:
     own = on.gradients(land.losses(logits).sum(), land.students)
     dropped = on.squared(on.dropped_gradients(land, logits))
     energy = on.potential(land, logits)
-    radius = max(on.jacobian_norm(student, land.pixels[:JACOBIAN_IMAGES]) for student in land.students)
+    radius = max(on.jacobian_norm(student, land.pixels[:FEWER]) for student in land.students)
     width, lam = on.largest_oscillation(logits), land.weight
     return {
         "loss": land.losses(logits).tolist(),
@@ -128,10 +129,10 @@ def _still(land: Landscape, logits: Tensor, batch: int) -> dict[str, Any]:
         "divergence": on.mean_divergence(land, logits),
         "disagreement": on.disagreement(logits),
         "oscillation": width,
-        "sharpness": on.sharpness(land.on(slice(SHARP_IMAGES))),
+        "sharpness": on.sharpness(land.on(slice(FEW))),
         "jacobian": radius,
-        "noise": on.gradient_noise(land, batch, min(NOISE_BATCHES, len(land.labels) // batch)),
-        "self_bounding": on.self_bounding_ratio(land, logits) if land.alpha else None,
+        "noise": on.gradient_noise(land, batch, BATCHES),
+        "self_bounding": on.self_bounding_ratio(land.alpha, logits[:, :FEW]) if land.alpha else None,
         "drift_bound": 2 * lam * (1 + lam) * radius**2 * float(dropped_gradient_bound(land.alpha, width)),
     }
 
