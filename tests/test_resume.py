@@ -68,7 +68,7 @@ import os, signal, sys, training.runs as runs
 from pathlib import Path
 from training import Recipe
 folder = Path(sys.argv[1])
-tasks = [runs.Task("a", Recipe(epochs=4000, subset=96), seed, folder / str(seed)) for seed in (0, 1)]
+tasks = [runs.Task("a", Recipe(epochs=4000, subset=96), seed, folder / str(seed)) for seed in range(6)]
 runs.train_all(tasks, progress=False, jobs=2)
 """
 
@@ -81,6 +81,8 @@ def test_workers_stop_and_leave_their_folders_when_the_command_is_killed(tmp_pat
     for seed in ("0", "1"):
         with held(tmp_path / seed, patience=60):
             assert len(read_lines(tmp_path / seed / "metrics.jsonl")) < 4000
+    time.sleep(3)  # long enough for a worker to begin what is still in its queue
+    assert sorted(folder.name for folder in tmp_path.iterdir()) == ["0", "1"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

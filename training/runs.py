@@ -68,11 +68,13 @@ def _shared_out(tasks: Sequence[Work[Found]], progress: bool, jobs: int) -> Iter
     # grows by all of torch, for one that leaks, and ends it.
     watched: Any = {"initializer": _watch, "initargs": (os.getpid(),)}
     pool = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", **watched)
-    finished: Any = pool(joblib.delayed(_run)(task) for task in tasks)
+    finished: Any = pool(joblib.delayed(_run)(task, os.getpid()) for task in tasks)
     return iter(tqdm(finished, total=len(tasks), unit="run", disable=not progress, leave=False))
 
 
-def _run(task: Work[Found]) -> Found:
+def _run(task: Work[Found], parent: int) -> Found:
+    if os.getppid() != parent:  # a killed command leaves tasks in the queue that nobody waits for any more
+        os._exit(1)
     return task.run()
 
 
