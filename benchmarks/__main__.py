@@ -11,10 +11,10 @@ from tqdm import tqdm
 
 from training.device import choose_device
 
-from . import loss, simulations, step
+from . import divergence, loss, simulations, step
 from .timing import Clock, machine
 
-MODULES = (loss, step, simulations)
+MODULES = (divergence, loss, step, simulations)
 
 
 def main(

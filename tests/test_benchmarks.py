@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from benchmarks import step
+from benchmarks import divergence, step
 from benchmarks.timing import interleaved, peak_memory, ratio, table
 
 CPU = torch.device("cpu")
@@ -29,6 +29,13 @@ def test_peak_memory_is_what_lives_at_the_worst_moment(copies: int):
         torch.empty(500)
 
     assert peak_memory(call, CPU) == pytest.approx(4000 * copies, abs=64 * copies)
+
+
+def test_the_textbook_loses_the_digits_that_ours_keeps():
+    row = divergence.measure((8, 5), 1 + 1e-9, "close", turns=1, clock="cpu")
+    assert row["errors"]["rdml"] < 1e-14
+    assert row["errors"]["textbook"] > 1
+    assert divergence.render([row]).count("|") == 3 * (len(divergence.COLUMNS) + 1)
 
 
 def test_a_table_has_a_line_a_row():
