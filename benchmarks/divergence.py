@@ -46,10 +46,10 @@ def measure(shape: tuple[int, int], alpha: float, pairs: str, turns: int, clock:
     y = 3 * rng.standard_normal(shape)
     z = y + PAIRS[pairs] * rng.standard_normal(shape)
     times = interleaved({name: lambda f=f: f(y, z, alpha) for name, f in FORMULAS.items()}, turns, clock=clock)
-    right = np.array(
-        [float(exact(a.tolist(), b.tolist(), alpha, DIGITS)) for a, b in zip(y[:JUDGED], z[:JUDGED], strict=True)]
-    )
-    errors = {name: float(abs(f(y[:JUDGED], z[:JUDGED], alpha) / right - 1).max()) for name, f in FORMULAS.items()}
+    few_y, few_z = y[:JUDGED], z[:JUDGED]
+    judged = zip(few_y.tolist(), few_z.tolist(), strict=True)
+    right = np.array([float(exact(p, q, alpha, DIGITS)) for p, q in judged])
+    errors = {name: float(abs(f(few_y, few_z, alpha) / right - 1).max()) for name, f in FORMULAS.items()}
     cost = asdict(ratio(times, "rdml", "textbook"))
     return {"shape": shape, "alpha": alpha, "pairs": pairs, "ratio": cost, "errors": errors}
 
