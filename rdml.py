@@ -6,6 +6,7 @@ import sys
 
 COMMANDS = {
     "report": "report.cli:report",
+    "study": "report.cli:study",
     "theory": "theory.cli:theory",
     "simulate": "sims.cli:simulate",
     "train": "training.cli:train",

@@ -31,7 +31,8 @@ def textbook(y: np.ndarray, z: np.ndarray, alpha: float) -> np.ndarray:
     log_p, log_q = log_softmax(y, -1), log_softmax(z, -1)
     if alpha == 1:
         return (np.exp(log_p) * (log_p - log_q)).sum(-1)
-    return logsumexp(alpha * log_p + (1 - alpha) * log_q, axis=-1) / (alpha - 1)
+    total = np.asarray(logsumexp(alpha * log_p + (1 - alpha) * log_q, axis=-1))
+    return total / (alpha - 1)
 
 
 FORMULAS: dict[str, Callable[[np.ndarray, np.ndarray, float], np.ndarray]] = {

@@ -16,7 +16,8 @@ from sims.figures import draw
 from theory.check import check_all
 from training.record import environment
 
-from . import figures, page, theorem_figures
+from . import figures, page, study_figures, theorem_figures
+from . import study as committed
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ def build_report(out: Path, seeds: int, seconds: float) -> tuple[Path, bool]:
     (out / "index.html").touch()
     started = time.perf_counter()
     sections = {"theorems": theorems(seconds), "simulations": simulations(), "students": students(seeds)}
+    sections["study"] = study()
     data: dict[str, Any] = {name: section.data for name, section in sections.items()}
     data["about"] = about(time.perf_counter() - started)
     drawings = {name: drawing for section in sections.values() for name, drawing in section.figures.items()}
@@ -77,6 +79,23 @@ def students(seeds: int) -> Section:
         "differences": figures.differences(comparison.rows, comparison.reference),
     }
     return Section(comparison.to_json(), drawings, passed=True)
+
+
+def study() -> Section:
+    """The committed results on CIFAR-100; nothing where they are not at hand, as in an installed package."""
+    try:
+        found = committed.load()
+    except FileNotFoundError as missing:
+        return Section({"missing": str(missing)}, {}, passed=True)
+    data = {
+        "missing": None,
+        "title": next(iter(found.accuracy.values()))["title"],
+        "scores": committed.score_rows(found),
+        "predictions": committed.predictions(found),
+        "sources": committed.sources(found),
+    }
+    drawings = {f"study_{name}": draw(found) for name, draw in study_figures.DRAWINGS.items()}
+    return Section(data, drawings, passed=True)
 
 
 def about(seconds: float) -> dict[str, Any]:

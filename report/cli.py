@@ -1,7 +1,11 @@
-"""The command `rdml report`."""
+"""The commands `rdml report` and `rdml study`."""
 
 from pathlib import Path
 
+from training.tables import markdown
+
+from . import study as committed
+from . import study_figures
 from .build import build_report
 
 
@@ -21,3 +25,21 @@ def report(out: Path = Path("results/report"), seeds: int = 5, seconds: float = 
     page, passed = build_report(out, seeds, seconds)
     print(page)
     return 0 if passed else 1
+
+
+def study(results: Path = committed.RESULTS, out: Path | None = None) -> int:
+    """Show the committed study on CIFAR-100: scores at every order, and the theory's predictions on real networks.
+
+    Args:
+        results: the folder that holds `study/` and `benchmarks/`.
+        out: a folder that receives the figures as SVG files.
+    """
+    found = committed.load(results)
+    print(committed.summary(found))
+    rows = [[row["label"], row["claim"], row["measured"], row["agrees"]] for row in committed.predictions(found)]
+    print(markdown(["", "the theory says", "measured on CIFAR-100", ""], rows))
+    print("\n".join(committed.sources(found)))
+    if out is not None:
+        study_figures.save(found, out)
+        print(out)
+    return 0

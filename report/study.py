@@ -13,10 +13,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
+from training.tables import SHOWN, compared, markdown
+
 RESULTS = Path(__file__).parent.parent / "results"
 Published = dict[str, Any]
 Run = dict[str, Any]
 MEASURED = ("orders", "rates", "descent")
+SUMMARY = [("ensemble", "accuracy"), ("ensemble", "nll"), ("ensemble", "calibration_error"), ("cohort", "agreement")]
 
 
 @dataclass(frozen=True)
@@ -40,38 +43,42 @@ class Study:
         accuracy: published comparisons (see `rdml compare --publish`), by students.
         measured: published measurements (see `rdml measure --publish`): `orders` at one rate, `rates` at two orders,
             `descent` by full batches.
+        benchmarks: what `python -m benchmarks` wrote.
     """
 
     accuracy: dict[str, Published]
     measured: dict[str, Published]
+    benchmarks: Published
 
     def runs(self, name: str) -> dict[float, list[Run]]:
-        """The runs of a measurement by order; `rates` and its orders stand side by side in `rate_runs`."""
+        """The runs of a measurement by order."""
         found: dict[float, list[Run]] = {}
         for run in self.measured[name]["runs"]:
             found.setdefault(run["recipe"]["alpha"], []).append(run)
         return found
 
 
-def load(folder: Path = RESULTS / "study") -> Study:
+def load(results: Path = RESULTS) -> Study:
     """Read the committed tables.
 
     Raises:
         FileNotFoundError: if they are not there: they belong to the repository, not to the installed package.
     """
-    names = [f"measured-{name}.json" for name in MEASURED]
-    missing = [name for name in names if not (folder / name).exists()]
-    comparisons = sorted(set(folder.glob("*.json")) - {folder / name for name in names})
+    files = {name: results / "study" / f"measured-{name}.json" for name in MEASURED}
+    comparisons = sorted(set((results / "study").glob("*.json")) - set(files.values()))
+    timed = results / "benchmarks" / "benchmarks.json"
+    missing = [path for path in (*files.values(), timed) if not path.exists()]
     if missing or not comparisons:
         raise FileNotFoundError(
-            f"{folder} does not hold the study ({', '.join(missing) or 'no comparison'}); it is part of the "
+            f"{missing[0] if missing else results / 'study' / '*.json'} is not there; the study belongs to the "
             "repository, and the commands in its README make it anew"
         )
-    read = {path: json.loads(path.read_text()) for path in [*comparisons, *(folder / name for name in names)]}
-    by_size = sorted(comparisons, key=lambda path: (-len(read[path]["seeds"]), len(path.stem)))
+    read = {path: json.loads(path.read_text()) for path in (*comparisons, *files.values(), timed)}
+    comparisons.sort(key=lambda path: (-len(read[path]["seeds"]), len(path.stem)))
     return Study(
-        {path.stem: read[path] for path in by_size},
-        {name: read[folder / file] for name, file in zip(MEASURED, names, strict=True)},
+        {path.stem: read[path] for path in comparisons},
+        {name: read[path] for name, path in files.items()},
+        read[timed],
     )
 
 
@@ -186,14 +193,32 @@ def _row(label: str, claim: str, measured: str, agrees: bool) -> dict[str, str]:
     return {"label": label, "claim": claim, "measured": measured, "agrees": "agrees" if agrees else "does not"}
 
 
-def provenance(published: Published) -> str:
-    """One line: the command, seeds, commit and hardware of a published file."""
+def summary(study: Study) -> str:
+    """The main comparison in one Markdown table: mean, standard error and paired difference with its 95 % interval."""
+    head, *body = score_rows(study)
+    return markdown(head, body)
+
+
+def score_rows(study: Study) -> list[list[str]]:
+    """The cells of that table, its head first."""
+    published = next(iter(study.accuracy.values()))
+    found = {(row["variant"], row["who"], row["metric"]): row for row in published["rows"]}
+    names = [f"{who}: {SHOWN[metric][0]}" for who, metric in SUMMARY]
+    body = [[name, *(compared(found[name, *key], key[1]) for key in SUMMARY)] for name in published["variants"]]
+    return [[f"{published['title']} (n = {len(published['seeds'])})", *names], *body]
+
+
+def sources(study: Study) -> list[str]:
+    """One line a file: the command, seeds, commit and hardware that made it."""
+    return [_source(published) for published in (*study.accuracy.values(), *study.measured.values())]
+
+
+def _source(published: Published) -> str:
     made = published.get("made") or [run["made"] for run in published["runs"]]
     commits = sorted({one["commit"][:7] + one["commit"][40:] for one in made if one["commit"]})
     devices = sorted({one["device"] for one in made})
     seeds = published.get("seeds") or sorted({run["seed"] for run in published["runs"]})
-    versions = made[0]["versions"]
     return (
-        f"{published['command']} (seeds {seeds[0]} to {seeds[-1]}; {', '.join(devices)}, {made[0]['cores']} cores; "
-        f"torch {versions['torch']}; commit {', '.join(commits)})"
+        f"{published['command']}: seeds {seeds[0]} to {seeds[-1]}, {', '.join(devices)}, {made[0]['cores']} cores, "
+        f"torch {made[0]['versions']['torch']}, commit {', '.join(commits)}"
     )

@@ -1,9 +1,11 @@
 """Figures of the committed study."""
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy import stats
@@ -12,6 +14,7 @@ from . import study as tables
 from .figures import BLACK, BLUE, GREEN, ORANGE, opened
 from .study import Estimate, Published, Run, Study
 
+STUDENTS = (2, 4, 8, 16)
 PURPLE, SKY, AMBER = "#CC79A7", "#56B4E9", "#E69F00"
 COLOURS = (BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, AMBER)
 WHO = {"student 1": (BLUE, "o"), "student 2": (ORANGE, "s"), "ensemble": (BLACK, "D")}
@@ -129,3 +132,38 @@ def _points(
     reach = [centre - [value.low for value in found], [value.high for value in found] - centre]
     colour, marker = style
     axes.errorbar(list(x), centre, reach, fmt=marker, color=colour, capsize=3, markersize=5, label=label)
+
+
+def throughput(study: Study) -> Figure:
+    """Images a second through a whole step against the number of students, coupled and independent."""
+    figure = Figure(figsize=(5.2, 3.9), layout="constrained")
+    axes = figure.subplots()
+    rows = next(rows for title, rows in study.benchmarks["results"].items() if title.startswith("A training step"))
+    chosen = [row for row in rows if row["question"].startswith("RDML / indep") and row["classes"] == 100]
+    for colour, marker, net in ((BLUE, "o", "mlp"), (ORANGE, "s", "resnet20")):
+        own = {int(row["students"].split()[0]): row for row in chosen if row["students"].split()[1] == net}
+        rates = [row["batch_size"] / row["seconds"] for row in own.values()]
+        axes.plot(list(own), rates, marker=marker, color=colour, label=f"{net}: coupled")
+        alone = [row["batch_size"] / row["independent_seconds"] for row in own.values()]
+        axes.plot(list(own), alone, "--", marker=marker, color=colour, mfc="none", label=f"{net}: independent")
+    axes.set(xscale="log", yscale="log", xlabel="students K", ylabel="images a second, each seen by all K students")
+    axes.set_xticks(STUDENTS, [str(number) for number in STUDENTS])
+    axes.legend(frameon=False, fontsize="small")
+    return opened(figure)
+
+
+DRAWINGS: dict[str, Callable[[Study], Figure]] = {
+    "accuracy": accuracy,
+    "scores": lambda study: other_scores(next(iter(study.accuracy.values()))),
+    "drift": drift_against_bound,
+    "plateau": plateau_and_disagreement,
+    "throughput": throughput,
+}
+
+
+def save(study: Study, out: Path) -> None:
+    """Write every figure as SVG, the same bytes for the same numbers."""
+    out.mkdir(parents=True, exist_ok=True)
+    with rc_context({"svg.hashsalt": "rdml"}):
+        for name, draw in DRAWINGS.items():
+            draw(study).savefig(out / f"{name}.svg", metadata={"Date": None})

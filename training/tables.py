@@ -70,11 +70,12 @@ def _comparison_cells(comparison: Comparison, metric: str) -> tuple[list[str], l
     rows = [row for row in comparison.rows if row["metric"] == metric]
     people = list(dict.fromkeys(str(row["who"]) for row in rows))
     head = [f"{SHOWN[metric][0]} (n = {rows[0]['n']})", *people]
-    found = {(row["variant"], row["who"]): _compared(row, metric) for row in rows}
+    found = {(row["variant"], row["who"]): compared(row, metric) for row in rows}
     return head, [[name, *(found[name, who] for who in people)] for name in comparison.variants]
 
 
-def _compared(row: Row, metric: str) -> str:
+def compared(row: Row, metric: str) -> str:
+    """A row of a comparison in the units of its metric: mean ± standard error (difference [95 % interval])."""
     _, factor, digits = SHOWN[metric]
     numbers = {key: row[key] for key in ("mean", "se", "difference", "low", "high")}
     shown = {k: f"{factor * v:.{digits}f}" for k, v in numbers.items() if isinstance(v, float)}
