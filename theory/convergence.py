@@ -3,9 +3,10 @@ r"""Constants of constant-rate SGD on mutual-learning students, from bounds on t
 Setting: K students with logits $z_k(\theta_k,x)$; student k minimises $E_x[\mathrm{CE} + \frac{\lambda}{K-1}\sum_{j\ne
 k} D_\alpha(p_j\|p_k)]$ with detached peers. The arguments shared by the functions below:
 
-    jacobian:   R, a bound on the spectral norm of dz/dtheta curvature:  R2, a bound on the norm of the second
-    derivative of z in theta (0 for linear students) alpha, lam: the order and the weight osc:        a bound on max l -
-    min l, l = log(p_j/p_k); inf if none is known
+    jacobian:    R, a bound on the spectral norm of dz/dtheta
+    curvature:   R2, a bound on the norm of the second derivative of z in theta (0 for linear students)
+    alpha, lam:  the order and the weight
+    osc:         a bound on max l - min l, l = log(p_j/p_k); inf if none is known
 
 All of them broadcast. Labels E1..E7 are those of `theory.theorems`. (This project.)
 """
