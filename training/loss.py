@@ -219,6 +219,8 @@ def _as_order(alpha: float | Tensor) -> float:
 
 
 def _as_rows(y: Tensor, z: Tensor, dim: int) -> tuple[Tensor, Tensor]:
+    if dim == -1 and y.shape == z.shape and y.ndim and z.shape[-1] and y.is_floating_point() and z.is_floating_point():
+        return y, z
     for name, x in (("student_logits", z), ("peer_logits", y)):
         if not x.is_floating_point():
             raise TypeError(f"{name} must be floating point, got {x.dtype}")
@@ -327,6 +329,9 @@ class _EagerRows(Function):
         ctx.save_for_forward(y, z)
         ctx.alpha, ctx.share = alpha, share
         ctx.gap = torch.empty_like(z, memory_format=torch.contiguous_format) if ctx.needs_input_grad[1] else None
+        total = math.nan if share is None else _quick_total(y, z, alpha, ctx.gap)
+        if share is not None and math.isfinite(total):
+            return torch.scalar_tensor(total * share, dtype=torch.float32)
         rows = _blockwise(y, z, alpha, ctx.gap)
         return rows if share is None else rows.sum() * share
 
@@ -459,25 +464,43 @@ def _peer_gap(y: Tensor, z: Tensor, alpha: float) -> Tensor:
 
 def _blockwise(y: Tensor, z: Tensor, alpha: float, gap: Tensor | None) -> Tensor:
     """Rows of D; q - w goes into `gap`. Block by block, so that scratch memory does not grow with the batch."""
-    dtype, usual = _compute_dtype(z), _usual_order(alpha)
-    usual = usual and dtype == torch.float32 and not torch.compiler.is_compiling()
-    if usual and 0 < z.numel() <= _BLOCK[z.is_cpu]:
-        return _usual(y.to(dtype), z.to(dtype), alpha, z.new_empty((3, *z.shape), dtype=dtype), gap)
-    rows = torch.empty(z.shape[:-1], dtype=dtype, device=z.device)
-    flat_y, flat_z, flat_rows = y.reshape(-1, y.shape[-1]), z.reshape(-1, z.shape[-1]), rows.view(-1)
-    flat_gap = None if gap is None else gap.view(flat_z.shape)
-    room = None
-    for block in _blocks(len(flat_z), flat_z.shape[1], z.device):
-        a, b = flat_y[block].to(dtype), flat_z[block].to(dtype)
-        out = None if flat_gap is None else flat_gap[block]
+    dtype = _compute_dtype(z)
+    usual = _usual_order(alpha) and dtype == torch.float32 and not torch.compiler.is_compiling()
+    rows, start = torch.empty(z.shape[:-1], dtype=dtype, device=z.device), 0
+    for a, b, out, room in _blocks_of(y, z, gap, 3 if usual else 0):
         if usual:
-            room = a.new_empty(3, *a.shape) if room is None else room[:, : len(a)]
-            flat_rows[block] = _usual(a, b, alpha, room, out)
+            part = _value(_passes(a, b, alpha, room, out, careful=True), alpha).squeeze(-1).clamp_(min=0)
         else:
-            flat_rows[block], difference = _exact(a, b, alpha)
+            part, difference = _exact(a, b, alpha)
             if out is not None:
                 out.copy_(difference)
+        rows.view(-1)[start : start + part.numel()] = part.reshape(-1)
+        start += part.numel()
     return rows
+
+
+def _quick_total(y: Tensor, z: Tensor, alpha: float, gap: Tensor) -> float:
+    """The sum of `_blockwise` by the shortest way; not finite where that takes care, or an accelerator must not wait."""
+    if not (z.is_cpu and y.dtype == z.dtype == torch.float32 and z.ndim == 2 and _usual_order(alpha)):
+        return math.nan
+    blocks = [(y, z, gap, z.new_empty((3, *z.shape)))] if z.numel() <= _BLOCK[1] else _blocks_of(y, z, gap, 3)
+    total = 0.0
+    for a, b, out, room in blocks:
+        total += max(_value(_passes(a, b, alpha, room, out, careful=False).sum((1, 2)).tolist(), alpha), 0.0)
+    return total
+
+
+def _blocks_of(
+    y: Tensor, z: Tensor, gap: Tensor | None, parts: int
+) -> Iterator[tuple[Tensor, Tensor, Tensor | None, Tensor]]:
+    """Blocks of y, z and gap, and room for so many of them, used again and again."""
+    dtype, classes = _compute_dtype(z), z.shape[-1]
+    flat_y, flat_z, flat_gap = (None if x is None else x.reshape(-1, classes) for x in (y, z, gap))
+    room = z.new_empty((parts, 0, classes), dtype=dtype)
+    for block in _blocks(z.shape[:-1].numel(), classes, z.device):
+        a, b = flat_y[block].to(dtype), flat_z[block].to(dtype)
+        room = room if len(room[0]) >= len(a) else z.new_empty((parts, *a.shape), dtype=dtype)
+        yield a, b, None if flat_gap is None else flat_gap[block], room[:, : len(a)]
 
 
 def _compute_dtype(z: Tensor) -> torch.dtype:
@@ -494,51 +517,55 @@ def _blocks(rows: int, elements: int, device: torch.device) -> Iterator[slice]:
     return (slice(start, start + step) for start in range(0, rows, max(1, step)))
 
 
-def _usual(y: Tensor, z: Tensor, alpha: float, room: Tensor, gap: Tensor | None) -> Tensor:
-    """float32 at everyday orders: as few passes as the absolute accuracy of a loss allows. `room` is overwritten."""
-    if z.is_cpu:  # elsewhere to look at the rows would be to wait
-        rows = _passes(y, z, alpha, room, gap, careful=False)
-        if rows.amax().item() * abs(alpha - 1) < 60:  # no NaN, and no sum that left the range of float32
-            return rows
-    return _passes(y, z, alpha, room, gap, careful=True)
-
-
 def _passes(y: Tensor, z: Tensor, alpha: float, room: Tensor, gap: Tensor | None, careful: bool) -> Tensor:
-    """One pass a line, three distributions in each where possible; `careful` is for logits of -inf and far apart."""
+    """What `_value` makes D of, (n, ..., 1), in as few passes as possible, each over up to three distributions.
+
+    For float32 at everyday orders, as accurate as a loss has to be. Without care a row is taken relative to its first
+    class: then each sum is at least 1, and what can go wrong (a logit of -inf, a class that is far above the first)
+    ends in a D that is not finite. `room` is overwritten.
+    """
     a, b, t = room.unbind()
-    torch.sub(y, y.amax(-1, keepdim=True), out=a)
-    torch.sub(z, z.amax(-1, keepdim=True), out=b)
+    torch.sub(y, y.amax(-1, keepdim=True) if careful else y[..., :1], out=a)
+    torch.sub(z, z.amax(-1, keepdim=True) if careful else z[..., :1], out=b)
     if alpha == 1:
-        torch.sub(a, b, out=t)
-        if careful:  # classes that p excludes count for nothing
-            t.nan_to_num_(0.0, math.inf, 0.0)
-        room[:2].mul_(_BITS).exp2_()
-        t.mul_(a)
-        if careful:  # one that only q excludes counts even where p underflows
-            t.nan_to_num_(math.inf, math.inf)
-        of_p, of_q, total = room.sum(-1, keepdim=True).unbind()
-        rows = (of_q / of_p).log_().addcdiv_(total, of_p)
-        w = a.div_(of_p)
+        ahead, of_q, w = _order_one(room, a, b, t, careful)
     else:
-        torch.lerp(b, a, alpha, out=t)
-        top = _lower(t) if careful else None
-        sums = room.mul_(_BITS).exp2_().sum(-1, keepdim=True)
-        of_p, of_q, of_w = sums.unbind()
-        ahead = (of_q / sums).log_()  # near p = q the ratios are 1 and their logarithms small
-        if top is not None:
-            ahead[2].nan_to_num_(0.0).sub_(top)
-        rows = torch.lerp(ahead[2], ahead[0], alpha / (alpha - 1))
-        w = t.div_(of_w)
+        ahead, of_q, w = _other_order(room, a, b, t, careful, alpha)
     if gap is not None:
         torch.sub(b.div_(of_q), w, out=gap)
-    return rows.squeeze(-1).clamp_(min=0)
+    return ahead
 
 
-def _lower(t: Tensor) -> Tensor:
-    """Take the maximum from each row and return it; NaN, in `t`, is a class that is impossible on one side."""
-    top = t.nan_to_num_(-math.inf, math.inf, -math.inf).amax(-1, keepdim=True)
-    t.sub_(top)
-    return top
+def _order_one(room: Tensor, a: Tensor, b: Tensor, t: Tensor, careful: bool) -> tuple[Tensor, Tensor, Tensor]:
+    torch.sub(a, b, out=t)
+    if careful:  # classes that p excludes count for nothing
+        t.nan_to_num_(0.0, math.inf, 0.0)
+    room[:2].mul_(_BITS).exp2_()
+    t.mul_(a)
+    if careful:  # one that only q excludes counts even where p underflows
+        t.nan_to_num_(math.inf, math.inf)
+    of_p, of_q, total = room.sum(-1, keepdim=True).unbind()
+    return (of_q / of_p).log_().addcdiv_(total, of_p).unsqueeze(0), of_q, a.div_(of_p)
+
+
+def _other_order(
+    room: Tensor, a: Tensor, b: Tensor, t: Tensor, careful: bool, alpha: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    torch.lerp(b, a, alpha, out=t)
+    if careful:  # NaN: a class that is impossible on one side
+        top = t.nan_to_num_(-math.inf, math.inf, -math.inf).amax(-1, keepdim=True)
+        t.sub_(top)
+    sums = room.mul_(_BITS).exp2_().sum(-1, keepdim=True)
+    _, of_q, of_w = sums.unbind()
+    ahead = (of_q / sums).log_()  # near p = q the ratios are 1 and their logarithms small
+    if careful:  # no class in common, or q excludes one: max t is then infinite and decides
+        ahead[2].nan_to_num_(0.0).sub_(top)
+    return ahead, of_q, t.div_(of_w)
+
+
+def _value(ahead: Any, alpha: float) -> Any:
+    """D of rows, or the sum of D from sums over rows, from log(sum q / sum p), 0, log(sum q / sum p^alpha q^(1-alpha))."""
+    return ahead[0] if alpha == 1 else (ahead[2] - alpha * ahead[0]) / (1 - alpha)
 
 
 def _exact(y: Tensor, z: Tensor, alpha: float) -> tuple[Tensor, Tensor]:
