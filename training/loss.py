@@ -9,6 +9,7 @@ deep mutual learning, Zhang et al. 2018, the other orders Huang et al. 2023, arX
 
 import math
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -125,27 +126,25 @@ def mutual_loss(
     count = len(students)
     if not 0 <= label_smoothing <= 1:
         raise ValueError(f"label_smoothing must be in [0, 1], got {label_smoothing}")
-    pairs = _pairs(weights, count)
-    repeated = labels.repeat(count)
-    entropy = F.cross_entropy(students.flatten(0, 1), repeated, reduction="none", label_smoothing=label_smoothing)
-    losses = entropy.view(count, -1).mean(1)
-    if weight == 0 or not pairs:
-        return losses
-    softened = students if temperature == 1 else students / temperature
-    return losses + weight * temperature**2 * _attraction(softened, order, pairs)
+    pairs = _pairs(weights, count, weight * temperature**2)
+    if not pairs:
+        return _entropies(students, labels, label_smoothing)
+    if torch.is_grad_enabled() and not _transformed():
+        return _EagerMutual.apply(students, labels, order, pairs, temperature, label_smoothing)
+    return _mutual(students, labels, order, pairs, temperature, label_smoothing)
 
 
 Pairs = tuple[tuple[int, int, float], ...]  # student, peer, how strongly the peer draws the student
 
 
-def _pairs(weights: Sequence[Sequence[float]] | Tensor | None, count: int) -> Pairs:
+def _pairs(weights: Sequence[Sequence[float]] | Tensor | None, count: int, scale: float) -> Pairs:
     rows = [[1 / max(1, count - 1)] * count] * count if weights is None else _rows_of(weights)
     if [len(row) for row in rows] != [count] * count:
         raise ValueError(f"weights must be a {count} x {count} matrix, got rows of {[len(row) for row in rows]}")
     bad = [x for row in rows for x in row if not 0 <= x < math.inf]
     if bad:
         raise ValueError(f"weights must be finite and not negative, got {bad[0]}")
-    return tuple((k, j, x) for k, row in enumerate(rows) for j, x in enumerate(row) if x and j != k)
+    return tuple((k, j, x * scale) for k, row in enumerate(rows) for j, x in enumerate(row) if x * scale and j != k)
 
 
 def _rows_of(weights: Sequence[Sequence[float]] | Tensor) -> list[list[float]]:
@@ -156,54 +155,98 @@ def _rows_of(weights: Sequence[Sequence[float]] | Tensor) -> list[list[float]]:
     return [[float(x) for x in row] for row in weights]
 
 
-def _attraction(students: Tensor, alpha: float, pairs: Pairs) -> Tensor:
-    """(K,): the mean over the batch of the weighted divergences from the detached peers, all pairs at once."""
-    if torch.is_grad_enabled() and not _transformed():
-        return _EagerAttraction.apply(students, alpha, pairs)
-    return _attraction_of_pairs(students, alpha, pairs)
+def _entropies(students: Tensor, labels: Tensor, smoothing: float) -> Tensor:
+    flat, repeated = students.flatten(0, 1), labels.repeat(len(students))
+    return F.cross_entropy(flat, repeated, reduction="none", label_smoothing=smoothing).view(len(students), -1).mean(1)
 
 
-def _attraction_of_pairs(students: Tensor, alpha: float, pairs: Pairs) -> Tensor:
-    student, peer, share = _as_tensors(pairs, students)
-    rows = _divergence(students.detach()[peer], students[student], alpha)
-    return torch.zeros_like(students[:, 0, 0], dtype=rows.dtype).index_add(0, student, share * rows.mean(1))
+def _mutual(
+    students: Tensor, labels: Tensor, alpha: float, pairs: Pairs, temperature: float, smoothing: float
+) -> Tensor:
+    """The losses (K,) in differentiable terms."""
+    student, peer, share = _as_tensors(pairs, students.device, _compute_dtype(students))
+    soft = students if temperature == 1 else students / temperature
+    rows = _divergence(soft.detach()[peer], soft[student], alpha)
+    return _entropies(students, labels, smoothing).to(rows.dtype).index_add(0, student, share * rows.mean(1))
 
 
-def _as_tensors(pairs: Pairs, like: Tensor) -> list[Tensor]:
+def _as_tensors(pairs: Pairs, device: torch.device, dtype: torch.dtype) -> list[Tensor]:
     columns = zip(*pairs, strict=True)
-    dtypes = (torch.long, torch.long, _compute_dtype(like))
-    return [torch.tensor(c, dtype=d, device=like.device) for c, d in zip(columns, dtypes, strict=True)]
+    return [torch.tensor(c, dtype=d, device=device) for c, d in zip(columns, (torch.long, torch.long, dtype), strict=True)]
 
 
-class _EagerAttraction(Function):
-    """The same without ever holding the logits of all pairs: pairs exist for one block of rows at a time."""
+_kept_tensors = lru_cache(_as_tensors)  # on an accelerator each of them would be a copy to wait for
+
+
+class _EagerMutual(Function):
+    """`_mutual` with its gradient in one pass, and without the logits of all pairs: they exist for one block of rows.
+
+    A cross-entropy of its own would cost as much again as the divergences of a small batch.
+    """
 
     @staticmethod
-    def forward(ctx: Any, students: Tensor, alpha: float, pairs: Pairs) -> Tensor:
-        ctx.save_for_backward(students)
-        ctx.alpha, ctx.pairs = alpha, pairs
-        student, peer, share = _as_tensors(pairs, students)
-        dtype, share = share.dtype, share / students.shape[1]
-        losses = torch.zeros(len(students), dtype=dtype, device=students.device)
-        ctx.gap = torch.empty_like(students, memory_format=torch.contiguous_format)
-        for block in _blocks(students.shape[1], len(student) * students.shape[2], students.device):
-            part = students[:, block]
-            gap = torch.empty_like(part[student])
-            rows = _blockwise(part[peer], part[student], alpha, gap)
-            losses.index_add_(0, student, rows.sum(1) * share)
-            total = torch.zeros_like(part, dtype=dtype)
-            ctx.gap[:, block] = total.index_add_(0, student, gap.to(dtype).mul_(share[:, None, None]))
-        return losses
+    def forward(ctx: Any, students: Tensor, labels: Tensor, alpha: float, pairs: Pairs, *options: float) -> Tensor:
+        ctx.save_for_backward(students, labels)
+        ctx.options = alpha, pairs, *options
+        (_, number, classes), (temperature, smoothing) = students.shape, options
+        student, peer, share = _kept_tensors(pairs, students.device, _compute_dtype(students))
+        share = share / number
+        entropies, pulls, gradients = [], 0.0, []
+        for block in _blocks(number, len(pairs) * classes, students.device):
+            part = students[:, block].to(share.dtype)
+            logs = torch.log_softmax(part, -1)
+            rows, gradient = _entropy(logs, labels[block], smoothing, number)
+            entropies.append(rows)
+            soft = logs if temperature == 1 else torch.log_softmax(part / temperature, -1)
+            rows, gap = _of_pairs(soft, alpha, student, peer)
+            pulls = rows.sum(1) + pulls
+            gradient.index_add_(0, student, gap.mul_((share / temperature)[:, None, None]))
+            gradients.append(gradient.to(students.dtype))
+        ctx.gap = gradients[0] if len(gradients) == 1 else torch.cat(gradients, 1)
+        return torch.cat(entropies, 1).mean(1).index_add_(0, student, share * pulls)
 
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Any) -> tuple[Tensor | None, ...]:
         (g,), gap, ctx.gap = grad_outputs, ctx.gap, None
         if gap is not None and not torch.is_grad_enabled() and not _transformed():
-            return gap.mul_(g[:, None, None]), None, None
-        (students,) = ctx.saved_tensors
+            return gap.mul_(g[:, None, None]), *[None] * 5
+        students, labels = ctx.saved_tensors
         with torch.enable_grad():
-            losses = _attraction_of_pairs(students, ctx.alpha, ctx.pairs)
-            return *torch.autograd.grad(losses, students, g, create_graph=True), None, None
+            losses = _mutual(students, labels, *ctx.options)
+            return *torch.autograd.grad(losses, students, g, create_graph=True), *[None] * 5
+
+
+def _entropy(logs: Tensor, labels: Tensor, smoothing: float, number: int) -> tuple[Tensor, Tensor]:
+    """Rows (K, n) of the cross-entropy, and the gradients of their sum over `number`: to the bit those of torch."""
+    index, spread = labels[:, None].expand(len(logs), -1, 1), smoothing / logs.shape[-1]
+    rows = logs.gather(-1, index).squeeze(-1).neg_()
+    if smoothing:
+        rows = torch.lerp(rows, logs.mean(-1).neg_(), smoothing)
+    target = torch.full_like(logs, -spread / number).scatter_(-1, index, (smoothing - 1 - spread) / number)
+    return rows, torch._log_softmax_backward_data(target, logs, -1, logs.dtype)
+
+
+def _of_pairs(logs: Tensor, alpha: float, student: Tensor, peer: Tensor) -> tuple[Tensor, Tensor]:
+    """Rows (P, n) of D and q - w (P, n, C) of pairs from the logarithms of the probabilities of all students (K, n, C)."""
+    if logs.is_cpu and logs.dtype == torch.float32 and _usual_order(alpha):
+        rows, gap = _quick_pairs(logs, alpha, student, peer)
+        if rows.amax().item() * abs(alpha - 1) < 60:  # no NaN, and no sum that left the range of float32
+            return rows, gap
+    own, others = logs.index_select(0, student), logs.index_select(0, peer)
+    gap = torch.empty_like(own)
+    return _blockwise(others, own, alpha, gap), gap
+
+
+def _quick_pairs(logs: Tensor, alpha: float, student: Tensor, peer: Tensor) -> tuple[Tensor, Tensor]:
+    bits = logs.mul(_BITS)
+    own, others = bits.index_select(0, student), bits.index_select(0, peer)
+    if alpha == 1:
+        q, p = own.exp2(), others.exp2()
+        return others.sub_(own).mul_(p).sum(-1).div_(_BITS).clamp_(min=0), q.sub_(p)
+    w, q = torch.lerp(own, others, alpha).exp2_(), own.exp2_()
+    of_w, of_q = w.sum(-1, keepdim=True), q.sum(-1, keepdim=True)
+    rows = (of_q / of_w).log_().squeeze(-1).div_(1 - alpha)
+    return rows.clamp_(min=0), q.div_(of_q).sub_(w.div_(of_w))
 
 
 def _as_order(alpha: float | Tensor) -> float:
@@ -499,7 +542,7 @@ def _blocks_of(
     room = z.new_empty((parts, 0, classes), dtype=dtype)
     for block in _blocks(z.shape[:-1].numel(), classes, z.device):
         a, b = flat_y[block].to(dtype), flat_z[block].to(dtype)
-        room = room if len(room[0]) >= len(a) else z.new_empty((parts, *a.shape), dtype=dtype)
+        room = room if room.shape[1] >= len(a) else z.new_empty((parts, *a.shape), dtype=dtype)
         yield a, b, None if flat_gap is None else flat_gap[block], room[:, : len(a)]
 
 
