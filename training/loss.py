@@ -10,7 +10,7 @@ deep mutual learning, Zhang et al. 2018, the other orders Huang et al. 2023, arX
 import math
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -156,7 +156,7 @@ def _rows_of(weights: Sequence[Sequence[float]] | Tensor) -> list[list[float]]:
 
 
 def _entropies(students: Tensor, labels: Tensor, smoothing: float) -> Tensor:
-    flat, repeated = students.flatten(0, 1), labels.repeat(len(students))
+    flat, repeated = students.flatten(0, 1), labels.expand(len(students), -1).reshape(-1)
     return F.cross_entropy(flat, repeated, reduction="none", label_smoothing=smoothing).view(len(students), -1).mean(1)
 
 
@@ -164,18 +164,35 @@ def _mutual(
     students: Tensor, labels: Tensor, alpha: float, pairs: Pairs, temperature: float, smoothing: float
 ) -> Tensor:
     """The losses (K,) in differentiable terms."""
-    student, peer, share = _as_tensors(pairs, students.device, _compute_dtype(students))
+    student, peer, share, *_ = _links(pairs, students.shape, students.device, _compute_dtype(students))
     soft = students if temperature == 1 else students / temperature
     rows = _divergence(soft.detach()[peer], soft[student], alpha)
-    return _entropies(students, labels, smoothing).to(rows.dtype).index_add(0, student, share * rows.mean(1))
+    return _entropies(students, labels, smoothing).to(rows.dtype).index_add(0, student, share * rows.sum(1))
 
 
-def _as_tensors(pairs: Pairs, device: torch.device, dtype: torch.dtype) -> list[Tensor]:
-    columns = zip(*pairs, strict=True)
-    return [torch.tensor(c, dtype=d, device=device) for c, d in zip(columns, (torch.long, torch.long, dtype), strict=True)]
+class _Links(NamedTuple):
+    """The pairs as tensors (P,); where all students have as many peers, also (peers + 1, K) with themselves last."""
+
+    student: Tensor
+    peer: Tensor
+    share: Tensor
+    peers: Tensor | None
+    shares: Tensor
 
 
-_kept_tensors = lru_cache(_as_tensors)  # on an accelerator each of them would be a copy to wait for
+def _links(pairs: Pairs, shape: torch.Size, device: torch.device, dtype: torch.dtype) -> _Links:
+    """The links of logits (K, N, C); their shares make the sums over rows means."""
+    count, each = shape[0], len(pairs) // shape[0]
+    student, peer = (torch.tensor(column, device=device) for column in list(zip(*pairs, strict=True))[:2])
+    share = torch.tensor([x / shape[1] for _, _, x in pairs], dtype=dtype, device=device)
+    if [k for k, _, _ in pairs] != [k for k in range(count) for _ in range(each)]:
+        return _Links(student, peer, share, None, share)
+    peers = torch.cat([peer.view(count, each).t(), torch.arange(count, device=device)[None]])
+    shares = torch.cat([share.view(count, each).t(), share.new_zeros(1, count)])
+    return _Links(student, peer, share, peers.flatten(), shares[:, :, None, None])
+
+
+_kept_links = lru_cache(_links)  # on an accelerator each of their tensors would be a copy to wait for
 
 
 class _EagerMutual(Function):
@@ -188,22 +205,21 @@ class _EagerMutual(Function):
     def forward(ctx: Any, students: Tensor, labels: Tensor, alpha: float, pairs: Pairs, *options: float) -> Tensor:
         ctx.save_for_backward(students, labels)
         ctx.options = alpha, pairs, *options
-        (_, number, classes), (temperature, smoothing) = students.shape, options
-        student, peer, share = _kept_tensors(pairs, students.device, _compute_dtype(students))
-        share = share / number
-        entropies, pulls, gradients = [], 0.0, []
-        for block in _blocks(number, len(pairs) * classes, students.device):
-            part = students[:, block].to(share.dtype)
-            logs = torch.log_softmax(part, -1)
-            rows, gradient = _entropy(logs, labels[block], smoothing, number)
-            entropies.append(rows)
-            soft = logs if temperature == 1 else torch.log_softmax(part / temperature, -1)
-            rows, gap = _of_pairs(soft, alpha, student, peer)
-            pulls = rows.sum(1) + pulls
-            gradient.index_add_(0, student, gap.mul_((share / temperature)[:, None, None]))
-            gradients.append(gradient.to(students.dtype))
-        ctx.gap = gradients[0] if len(gradients) == 1 else torch.cat(gradients, 1)
-        return torch.cat(entropies, 1).mean(1).index_add_(0, student, share * pulls)
+        (temperature, smoothing), dtype = options, _compute_dtype(students)
+        links = _kept_links(pairs, students.shape, students.device, dtype)
+        entropies, gradients, attraction = [], [], 0.0
+        step = _rows_of_a_block(len(pairs) * students.shape[2] // 4, students.device)
+        for part, index in zip(students.split(step, 1), labels.split(step), strict=True):
+            logs = torch.log_softmax(part, -1, dtype)
+            soft = logs if temperature == 1 else torch.log_softmax(part / temperature, -1, dtype)
+            value, pull = _attraction(soft, alpha, links)
+            attraction = value + attraction
+            target = pull if temperature == 1 else torch.zeros_like(pull)
+            entropies.append(_subtract_target(target, logs, index, smoothing, students.shape[1]))
+            gradient = _logit_gradient(target, logs)
+            gradients.append(gradient if temperature == 1 else gradient.add_(_logit_gradient(pull, soft), alpha=1 / temperature))
+        ctx.gap = _joined(gradients).to(students.dtype)
+        return _joined(entropies).mean((1, 2)).add_(attraction)
 
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Any) -> tuple[Tensor | None, ...]:
@@ -216,37 +232,53 @@ class _EagerMutual(Function):
             return *torch.autograd.grad(losses, students, g, create_graph=True), *[None] * 5
 
 
-def _entropy(logs: Tensor, labels: Tensor, smoothing: float, number: int) -> tuple[Tensor, Tensor]:
-    """Rows (K, n) of the cross-entropy, and the gradients of their sum over `number`: to the bit those of torch."""
+def _joined(parts: list[Tensor]) -> Tensor:
+    return parts[0] if len(parts) == 1 else torch.cat(parts, 1)
+
+
+def _subtract_target(gradient: Tensor, logs: Tensor, labels: Tensor, smoothing: float, number: int) -> Tensor:
+    """Rows (K, n, 1) of the cross-entropy; their target over `number` is taken from `gradient`, to the bit as torch does."""
     index, spread = labels[:, None].expand(len(logs), -1, 1), smoothing / logs.shape[-1]
-    rows = logs.gather(-1, index).squeeze(-1).neg_()
+    gradient.scatter_(-1, index, (smoothing - 1) / number, reduce="add")
+    rows = logs.gather(-1, index).neg_()
     if smoothing:
-        rows = torch.lerp(rows, logs.mean(-1).neg_(), smoothing)
-    target = torch.full_like(logs, -spread / number).scatter_(-1, index, (smoothing - 1 - spread) / number)
-    return rows, torch._log_softmax_backward_data(target, logs, -1, logs.dtype)
+        gradient.sub_(spread / number)
+        rows = torch.lerp(rows, logs.mean(-1, keepdim=True).neg_(), smoothing)
+    return rows
 
 
-def _of_pairs(logs: Tensor, alpha: float, student: Tensor, peer: Tensor) -> tuple[Tensor, Tensor]:
-    """Rows (P, n) of D and q - w (P, n, C) of pairs from the logarithms of the probabilities of all students (K, n, C)."""
-    if logs.is_cpu and logs.dtype == torch.float32 and _usual_order(alpha):
-        rows, gap = _quick_pairs(logs, alpha, student, peer)
+def _logit_gradient(gradient: Tensor, logs: Tensor) -> Tensor:
+    """From the gradient in log q to that in the logits: g - q sum g."""
+    return torch._log_softmax_backward_data(gradient, logs, -1, logs.dtype)
+
+
+def _attraction(logs: Tensor, alpha: float, links: _Links) -> tuple[Tensor, Tensor]:
+    """Of each student the weighted sum of D over peers and rows (K,), and its gradient in log q (K, n, C)."""
+    if links.peers is not None and logs.is_cpu and logs.dtype == torch.float32 and _usual_order(alpha):
+        rows, pull = _quick_attraction(logs, alpha, links.peers, links.shares)
         if rows.amax().item() * abs(alpha - 1) < 60:  # no NaN, and no sum that left the range of float32
-            return rows, gap
-    own, others = logs.index_select(0, student), logs.index_select(0, peer)
+            return rows.mul_(links.shares).sum((0, 2, 3)), pull
+    own, others = logs.index_select(0, links.student), logs.index_select(0, links.peer)
     gap = torch.empty_like(own)
-    return _blockwise(others, own, alpha, gap), gap
+    rows = _blockwise(others, own, alpha, gap).sum(1).mul_(links.share)
+    pull = torch.zeros_like(logs).index_add_(0, links.student, gap.mul_(links.share[:, None, None]))
+    return rows.new_zeros(len(logs)).index_add_(0, links.student, rows), pull
 
 
-def _quick_pairs(logs: Tensor, alpha: float, student: Tensor, peer: Tensor) -> tuple[Tensor, Tensor]:
-    bits = logs.mul(_BITS)
-    own, others = bits.index_select(0, student), bits.index_select(0, peer)
+def _quick_attraction(logs: Tensor, alpha: float, peers: Tensor, shares: Tensor) -> tuple[Tensor, Tensor]:
+    """Rows of D (peers + 1, K, n, 1), the last of a student and itself: their sums tell what rounding makes of 1."""
+    w = logs.index_select(0, peers).view(-1, *logs.shape)
     if alpha == 1:
-        q, p = own.exp2(), others.exp2()
-        return others.sub_(own).mul_(p).sum(-1).div_(_BITS).clamp_(min=0), q.sub_(p)
-    w, q = torch.lerp(own, others, alpha).exp2_(), own.exp2_()
-    of_w, of_q = w.sum(-1, keepdim=True), q.sum(-1, keepdim=True)
-    rows = (of_q / of_w).log_().squeeze(-1).div_(1 - alpha)
-    return rows.clamp_(min=0), q.div_(of_q).sub_(w.div_(of_w))
+        ahead = w - logs
+        _exponentiate(w)
+        rows = ahead.mul_(w).sum(-1, keepdim=True)
+        w.mul_(-shares)
+    else:
+        _exponentiate(torch.lerp(logs, w, alpha, out=w))
+        sums = w.sum(-1, keepdim=True)
+        rows = (sums[-1] / sums).log_().div_(1 - alpha)
+        w.mul_(shares / -sums)
+    return rows.clamp_(min=0), w.sum(0)
 
 
 def _as_order(alpha: float | Tensor) -> float:
@@ -298,10 +330,10 @@ def _check_labels(labels: Tensor, rows: int, classes: int) -> None:
         raise ValueError(f"labels must be {rows} class indices, got shape {tuple(labels.shape)}")
     if labels.dtype != torch.long:
         raise TypeError(f"labels must be class indices of dtype torch.int64, got {labels.dtype}")
-    if labels.device.type == "cpu" and rows and not _transformed():  # elsewhere to look would be to wait
-        bad = labels[(labels < 0) | (labels >= classes)]
-        if len(bad):
-            raise ValueError(f"labels must be class indices in [0, {classes}), got {bad[0]}")
+    if labels.is_cpu and rows and not _transformed():  # elsewhere to look would be to wait
+        low, high = (end.item() for end in labels.aminmax())
+        if low < 0 or high >= classes:
+            raise ValueError(f"labels must be class indices in [0, {classes}), got {low if low < 0 else high}")
 
 
 def _share(reduction: str, shape: torch.Size) -> float | None:
@@ -556,8 +588,12 @@ def _usual_order(alpha: float) -> bool:
 
 def _blocks(rows: int, elements: int, device: torch.device) -> Iterator[slice]:
     """Slices of as many rows of that many elements as a block holds; a compiler fuses the whole better."""
-    step = rows if torch.compiler.is_compiling() else max(1, _BLOCK[device.type == "cpu"] // elements)
-    return (slice(start, start + step) for start in range(0, rows, max(1, step)))
+    step = max(1, rows) if torch.compiler.is_compiling() else _rows_of_a_block(elements, device)
+    return (slice(start, start + step) for start in range(0, rows, step))
+
+
+def _rows_of_a_block(elements: int, device: torch.device) -> int:
+    return max(1, _BLOCK[device.type == "cpu"] // max(1, elements))
 
 
 def _passes(y: Tensor, z: Tensor, alpha: float, room: Tensor, gap: Tensor | None, careful: bool) -> Tensor:
@@ -583,7 +619,7 @@ def _order_one(room: Tensor, a: Tensor, b: Tensor, t: Tensor, careful: bool) -> 
     torch.sub(a, b, out=t)
     if careful:  # classes that p excludes count for nothing
         t.nan_to_num_(0.0, math.inf, 0.0)
-    room[:2].mul_(_BITS).exp2_()
+    _exponentiate(room[:2])
     t.mul_(a)
     if careful:  # one that only q excludes counts even where p underflows
         t.nan_to_num_(math.inf, math.inf)
@@ -598,12 +634,23 @@ def _other_order(
     if careful:  # NaN: a class that is impossible on one side
         top = t.nan_to_num_(-math.inf, math.inf, -math.inf).amax(-1, keepdim=True)
         t.sub_(top)
-    sums = room.mul_(_BITS).exp2_().sum(-1, keepdim=True)
+    _exponentiate(room)
+    sums = room.sum(-1, keepdim=True)
     _, of_q, of_w = sums.unbind()
     ahead = (of_q / sums).log_()  # near p = q the ratios are 1 and their logarithms small
     if careful:  # no class in common, or q excludes one: max t is then infinite and decides
         ahead[2].nan_to_num_(0.0).sub_(top)
     return ahead, of_q, t.div_(of_w)
+
+
+def _exponentiate(room: Tensor) -> None:
+    """e^x in place, part by part: the last elements of a call are computed by another routine and differ by an ulp.
+
+    Parts that are equal, as p = q makes them, thus stay equal.
+    """
+    room.mul_(_BITS)
+    for part in room.unbind():
+        part.exp2_()
 
 
 def _value(ahead: Any, alpha: float) -> Any:
