@@ -129,7 +129,7 @@ def mutual_loss(
     pairs = _pairs(weights, count, weight * temperature**2)
     if not pairs:
         return _entropies(students, labels, label_smoothing)
-    if torch.is_grad_enabled() and not _transformed():
+    if len(labels) and torch.is_grad_enabled() and not _transformed():
         return _EagerMutual.apply(students, labels, order, pairs, temperature, label_smoothing)
     return _mutual(students, labels, order, pairs, temperature, label_smoothing)
 
@@ -171,25 +171,28 @@ def _mutual(
 
 
 class _Links(NamedTuple):
-    """The pairs as tensors (P,); where all students have as many peers, also (peers + 1, K) with themselves last."""
+    """The pairs as tensors (P,); where all students have as many peers, also (peers + 1, K) with themselves last.
+
+    `pulls` is minus the shares, the share in oneself 0: the gradient of a divergence in log q is -w.
+    """
 
     student: Tensor
     peer: Tensor
     share: Tensor
     peers: Tensor | None
-    shares: Tensor
+    pulls: Tensor
 
 
 def _links(pairs: Pairs, shape: torch.Size, device: torch.device, dtype: torch.dtype) -> _Links:
     """The links of logits (K, N, C); their shares make the sums over rows means."""
     count, each = shape[0], len(pairs) // shape[0]
     student, peer = (torch.tensor(column, device=device) for column in list(zip(*pairs, strict=True))[:2])
-    share = torch.tensor([x / shape[1] for _, _, x in pairs], dtype=dtype, device=device)
+    share = torch.tensor([x / max(1, shape[1]) for _, _, x in pairs], dtype=dtype, device=device)
     if [k for k, _, _ in pairs] != [k for k in range(count) for _ in range(each)]:
         return _Links(student, peer, share, None, share)
     peers = torch.cat([peer.view(count, each).t(), torch.arange(count, device=device)[None]])
-    shares = torch.cat([share.view(count, each).t(), share.new_zeros(1, count)])
-    return _Links(student, peer, share, peers.flatten(), shares[:, :, None, None])
+    pulls = torch.cat([-share.view(count, each).t(), share.new_zeros(1, count)])
+    return _Links(student, peer, share, peers.flatten(), pulls[:, :, None, None])
 
 
 _kept_links = lru_cache(_links)  # on an accelerator each of their tensors would be a copy to wait for
@@ -207,19 +210,21 @@ class _EagerMutual(Function):
         ctx.options = alpha, pairs, *options
         (temperature, smoothing), dtype = options, _compute_dtype(students)
         links = _kept_links(pairs, students.shape, students.device, dtype)
-        entropies, gradients, attraction = [], [], 0.0
+        entropies, gradients, attractions = [], [], []
         step = _rows_of_a_block(len(pairs) * students.shape[2] // 4, students.device)
         for part, index in zip(students.split(step, 1), labels.split(step), strict=True):
             logs = torch.log_softmax(part, -1, dtype)
             soft = logs if temperature == 1 else torch.log_softmax(part / temperature, -1, dtype)
             value, pull = _attraction(soft, alpha, links)
-            attraction = value + attraction
+            attractions.append(value)
             target = pull if temperature == 1 else torch.zeros_like(pull)
             entropies.append(_subtract_target(target, logs, index, smoothing, students.shape[1]))
             gradient = _logit_gradient(target, logs)
-            gradients.append(gradient if temperature == 1 else gradient.add_(_logit_gradient(pull, soft), alpha=1 / temperature))
-        ctx.gap = _joined(gradients).to(students.dtype)
-        return _joined(entropies).mean((1, 2)).add_(attraction)
+            if temperature != 1:
+                gradient.add_(_logit_gradient(pull, soft), alpha=1 / temperature)
+            gradients.append(gradient if students.dtype == dtype else gradient.to(students.dtype))
+        ctx.gap = _joined(gradients)
+        return _joined(entropies).mean((1, 2)).add_(sum(attractions[1:], start=attractions[0]))
 
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Any) -> tuple[Tensor | None, ...]:
@@ -238,7 +243,7 @@ def _joined(parts: list[Tensor]) -> Tensor:
 
 def _subtract_target(gradient: Tensor, logs: Tensor, labels: Tensor, smoothing: float, number: int) -> Tensor:
     """Rows (K, n, 1) of the cross-entropy; their target over `number` is taken from `gradient`, to the bit as torch does."""
-    index, spread = labels[:, None].expand(len(logs), -1, 1), smoothing / logs.shape[-1]
+    index, spread = labels.unsqueeze(1).expand(len(logs), -1, 1), smoothing / logs.shape[-1]
     gradient.scatter_(-1, index, (smoothing - 1) / number, reduce="add")
     rows = logs.gather(-1, index).neg_()
     if smoothing:
@@ -255,9 +260,9 @@ def _logit_gradient(gradient: Tensor, logs: Tensor) -> Tensor:
 def _attraction(logs: Tensor, alpha: float, links: _Links) -> tuple[Tensor, Tensor]:
     """Of each student the weighted sum of D over peers and rows (K,), and its gradient in log q (K, n, C)."""
     if links.peers is not None and logs.is_cpu and logs.dtype == torch.float32 and _usual_order(alpha):
-        rows, pull = _quick_attraction(logs, alpha, links.peers, links.shares)
+        rows, pull = _quick_attraction(logs, alpha, links.peers, links.pulls)
         if rows.amax().item() * abs(alpha - 1) < 60:  # no NaN, and no sum that left the range of float32
-            return rows.mul_(links.shares).sum((0, 2, 3)), pull
+            return -rows.mul_(links.pulls).sum((0, 2, 3)), pull
     own, others = logs.index_select(0, links.student), logs.index_select(0, links.peer)
     gap = torch.empty_like(own)
     rows = _blockwise(others, own, alpha, gap).sum(1).mul_(links.share)
@@ -265,19 +270,19 @@ def _attraction(logs: Tensor, alpha: float, links: _Links) -> tuple[Tensor, Tens
     return rows.new_zeros(len(logs)).index_add_(0, links.student, rows), pull
 
 
-def _quick_attraction(logs: Tensor, alpha: float, peers: Tensor, shares: Tensor) -> tuple[Tensor, Tensor]:
+def _quick_attraction(logs: Tensor, alpha: float, peers: Tensor, pulls: Tensor) -> tuple[Tensor, Tensor]:
     """Rows of D (peers + 1, K, n, 1), the last of a student and itself: their sums tell what rounding makes of 1."""
     w = logs.index_select(0, peers).view(-1, *logs.shape)
     if alpha == 1:
         ahead = w - logs
         _exponentiate(w)
         rows = ahead.mul_(w).sum(-1, keepdim=True)
-        w.mul_(-shares)
+        w.mul_(pulls)
     else:
         _exponentiate(torch.lerp(logs, w, alpha, out=w))
         sums = w.sum(-1, keepdim=True)
         rows = (sums[-1] / sums).log_().div_(1 - alpha)
-        w.mul_(shares / -sums)
+        w.mul_(pulls / sums)
     return rows.clamp_(min=0), w.sum(0)
 
 
