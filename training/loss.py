@@ -209,7 +209,8 @@ class _EagerMutual(Function):
         ctx.save_for_backward(students, labels)
         ctx.options = alpha, pairs, *options
         (temperature, smoothing), dtype = options, _compute_dtype(students)
-        links = _kept_links(pairs, students.shape, students.device, dtype)
+        keep = _kept_links if type(students) is Tensor else _links  # a fake tensor must not outlive its mode
+        links = keep(pairs, students.shape, students.device, dtype)
         entropies, gradients, attractions = [], [], []
         step = _rows_of_a_block(len(pairs) * students.shape[2] // 2, students.device)
         for part, index in zip(students.split(step, 1), labels.split(step), strict=True):
@@ -244,7 +245,7 @@ def _joined(parts: list[Tensor]) -> Tensor:
 def _subtract_target(gradient: Tensor, logs: Tensor, labels: Tensor, smoothing: float, number: int) -> Tensor:
     """Rows (K, n, 1) of the cross-entropy; their target over `number` is taken from `gradient`, to torch's bit."""
     index, spread = labels.unsqueeze(1).expand(len(logs), -1, 1), smoothing / logs.shape[-1]
-    gradient.scatter_(-1, index, (smoothing - 1) / number, reduce="add")
+    gradient.scatter_add_(-1, index, gradient.new_full((), (smoothing - 1) / number).expand_as(index))
     rows = logs.gather(-1, index).neg_()
     if smoothing:
         gradient.sub_(spread / number)
@@ -254,7 +255,7 @@ def _subtract_target(gradient: Tensor, logs: Tensor, labels: Tensor, smoothing: 
 
 def _logit_gradient(gradient: Tensor, logs: Tensor) -> Tensor:
     """From the gradient in log q to that in the logits: g - q sum g."""
-    return torch._log_softmax_backward_data(gradient, logs, -1, logs.dtype)
+    return torch._log_softmax_backward_data(gradient, logs, -1, logs.dtype)  # pyright: ignore[reportPrivateImportUsage]
 
 
 def _attraction(logs: Tensor, alpha: float, links: _Links) -> tuple[Tensor, Tensor]:
@@ -410,7 +411,7 @@ class _EagerRows(Function):
         ctx.alpha, ctx.share = alpha, share
         ctx.gap = torch.empty_like(z, memory_format=torch.contiguous_format) if ctx.needs_input_grad[1] else None
         total = math.nan if share is None else _quick_total(y, z, alpha, ctx.gap)
-        if share is not None and math.isfinite(total):
+        if share is not None and not math.isnan(total):
             return torch.scalar_tensor(total * share, dtype=torch.float32)
         rows = _blockwise(y, z, alpha, ctx.gap)
         return rows if share is None else rows.sum() * share
@@ -559,14 +560,15 @@ def _blockwise(y: Tensor, z: Tensor, alpha: float, gap: Tensor | None) -> Tensor
     return rows
 
 
-def _quick_total(y: Tensor, z: Tensor, alpha: float, gap: Tensor) -> float:
-    """The sum of `_blockwise` by the shortest way; not finite where that takes care or would let a device wait."""
+def _quick_total(y: Tensor, z: Tensor, alpha: float, gap: Tensor | None) -> float:
+    """The sum of `_blockwise` by the shortest way; NaN where that takes care, or a device would have to wait."""
     if not (z.is_cpu and y.dtype == z.dtype == torch.float32 and z.ndim == 2 and _usual_order(alpha)):
         return math.nan
     blocks = [(y, z, gap, z.new_empty((3, *z.shape)))] if z.numel() <= _BLOCK[1] else _blocks_of(y, z, gap, 3)
     total = 0.0
     for a, b, out, room in blocks:
-        total += max(_value(_passes(a, b, alpha, room, out, careful=False).sum((1, 2)).tolist(), alpha), 0.0)
+        value = _value(_passes(a, b, alpha, room, out, careful=False).sum((1, 2)).tolist(), alpha)
+        total += max(value, 0.0) if math.isfinite(value) else math.nan
     return total
 
 
@@ -575,7 +577,8 @@ def _blocks_of(
 ) -> Iterator[tuple[Tensor, Tensor, Tensor | None, Tensor]]:
     """Blocks of y, z and gap, and room for so many of them, used again and again."""
     dtype, classes = _compute_dtype(z), z.shape[-1]
-    flat_y, flat_z, flat_gap = (None if x is None else x.reshape(-1, classes) for x in (y, z, gap))
+    flat_y, flat_z = y.reshape(-1, classes), z.reshape(-1, classes)
+    flat_gap = None if gap is None else gap.view(-1, classes)
     room = z.new_empty((parts, 0, classes), dtype=dtype)
     for block in _blocks(z.shape[:-1].numel(), classes, z.device):
         a, b = flat_y[block].to(dtype), flat_z[block].to(dtype)
@@ -636,6 +639,7 @@ def _other_order(
     room: Tensor, a: Tensor, b: Tensor, t: Tensor, careful: bool, alpha: float
 ) -> tuple[Tensor, Tensor, Tensor]:
     torch.lerp(b, a, alpha, out=t)
+    top = None
     if careful:  # NaN: a class that is impossible on one side
         top = t.nan_to_num_(-math.inf, math.inf, -math.inf).amax(-1, keepdim=True)
         t.sub_(top)
@@ -643,7 +647,7 @@ def _other_order(
     sums = room.sum(-1, keepdim=True)
     _, of_q, of_w = sums.unbind()
     ahead = (of_q / sums).log_()  # near p = q the ratios are 1 and their logarithms small
-    if careful:  # no class in common, or q excludes one: max t is then infinite and decides
+    if top is not None:  # no class in common, or q excludes one: max t is then infinite and decides
         ahead[2].nan_to_num_(0.0).sub_(top)
     return ahead, of_q, t.div_(of_w)
 
