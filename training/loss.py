@@ -276,11 +276,11 @@ def _quick_attraction(logs: Tensor, alpha: float, peers: Tensor, pulls: Tensor) 
     w = logs.index_select(0, peers).view(-1, *logs.shape)
     if alpha == 1:
         ahead = w - logs
-        _exponentiate(w)
+        _exponentiate(w, *w.unbind())
         rows = ahead.mul_(w).sum(-1, keepdim=True)
         w.mul_(pulls)
     else:
-        _exponentiate(torch.lerp(logs, w, alpha, out=w))
+        _exponentiate(torch.lerp(logs, w, alpha, out=w), *w.unbind())
         sums = w.sum(-1, keepdim=True)
         rows = (sums[-1] / sums).log_().div_(1 - alpha)
         w.mul_(pulls / sums)
@@ -423,7 +423,7 @@ class _EagerRows(Function):
         if gap is None or ctx.needs_input_grad[0] or torch.is_grad_enabled() or _transformed():
             rows = ctx.saved_tensors[1].shape[:-1]
             return *_Rows.backward(ctx, g.expand(rows)), None  # a second pass, or a graph of the gradient
-        return None, gap.mul_(g.unsqueeze(-1)), None, None
+        return None, gap.mul_(g.unsqueeze(-1) if ctx.share is None else g), None, None
 
     @staticmethod
     def jvp(ctx: Any, *grad_inputs: Any) -> Tensor:
@@ -567,7 +567,7 @@ def _quick_total(y: Tensor, z: Tensor, alpha: float, gap: Tensor | None) -> floa
     blocks = [(y, z, gap, z.new_empty((3, *z.shape)))] if z.numel() <= _BLOCK[1] else _blocks_of(y, z, gap, 3)
     total = 0.0
     for a, b, out, room in blocks:
-        value = _value(_passes(a, b, alpha, room, out, careful=False).sum((1, 2)).tolist(), alpha)
+        value = _value(_passes(a, b, alpha, room, out, careful=False).sum((-2, -1)).tolist(), alpha)
         total += max(value, 0.0) if math.isfinite(value) else math.nan
     return total
 
@@ -627,12 +627,12 @@ def _order_one(room: Tensor, a: Tensor, b: Tensor, t: Tensor, careful: bool) -> 
     torch.sub(a, b, out=t)
     if careful:  # classes that p excludes count for nothing
         t.nan_to_num_(0.0, math.inf, 0.0)
-    _exponentiate(room[:2])
+    _exponentiate(room, a, b)
     t.mul_(a)
     if careful:  # one that only q excludes counts even where p underflows
         t.nan_to_num_(math.inf, math.inf)
     of_p, of_q, total = room.sum(-1, keepdim=True).unbind()
-    return (of_q / of_p).log_().addcdiv_(total, of_p).unsqueeze(0), of_q, a.div_(of_p)
+    return (of_q / of_p).log2_().addcdiv_(total, of_p), of_q, a.div_(of_p)
 
 
 def _other_order(
@@ -643,28 +643,29 @@ def _other_order(
     if careful:  # NaN: a class that is impossible on one side
         top = t.nan_to_num_(-math.inf, math.inf, -math.inf).amax(-1, keepdim=True)
         t.sub_(top)
-    _exponentiate(room)
+    _exponentiate(room, a, b, t)
     sums = room.sum(-1, keepdim=True)
     _, of_q, of_w = sums.unbind()
-    ahead = (of_q / sums).log_()  # near p = q the ratios are 1 and their logarithms small
+    ahead = (of_q / sums).log2_()  # near p = q the ratios are 1 and their logarithms small
     if top is not None:  # no class in common, or q excludes one: max t is then infinite and decides
-        ahead[2].nan_to_num_(0.0).sub_(top)
+        ahead[2].nan_to_num_(0.0).sub_(top, alpha=_BITS)
     return ahead, of_q, t.div_(of_w)
 
 
-def _exponentiate(room: Tensor) -> None:
-    """e^x in place, part by part: the last elements of a call are computed by another routine and differ by an ulp.
+def _exponentiate(room: Tensor, *parts: Tensor) -> None:
+    """All of the room in bits and those parts of it to e^x, each in a call of its own.
 
-    Parts that are equal, as p = q makes them, thus stay equal.
+    The last elements of a call are computed by another routine, which may differ by an ulp: parts that are equal, as
+    p = q makes them, thus stay equal.
     """
     room.mul_(_BITS)
-    for part in room.unbind():
+    for part in parts:
         part.exp2_()
 
 
-def _value(ahead: Any, alpha: float) -> Any:
-    """D, of rows or in total, from log(sum q / sum p), 0, log(sum q / sum p^alpha q^(1-alpha)); at order 1 from D."""
-    return ahead[0] if alpha == 1 else (ahead[2] - alpha * ahead[0]) / (1 - alpha)
+def _value(bits: Any, alpha: float) -> Any:
+    """D, of rows or in total, from log2(sum q / sum p), 0, log2(sum q / sum p^alpha q^(1-alpha)); at order 1 from D."""
+    return (bits if alpha == 1 else (bits[2] - alpha * bits[0]) / (1 - alpha)) / _BITS
 
 
 def _exact(y: Tensor, z: Tensor, alpha: float) -> tuple[Tensor, Tensor]:
