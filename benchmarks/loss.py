@@ -14,12 +14,30 @@ from torch import Tensor
 from training import renyi_divergence_loss
 from training.device import choose_device
 
-from .timing import Clock, interleaved, machine, peak_memory, ratio, table
+from .timing import Clock, Ratio, interleaved, machine, peak_memory, ratio, table, verdict
 
 TITLE = "Loss, forward and backward (medians of ratios with quartiles; memory in units of the student's logits)"
-SHAPES = [(128, 10), (128, 100), (1024, 1000), (256, 50257)]
 ORDERS = [0.5, 1.0, 1.5, 2.0]
-COLUMNS = ["shape", "order", "/ common formula", "aim", "/ kl_div", "aim ", "extra memory", "common's", "kl_div's"]
+COLUMNS = [
+    "shape",
+    "order",
+    "/ common formula",
+    "aim",
+    "/ kl_div",
+    "aim",
+    "extra memory",
+    "aim",
+    "common's",
+    "kl_div's",
+]
+AIMS = {  # of the ratio to the common formula, and of that to kl_div
+    (128, 10): (0.8, None),
+    (128, 100): (0.5, None),
+    (1024, 1000): (0.5, 1.0),
+    (256, 50257): (0.5, 0.6),
+}
+MEMORY_AIM = 1.5
+SHAPES = list(AIMS)
 
 
 def common_formula(student: Tensor, peer: Tensor, alpha: float) -> Tensor:
@@ -82,16 +100,13 @@ def render(rows: list[dict]) -> str:
 
 
 def _cells(row: dict) -> list[object]:
-    size = row["shape"][0] * row["shape"][1]
-    floor = {1024 * 1000: "<= 1.0", 256 * 50257: "<= 0.6"}.get(size, "")
-    memory = [f"{row['memory'][name]:.2f}" for name in LOSSES]
-    common, kl = (_with_spread(row["ratio"][base]) for base in ("common", "kl_div"))
-    shape, aim = "x".join(map(str, row["shape"])), "<= 0.8" if size == 1280 else "<= 0.5"
-    return [shape, row["alpha"], common, aim, kl, floor, *memory]
-
-
-def _with_spread(ratio: dict[str, float]) -> str:
-    return f"{ratio['median']:.2f} [{ratio['low']:.2f}, {ratio['high']:.2f}]"
+    cells: list[object] = ["x".join(map(str, row["shape"])), row["alpha"]]
+    for base, aim in zip(("common", "kl_div"), AIMS[tuple(row["shape"])], strict=True):
+        figure = Ratio(**row["ratio"][base])
+        cells += [figure, "" if aim is None else verdict(figure.median, aim)]
+    memory = row["memory"]
+    cells += [f"{memory['rdml']:.2f}", verdict(memory["rdml"], MEMORY_AIM)]
+    return [*cells, *(f"{memory[name]:.2f}" for name in ("common", "kl_div"))]
 
 
 def main(quick: bool = False, device: str = "auto", clock: Clock = "wall") -> None:

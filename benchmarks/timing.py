@@ -34,6 +34,12 @@ class Ratio:
         return f"{self.median:.2f} [{self.low:.2f}, {self.high:.2f}]"
 
 
+def verdict(value: float, limit: float, least: bool = False) -> str:
+    """An aim and whether it is met: `<= 0.5 met`; of a figure that should be large, `>= 2 missed`."""
+    met = value >= limit if least else value <= limit
+    return f"{'>=' if least else '<='} {limit:g} {'met' if met else 'missed'}"
+
+
 def interleaved(
     candidates: Mapping[str, Call], turns: int, seconds: float = 0.02, clock: Clock = "wall"
 ) -> dict[str, list[float]]:

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from benchmarks import divergence, step
-from benchmarks.timing import interleaved, peak_memory, ratio, table
+from benchmarks import divergence, loss, step
+from benchmarks.timing import interleaved, peak_memory, ratio, table, verdict
 
 CPU = torch.device("cpu")
 
@@ -40,6 +40,18 @@ def test_the_textbook_loses_the_digits_that_ours_keeps():
 
 def test_a_table_has_a_line_a_row():
     assert table(["a", "b"], [[1, "x"]]) == "| a | b |\n| --- | --- |\n| 1 | x |"
+
+
+def test_an_aim_says_whether_it_is_met():
+    assert [verdict(1.04, 1.05), verdict(1.06, 1.05)] == ["<= 1.05 met", "<= 1.05 missed"]
+    assert [verdict(1.2, 1.2, least=True), verdict(1.9, 2, least=True)] == [">= 1.2 met", ">= 2 missed"]
+
+
+def test_every_line_shows_its_aims():
+    line = loss.render([loss.measure((128, 10), 1.5, 1, CPU)]).splitlines()[-1]
+    assert len(line.split("|")) == len(loss.COLUMNS) + 2
+    assert "<= 0.8" in line
+    assert "<= 1.5" in line
 
 
 def test_both_loops_train_on_the_same_images():

@@ -119,6 +119,35 @@ def rows_of_float32(draw):
     return peer.clip(-1e4, 1e4).astype(np.float32), (student + shift).clip(-1e4, 1e4).astype(np.float32)
 
 
+@pytest.mark.parametrize("alpha", [0.5, 1.0, 1.5, 2.0])
+@pytest.mark.parametrize("shape", [(1, 1), (3, 5), (37, 10), (3, 7, 11), (70, 1000)])
+@pytest.mark.parametrize("reduction", ["mean", "none"])
+def test_loss_and_gradient_vanish_whatever_the_number_of_elements(alpha, shape, reduction):
+    student = torch.randn(shape, generator=torch.Generator().manual_seed(0)).mul(5).requires_grad_()
+    loss = renyi_divergence_loss(student, student.detach().clone(), alpha, reduction)
+    loss.sum().backward()
+    assert not loss.any()
+    assert student.grad is not None
+    assert not student.grad.any()
+
+
+@settings(max_examples=200, deadline=None)
+@given(rows_of_float32(), st.sampled_from([0.5, 1.0, 1.4, 1.5, 2.0, 7.9]))
+def test_the_mean_is_that_of_the_rows_and_has_their_gradient(pair, alpha):
+    peer, student = (torch.tensor(x) for x in pair)
+    wholes, parts = (student.clone().requires_grad_() for _ in range(2))
+    loss, rows = renyi_divergence_loss(wholes, peer, alpha), renyi_divergence_loss(parts, peer, alpha, "none")
+    torch.autograd.backward([loss, rows.mean()])
+    spread = max(1.0, float(peer.max() - peer.min()), float(student.max() - student.min()))
+    torch.testing.assert_close(loss, rows.mean(), rtol=1e-5, atol=1e-6 * spread)
+    torch.testing.assert_close(wholes.grad, parts.grad, rtol=0, atol=1e-7 * (1 + alpha) * spread)
+
+
+def test_a_class_that_only_the_student_excludes_counts_even_where_its_probability_underflows():
+    peer, student = torch.tensor([[0.0, -200.0]]), torch.tensor([[0.0, -INF]])
+    assert renyi_divergence_loss(student, peer, 1.0) == INF
+
+
 @settings(max_examples=250, deadline=None)
 @given(rows_of_float32(), st.sampled_from(ORDERS) | st.floats(0, 10) | orders())
 def test_float32_is_as_accurate_as_its_logits_allow(pair, alpha):

@@ -89,6 +89,35 @@ def test_students_that_agree_attract_each_other_exactly_not_at_all():
     )
 
 
+@pytest.mark.parametrize("alpha", [0.5, 1.0, 1.5, 2.0])
+@pytest.mark.parametrize("weights", [None, [[0.0, 1.0, 2.0], [0.5, 0.0, 0.5], [1.0, 3.0, 0.0]], TOPOLOGY])
+@pytest.mark.parametrize("temperature", [1.0, 2.0])
+@pytest.mark.parametrize("scale", [1.0, 100.0])
+def test_float32_students_are_those_of_float64(alpha, weights, temperature, scale):
+    whole = torch.randn(3, 37, 10, generator=torch.Generator().manual_seed(0)).mul(3 * scale).requires_grad_()
+    doubled, labels = whole.detach().double().requires_grad_(), torch.arange(37) % 10
+    options = {"weights": weights, "temperature": temperature, "label_smoothing": 0.1}
+    losses, truth = (mutual_loss(z, labels, alpha, **options) for z in (whole, doubled))
+    torch.autograd.backward([losses.sum(), truth.sum()])
+    torch.testing.assert_close(losses, truth, rtol=1e-5, atol=1e-6, check_dtype=False)
+    torch.testing.assert_close(whole.grad, doubled.grad, rtol=0, atol=2e-7 * scale, check_dtype=False)
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 5), (3, 37, 10), (2, 70, 1000)])
+@pytest.mark.parametrize("alpha", [0.5, 1.0, 2.0])
+def test_agreement_is_exact_whatever_the_number_of_elements(shape, alpha):
+    students = torch.randn(shape[1:], generator=torch.Generator().manual_seed(0)).expand(shape)
+    labels = torch.zeros(shape[1], dtype=torch.long)
+    assert torch.equal(
+        mutual_loss(students.clone().requires_grad_(), labels, alpha).detach(),
+        mutual_loss(students, labels, alpha, 0.0),
+    )
+
+
+def test_no_rows_have_no_mean():
+    assert mutual_loss(torch.zeros(2, 0, 3, requires_grad=True), LABELS[:0], 1.5).isnan().all()
+
+
 def test_many_rows_in_blocks_are_the_same_as_few():
     generator = torch.Generator().manual_seed(0)
     logits = [torch.randn(300, 1000, generator=generator) for _ in range(2)]  # several blocks on a CPU

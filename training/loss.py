@@ -9,7 +9,8 @@ deep mutual learning, Zhang et al. 2018, the other orders Huang et al. 2023, arX
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -17,7 +18,8 @@ from torch import Tensor, nn
 from torch.autograd import Function
 
 REDUCTIONS = ("none", "batchmean", "sum", "mean")
-_BLOCK = (1 << 24, 1 << 16)  # elements of a row block on an accelerator, and on a CPU, whose cache it should fit
+_BLOCK = (1 << 24, 1 << 17)  # elements of a row block on an accelerator, and on a CPU: smaller ones cost more calls
+_BITS = 1 / math.log(2)  # exp2 is the fastest exponential that torch has on a CPU, three times as fast as exp
 _SERIES = [1 / math.factorial(n) for n in range(20, 1, -1)]  # of (e^x - 1 - x) / x^2; enough for float64 on |x| <= 1
 
 
@@ -58,12 +60,8 @@ def renyi_divergence_loss(
     if reduction not in REDUCTIONS:
         raise ValueError(f"reduction must be one of {', '.join(REDUCTIONS)}, got {reduction!r}")
     peer = peer_logits.detach() if detach_peer else peer_logits
-    rows = _divergence(*_as_rows(peer, student_logits, dim), order)
-    if reduction == "none":
-        return rows
-    if reduction == "mean":
-        return rows.mean()
-    return rows.sum() if reduction == "sum" else rows.sum() / (rows.shape[0] if rows.ndim else 1)
+    y, z = _as_rows(peer, student_logits, dim)
+    return _divergence(y, z, order, _share(reduction, z.shape[:-1]))
 
 
 class RenyiDivergenceLoss(nn.Module):
@@ -128,27 +126,25 @@ def mutual_loss(
     count = len(students)
     if not 0 <= label_smoothing <= 1:
         raise ValueError(f"label_smoothing must be in [0, 1], got {label_smoothing}")
-    pairs = _pairs(weights, count)
-    repeated = labels.repeat(count)
-    entropy = F.cross_entropy(students.flatten(0, 1), repeated, reduction="none", label_smoothing=label_smoothing)
-    losses = entropy.view(count, -1).mean(1)
-    if weight == 0 or not pairs:
-        return losses
-    softened = students if temperature == 1 else students / temperature
-    return losses + weight * temperature**2 * _attraction(softened, order, pairs)
+    pairs = _pairs(weights, count, weight * temperature**2)
+    if not pairs:
+        return _entropies(students, labels, label_smoothing)
+    if len(labels) and torch.is_grad_enabled() and not _transformed():
+        return _EagerMutual.apply(students, labels, order, pairs, temperature, label_smoothing)
+    return _mutual(students, labels, order, pairs, temperature, label_smoothing)
 
 
 Pairs = tuple[tuple[int, int, float], ...]  # student, peer, how strongly the peer draws the student
 
 
-def _pairs(weights: Sequence[Sequence[float]] | Tensor | None, count: int) -> Pairs:
+def _pairs(weights: Sequence[Sequence[float]] | Tensor | None, count: int, scale: float) -> Pairs:
     rows = [[1 / max(1, count - 1)] * count] * count if weights is None else _rows_of(weights)
     if [len(row) for row in rows] != [count] * count:
         raise ValueError(f"weights must be a {count} x {count} matrix, got rows of {[len(row) for row in rows]}")
     bad = [x for row in rows for x in row if not 0 <= x < math.inf]
     if bad:
         raise ValueError(f"weights must be finite and not negative, got {bad[0]}")
-    return tuple((k, j, x) for k, row in enumerate(rows) for j, x in enumerate(row) if x and j != k)
+    return tuple((k, j, x * scale) for k, row in enumerate(rows) for j, x in enumerate(row) if x * scale and j != k)
 
 
 def _rows_of(weights: Sequence[Sequence[float]] | Tensor) -> list[list[float]]:
@@ -159,54 +155,136 @@ def _rows_of(weights: Sequence[Sequence[float]] | Tensor) -> list[list[float]]:
     return [[float(x) for x in row] for row in weights]
 
 
-def _attraction(students: Tensor, alpha: float, pairs: Pairs) -> Tensor:
-    """(K,): the mean over the batch of the weighted divergences from the detached peers, all pairs at once."""
-    if torch.is_grad_enabled() and not _transformed():
-        return _EagerAttraction.apply(students, alpha, pairs)
-    return _attraction_of_pairs(students, alpha, pairs)
+def _entropies(students: Tensor, labels: Tensor, smoothing: float) -> Tensor:
+    flat, repeated = students.flatten(0, 1), labels.expand(len(students), -1).reshape(-1)
+    return F.cross_entropy(flat, repeated, reduction="none", label_smoothing=smoothing).view(len(students), -1).mean(1)
 
 
-def _attraction_of_pairs(students: Tensor, alpha: float, pairs: Pairs) -> Tensor:
-    student, peer, share = _as_tensors(pairs, students)
-    rows = _divergence(students.detach()[peer], students[student], alpha)
-    return torch.zeros_like(students[:, 0, 0], dtype=rows.dtype).index_add(0, student, share * rows.mean(1))
+def _mutual(
+    students: Tensor, labels: Tensor, alpha: float, pairs: Pairs, temperature: float, smoothing: float
+) -> Tensor:
+    """The losses (K,) in differentiable terms."""
+    student, peer, share, *_ = _links(pairs, students.shape, students.device, _compute_dtype(students))
+    soft = students if temperature == 1 else students / temperature
+    rows = _divergence(soft.detach()[peer], soft[student], alpha)
+    return _entropies(students, labels, smoothing).to(rows.dtype).index_add(0, student, share * rows.sum(1))
 
 
-def _as_tensors(pairs: Pairs, like: Tensor) -> list[Tensor]:
-    columns = zip(*pairs, strict=True)
-    dtypes = (torch.long, torch.long, _compute_dtype(like))
-    return [torch.tensor(c, dtype=d, device=like.device) for c, d in zip(columns, dtypes, strict=True)]
+class _Links(NamedTuple):
+    """The pairs as tensors (P,); where all students have as many peers, also (peers + 1, K) with themselves last.
+
+    `pulls` is minus the shares, the share in oneself 0: the gradient of a divergence in log q is -w.
+    """
+
+    student: Tensor
+    peer: Tensor
+    share: Tensor
+    peers: Tensor | None
+    pulls: Tensor
 
 
-class _EagerAttraction(Function):
-    """The same without ever holding the logits of all pairs: pairs exist for one block of rows at a time."""
+def _links(pairs: Pairs, shape: torch.Size, device: torch.device, dtype: torch.dtype) -> _Links:
+    """The links of logits (K, N, C); their shares make the sums over rows means."""
+    count, each = shape[0], len(pairs) // shape[0]
+    student, peer = (torch.tensor(column, device=device) for column in list(zip(*pairs, strict=True))[:2])
+    share = torch.tensor([x / max(1, shape[1]) for _, _, x in pairs], dtype=dtype, device=device)
+    if [k for k, _, _ in pairs] != [k for k in range(count) for _ in range(each)]:
+        return _Links(student, peer, share, None, share)
+    peers = torch.cat([peer.view(count, each).t(), torch.arange(count, device=device)[None]])
+    pulls = torch.cat([-share.view(count, each).t(), share.new_zeros(1, count)])
+    return _Links(student, peer, share, peers.flatten(), pulls[:, :, None, None])
+
+
+_kept_links = lru_cache(_links)  # on an accelerator each of their tensors would be a copy to wait for
+
+
+class _EagerMutual(Function):
+    """`_mutual` with its gradient in one pass, and without the logits of all pairs: they exist for one block of rows.
+
+    A cross-entropy of its own would cost as much again as the divergences of a small batch.
+    """
 
     @staticmethod
-    def forward(ctx: Any, students: Tensor, alpha: float, pairs: Pairs) -> Tensor:
-        ctx.save_for_backward(students)
-        ctx.alpha, ctx.pairs = alpha, pairs
-        student, peer, share = _as_tensors(pairs, students)
-        dtype, share = share.dtype, share / students.shape[1]
-        losses = torch.zeros(len(students), dtype=dtype, device=students.device)
-        ctx.gap = torch.empty_like(students, memory_format=torch.contiguous_format)
-        for block in _blocks(students.shape[1], len(student) * students.shape[2], students.device):
-            part = students[:, block]
-            gap = torch.empty_like(part[student])
-            rows = _blockwise(part[peer], part[student], alpha, gap)
-            losses.index_add_(0, student, rows.sum(1) * share)
-            total = torch.zeros_like(part, dtype=dtype)
-            ctx.gap[:, block] = total.index_add_(0, student, gap.to(dtype).mul_(share[:, None, None]))
-        return losses
+    def forward(ctx: Any, students: Tensor, labels: Tensor, alpha: float, pairs: Pairs, *options: float) -> Tensor:
+        ctx.save_for_backward(students, labels)
+        ctx.options = alpha, pairs, *options
+        (temperature, smoothing), dtype = options, _compute_dtype(students)
+        keep = _kept_links if type(students) is Tensor else _links  # a fake tensor must not outlive its mode
+        links = keep(pairs, students.shape, students.device, dtype)
+        entropies, gradients, attractions = [], [], []
+        step = _rows_of_a_block(len(pairs) * students.shape[2] // 2, students.device)
+        for part, index in zip(students.split(step, 1), labels.split(step), strict=True):
+            logs = torch.log_softmax(part, -1, dtype)
+            soft = logs if temperature == 1 else torch.log_softmax(part / temperature, -1, dtype)
+            value, pull = _attraction(soft, alpha, links)
+            attractions.append(value)
+            target = pull if temperature == 1 else torch.zeros_like(pull)
+            entropies.append(_subtract_target(target, logs, index, smoothing, students.shape[1]))
+            gradient = _logit_gradient(target, logs)
+            if temperature != 1:
+                gradient.add_(_logit_gradient(pull, soft), alpha=1 / temperature)
+            gradients.append(gradient if students.dtype == dtype else gradient.to(students.dtype))
+        ctx.gap = _joined(gradients)
+        return _joined(entropies).mean((1, 2)).add_(sum(attractions[1:], start=attractions[0]))
 
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Any) -> tuple[Tensor | None, ...]:
         (g,), gap, ctx.gap = grad_outputs, ctx.gap, None
         if gap is not None and not torch.is_grad_enabled() and not _transformed():
-            return gap.mul_(g[:, None, None]), None, None
-        (students,) = ctx.saved_tensors
+            return gap.mul_(g[:, None, None]), *[None] * 5
+        students, labels = ctx.saved_tensors
         with torch.enable_grad():
-            losses = _attraction_of_pairs(students, ctx.alpha, ctx.pairs)
-            return *torch.autograd.grad(losses, students, g, create_graph=True), None, None
+            losses = _mutual(students, labels, *ctx.options)
+            return *torch.autograd.grad(losses, students, g, create_graph=True), *[None] * 5
+
+
+def _joined(parts: list[Tensor]) -> Tensor:
+    return parts[0] if len(parts) == 1 else torch.cat(parts, 1)
+
+
+def _subtract_target(gradient: Tensor, logs: Tensor, labels: Tensor, smoothing: float, number: int) -> Tensor:
+    """Rows (K, n, 1) of the cross-entropy; their target over `number` is taken from `gradient`, to torch's bit."""
+    index, spread = labels.unsqueeze(1).expand(len(logs), -1, 1), smoothing / logs.shape[-1]
+    gradient.scatter_add_(-1, index, gradient.new_full((), (smoothing - 1) / number).expand_as(index))
+    rows = logs.gather(-1, index).neg_()
+    if smoothing:
+        gradient.sub_(spread / number)
+        rows = torch.lerp(rows, logs.mean(-1, keepdim=True).neg_(), smoothing)
+    return rows
+
+
+def _logit_gradient(gradient: Tensor, logs: Tensor) -> Tensor:
+    """From the gradient in log q to that in the logits: g - q sum g."""
+    return torch._log_softmax_backward_data(gradient, logs, -1, logs.dtype)  # pyright: ignore[reportPrivateImportUsage]
+
+
+def _attraction(logs: Tensor, alpha: float, links: _Links) -> tuple[Tensor, Tensor]:
+    """Of each student the weighted sum of D over peers and rows (K,), and its gradient in log q (K, n, C)."""
+    if links.peers is not None and logs.is_cpu and logs.dtype == torch.float32 and _usual_order(alpha):
+        rows, pull = _quick_attraction(logs, alpha, links.peers, links.pulls)
+        if rows.amax().item() * abs(alpha - 1) < 60:  # no NaN, and no sum that left the range of float32
+            return -rows.mul_(links.pulls).sum((0, 2, 3)), pull
+    own, others = logs.index_select(0, links.student), logs.index_select(0, links.peer)
+    gap = torch.empty_like(own)
+    rows = _blockwise(others, own, alpha, gap).sum(1).mul_(links.share)
+    pull = torch.zeros_like(logs).index_add_(0, links.student, gap.mul_(links.share[:, None, None]))
+    return rows.new_zeros(len(logs)).index_add_(0, links.student, rows), pull
+
+
+def _quick_attraction(logs: Tensor, alpha: float, peers: Tensor, pulls: Tensor) -> tuple[Tensor, Tensor]:
+    """Rows of D (peers + 1, K, n, 1), the last of a student and itself: their sums tell what rounding makes of 1."""
+    w = logs.index_select(0, peers).view(-1, *logs.shape)
+    if alpha == 1:
+        ahead = w - logs
+        _exponentiate(w, *w.unbind())
+        rows = ahead.mul_(w).sum(-1, keepdim=True)
+        w.mul_(pulls)
+    else:
+        _exponentiate(torch.lerp(logs, w, alpha, out=w), *w.unbind())
+        sums = w.sum(-1, keepdim=True)
+        rows = (sums[-1] / sums).log_().div_(1 - alpha)
+        w.mul_(pulls / sums)
+    return rows.clamp_(min=0), w.sum(0)
 
 
 def _as_order(alpha: float | Tensor) -> float:
@@ -222,6 +300,8 @@ def _as_order(alpha: float | Tensor) -> float:
 
 
 def _as_rows(y: Tensor, z: Tensor, dim: int) -> tuple[Tensor, Tensor]:
+    if dim == -1 and y.shape == z.shape and y.ndim and z.shape[-1] and y.is_floating_point() and z.is_floating_point():
+        return y, z
     for name, x in (("student_logits", z), ("peer_logits", y)):
         if not x.is_floating_point():
             raise TypeError(f"{name} must be floating point, got {x.dtype}")
@@ -256,17 +336,27 @@ def _check_labels(labels: Tensor, rows: int, classes: int) -> None:
         raise ValueError(f"labels must be {rows} class indices, got shape {tuple(labels.shape)}")
     if labels.dtype != torch.long:
         raise TypeError(f"labels must be class indices of dtype torch.int64, got {labels.dtype}")
-    if labels.device.type == "cpu" and rows and not _transformed():  # elsewhere to look would be to wait
-        bad = labels[(labels < 0) | (labels >= classes)]
-        if len(bad):
-            raise ValueError(f"labels must be class indices in [0, {classes}), got {bad[0]}")
+    if labels.is_cpu and rows and not _transformed():  # elsewhere to look would be to wait
+        low, high = (end.item() for end in labels.aminmax())
+        if low < 0 or high >= classes:
+            raise ValueError(f"labels must be class indices in [0, {classes}), got {low if low < 0 else high}")
 
 
-def _divergence(y: Tensor, z: Tensor, alpha: float) -> Tensor:
-    """Rows of D, differentiable as often as wanted, in z and in y where y requires a gradient."""
-    if _transformed():
-        return _apply_rows(y, z, alpha)
-    return _EagerRows.apply(y, z, alpha) if torch.is_grad_enabled() else _blockwise(y, z, alpha, None)
+def _share(reduction: str, shape: torch.Size) -> float | None:
+    """What the sum over rows is multiplied by, or None to keep the rows."""
+    if reduction == "none":
+        return None
+    count = 1 if reduction == "sum" else shape.numel() if reduction == "mean" else shape[0] if shape else 1
+    return 1 / count if count else math.nan
+
+
+def _divergence(y: Tensor, z: Tensor, alpha: float, share: float | None = None) -> Tensor:
+    """Rows of D, or `share` times their sum, differentiable as often as wanted, in z and, where asked for, in y."""
+    transformed = _transformed()
+    if not transformed and torch.is_grad_enabled():
+        return _EagerRows.apply(y, z, alpha, share)
+    rows = _apply_rows(y, z, alpha) if transformed else _blockwise(y, z, alpha, None)
+    return rows if share is None else rows.sum() * share
 
 
 def _transformed() -> bool:
@@ -308,26 +398,37 @@ class _Rows(Function):
 
 
 class _EagerRows(Function):
-    """The same for a training step: q - w is kept from the forward pass, and becomes the gradient without a copy."""
+    """The same for a training step: q - w is kept from the forward pass, and becomes the gradient without a copy.
+
+    (y, z, alpha, share) -> rows of D, or `share` times their sum: a reduction apart would cost as much as the loss of a
+    small batch.
+    """
 
     @staticmethod
-    def forward(ctx: Any, y: Tensor, z: Tensor, alpha: float) -> Tensor:
+    def forward(ctx: Any, y: Tensor, z: Tensor, alpha: float, share: float | None) -> Tensor:
         ctx.save_for_backward(y, z)
         ctx.save_for_forward(y, z)
-        ctx.alpha = alpha
+        ctx.alpha, ctx.share = alpha, share
         ctx.gap = torch.empty_like(z, memory_format=torch.contiguous_format) if ctx.needs_input_grad[1] else None
-        return _blockwise(y, z, alpha, ctx.gap)
+        total = math.nan if share is None else _quick_total(y, z, alpha, ctx.gap)
+        if share is not None and not math.isnan(total):
+            return torch.scalar_tensor(total * share, dtype=torch.float32)
+        rows = _blockwise(y, z, alpha, ctx.gap)
+        return rows if share is None else rows.sum() * share
 
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Any) -> tuple[Tensor | None, ...]:
         (g,), gap, ctx.gap = grad_outputs, ctx.gap, None
+        g = g if ctx.share is None else g * ctx.share
         if gap is None or ctx.needs_input_grad[0] or torch.is_grad_enabled() or _transformed():
-            return _Rows.backward(ctx, g)  # a second pass through the graph, or a graph of the gradient
-        return None, gap.mul_(g.unsqueeze(-1)), None
+            rows = ctx.saved_tensors[1].shape[:-1]
+            return *_Rows.backward(ctx, g.expand(rows)), None  # a second pass, or a graph of the gradient
+        return None, gap.mul_(g.unsqueeze(-1) if ctx.share is None else g), None, None
 
     @staticmethod
     def jvp(ctx: Any, *grad_inputs: Any) -> Tensor:
-        return _DualRows.jvp(ctx, *grad_inputs)
+        rate = _DualRows.jvp(ctx, *grad_inputs[:3])
+        return rate if ctx.share is None else rate.sum() * ctx.share
 
 
 class _Gap(Function):
@@ -444,25 +545,45 @@ def _peer_gap(y: Tensor, z: Tensor, alpha: float) -> Tensor:
 
 def _blockwise(y: Tensor, z: Tensor, alpha: float, gap: Tensor | None) -> Tensor:
     """Rows of D; q - w goes into `gap`. Block by block, so that scratch memory does not grow with the batch."""
-    dtype, usual = _compute_dtype(z), _usual_order(alpha)
-    usual = usual and dtype == torch.float32 and not torch.compiler.is_compiling()
-    if usual and z.numel() <= _BLOCK[z.device.type == "cpu"]:
-        return _usual(y.to(dtype), z.to(dtype), alpha, z.new_empty((3, *z.shape), dtype=dtype), gap)
-    rows = torch.empty(z.shape[:-1], dtype=dtype, device=z.device)
-    flat_y, flat_z, flat_rows = y.reshape(-1, y.shape[-1]), z.reshape(-1, z.shape[-1]), rows.view(-1)
-    flat_gap = None if gap is None else gap.view(flat_z.shape)
-    scratch = None
-    for block in _blocks(len(flat_z), flat_z.shape[1], z.device):
-        a, b = flat_y[block].to(dtype), flat_z[block].to(dtype)
-        out = None if flat_gap is None else flat_gap[block]
+    dtype = _compute_dtype(z)
+    usual = _usual_order(alpha) and dtype == torch.float32 and not torch.compiler.is_compiling()
+    rows, start = torch.empty(z.shape[:-1], dtype=dtype, device=z.device), 0
+    for a, b, out, room in _blocks_of(y, z, gap, 3 if usual else 0):
         if usual:
-            scratch = a.new_empty(3, *a.shape) if scratch is None else scratch[:, : len(a)]
-            flat_rows[block] = _usual(a, b, alpha, scratch, out)
+            part = _value(_passes(a, b, alpha, room, out, careful=True), alpha).squeeze(-1).clamp_(min=0)
         else:
-            flat_rows[block], difference = _exact(a, b, alpha)
+            part, difference = _exact(a, b, alpha)
             if out is not None:
                 out.copy_(difference)
+        rows.view(-1)[start : start + part.numel()] = part.reshape(-1)
+        start += part.numel()
     return rows
+
+
+def _quick_total(y: Tensor, z: Tensor, alpha: float, gap: Tensor | None) -> float:
+    """The sum of `_blockwise` by the shortest way; NaN where that takes care, or a device would have to wait."""
+    if not (z.is_cpu and y.dtype == z.dtype == torch.float32 and z.ndim == 2 and _usual_order(alpha)):
+        return math.nan
+    blocks = [(y, z, gap, z.new_empty((3, *z.shape)))] if z.numel() <= _BLOCK[1] else _blocks_of(y, z, gap, 3)
+    total = 0.0
+    for a, b, out, room in blocks:
+        value = _value(_passes(a, b, alpha, room, out, careful=False).sum((-2, -1)).tolist(), alpha)
+        total += max(value, 0.0) if math.isfinite(value) else math.nan
+    return total
+
+
+def _blocks_of(
+    y: Tensor, z: Tensor, gap: Tensor | None, parts: int
+) -> Iterator[tuple[Tensor, Tensor, Tensor | None, Tensor]]:
+    """Blocks of y, z and gap, and room for so many of them, used again and again."""
+    dtype, classes = _compute_dtype(z), z.shape[-1]
+    flat_y, flat_z = y.reshape(-1, classes), z.reshape(-1, classes)
+    flat_gap = None if gap is None else gap.view(-1, classes)
+    room = z.new_empty((parts, 0, classes), dtype=dtype)
+    for block in _blocks(z.shape[:-1].numel(), classes, z.device):
+        a, b = flat_y[block].to(dtype), flat_z[block].to(dtype)
+        room = room if room.shape[1] >= len(a) else z.new_empty((parts, *a.shape), dtype=dtype)
+        yield a, b, None if flat_gap is None else flat_gap[block], room[:, : len(a)]
 
 
 def _compute_dtype(z: Tensor) -> torch.dtype:
@@ -470,42 +591,81 @@ def _compute_dtype(z: Tensor) -> torch.dtype:
 
 
 def _usual_order(alpha: float) -> bool:
-    return alpha == 1 or 0.4 <= abs(alpha - 1) <= 7
+    return alpha == 1 or (alpha > 0 and 0.4 <= abs(alpha - 1) <= 7)
 
 
 def _blocks(rows: int, elements: int, device: torch.device) -> Iterator[slice]:
     """Slices of as many rows of that many elements as a block holds; a compiler fuses the whole better."""
-    step = rows if torch.compiler.is_compiling() else max(1, _BLOCK[device.type == "cpu"] // elements)
-    return (slice(start, start + step) for start in range(0, rows, max(1, step)))
+    step = max(1, rows) if torch.compiler.is_compiling() else _rows_of_a_block(elements, device)
+    return (slice(start, start + step) for start in range(0, rows, step))
 
 
-def _usual(y: Tensor, z: Tensor, alpha: float, room: Tensor, gap: Tensor | None) -> Tensor:
-    """float32 at everyday orders: as few passes as the absolute accuracy of a loss allows. `room` is overwritten."""
+def _rows_of_a_block(elements: int, device: torch.device) -> int:
+    return max(1, _BLOCK[device.type == "cpu"] // max(1, elements))
+
+
+def _passes(y: Tensor, z: Tensor, alpha: float, room: Tensor, gap: Tensor | None, careful: bool) -> Tensor:
+    """What `_value` makes D of, (n, ..., 1), in as few passes as possible, each over up to three distributions.
+
+    For float32 at everyday orders, as accurate as a loss has to be. Without care a row is taken relative to its first
+    class: then each sum is at least 1, and what can go wrong (a logit of -inf, a class that is far above the first)
+    ends in a D that is not finite. `room` is overwritten.
+    """
     a, b, t = room.unbind()
-    torch.sub(y, y.amax(-1, keepdim=True), out=a)
-    torch.sub(z, z.amax(-1, keepdim=True), out=b)
+    torch.sub(y, y.amax(-1, keepdim=True) if careful else y[..., :1], out=a)
+    torch.sub(z, z.amax(-1, keepdim=True) if careful else z[..., :1], out=b)
     if alpha == 1:
-        torch.sub(a, b, out=t).nan_to_num_(0.0, math.inf, 0.0)  # classes that p excludes count for nothing
-        mass, logs = _softmax(room[:2])
-        rows = t.mul_(mass[0]).sum(-1) - logs[0]
-        w = mass[0]
+        ahead, of_q, w = _order_one(room, a, b, t, careful)
     else:
-        torch.lerp(b, a, alpha, out=t).nan_to_num_(-math.inf, math.inf, -math.inf)  # NaN: impossible on one side
-        mass, logs = _softmax(room)
-        top, w = t.amax(-1), mass[2]
-        rows = (top + logs[2]).sub_(logs[0], alpha=alpha).mul_(1 / (alpha - 1))
+        ahead, of_q, w = _other_order(room, a, b, t, careful, alpha)
     if gap is not None:
-        torch.sub(mass[1], w, out=gap) if gap.dtype == mass.dtype else gap.copy_(mass[1].sub_(w))
-    return rows.clamp_(min=0)
+        torch.sub(b.div_(of_q), w, out=gap)
+    return ahead
 
 
-def _softmax(room: Tensor) -> tuple[Tensor, Tensor]:
-    """The softmax of each part and the logarithms of their normalisers behind the maximum, relative to the second's."""
-    mass = torch.softmax(room, -1)
-    most = mass.amax(-1)  # 1 / sum e^(x - max x); near p = q the ratios are 1 and their logarithms small
-    if len(room) == 3:
-        most[2].nan_to_num_(1.0)  # no class in common, or q excludes one: max t is then infinite and decides
-    return mass, (most[1] / most).log_()
+def _order_one(room: Tensor, a: Tensor, b: Tensor, t: Tensor, careful: bool) -> tuple[Tensor, Tensor, Tensor]:
+    torch.sub(a, b, out=t)
+    if careful:  # classes that p excludes count for nothing
+        t.nan_to_num_(0.0, math.inf, 0.0)
+    _exponentiate(room, a, b)
+    t.mul_(a)
+    if careful:  # one that only q excludes counts even where p underflows
+        t.nan_to_num_(math.inf, math.inf)
+    of_p, of_q, total = room.sum(-1, keepdim=True).unbind()
+    return (of_q / of_p).log2_().addcdiv_(total, of_p), of_q, a.div_(of_p)
+
+
+def _other_order(
+    room: Tensor, a: Tensor, b: Tensor, t: Tensor, careful: bool, alpha: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    torch.lerp(b, a, alpha, out=t)
+    top = None
+    if careful:  # NaN: a class that is impossible on one side
+        top = t.nan_to_num_(-math.inf, math.inf, -math.inf).amax(-1, keepdim=True)
+        t.sub_(top)
+    _exponentiate(room, a, b, t)
+    sums = room.sum(-1, keepdim=True)
+    _, of_q, of_w = sums.unbind()
+    ahead = (of_q / sums).log2_()  # near p = q the ratios are 1 and their logarithms small
+    if top is not None:  # no class in common, or q excludes one: max t is then infinite and decides
+        ahead[2].nan_to_num_(0.0).sub_(top, alpha=_BITS)
+    return ahead, of_q, t.div_(of_w)
+
+
+def _exponentiate(room: Tensor, *parts: Tensor) -> None:
+    """All of the room in bits and those parts of it to e^x, each in a call of its own.
+
+    The last elements of a call are computed by another routine, which may differ by an ulp: parts that are equal, as
+    p = q makes them, thus stay equal.
+    """
+    room.mul_(_BITS)
+    for part in parts:
+        part.exp2_()
+
+
+def _value(bits: Any, alpha: float) -> Any:
+    """D, of rows or in total, from log2(sum q / sum p), 0, log2(sum q / sum p^alpha q^(1-alpha)); at order 1 from D."""
+    return (bits if alpha == 1 else (bits[2] - alpha * bits[0]) / (1 - alpha)) / _BITS
 
 
 def _exact(y: Tensor, z: Tensor, alpha: float) -> tuple[Tensor, Tensor]:
