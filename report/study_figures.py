@@ -73,7 +73,7 @@ def _cohort(published: Published) -> str:
 
 def drift_against_bound(study: Study) -> Figure:
     r"""Along training: the drift and its bounds, the squared gradient and what detaching drops, the rotating share."""
-    figure = Figure(figsize=(13, 3.9), layout="constrained")
+    figure = Figure(figsize=(13, 4.2), layout="constrained")
     orders = {order: runs for order, runs in study.runs("orders").items() if order}
     left, middle, right = figure.subplots(1, 3)
     for colour, (order, runs) in zip(COLOURS, orders.items(), strict=False):
@@ -85,8 +85,8 @@ def drift_against_bound(study: Study) -> Figure:
         middle.plot(time, _mean(runs, "dropped"), ":", color=colour)
         right.plot(time, _mean(runs, "rotation"), "o-", color=colour, markersize=3, label=label)
     left.set_ylabel("drift per learning rate (dashed: bound E2)")
-    middle.set_ylabel("squared gradient X (dotted: λ²γ² of E3)")
-    right.set_ylabel("share of the update that descends no potential")
+    middle.set_ylabel("squared gradient (dotted: λ²γ² of E3)")
+    right.set_ylabel("rotating share ‖g−∇P‖²/‖g‖² of the update")
     for axes in figure.axes:
         axes.set_yscale("log")
         axes.set_xlabel("time ηt (learning rate × steps)")
