@@ -39,7 +39,7 @@ def renyi_divergence_loss(
     (N, C) mean and batchmean agree, and at order 1 are kl_div's batchmean.
 
     float16 and bfloat16 are computed in float32; the loss is then float32 and the gradient has the dtype of the logits.
-    Beyond the gradient a call takes three times its logits, yet at everyday orders no more than 1.5 MiB on a CPU.
+    Beyond the gradient a call takes three times its logits, yet at everyday orders on a CPU no more than 1.5 MiB or three rows.
     A logit of -inf is a class that cannot occur; D is inf where its definition is, and there is no gradient then. NaN
     stays NaN.
 
@@ -422,13 +422,12 @@ class _EagerRows(Function):
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Any) -> tuple[Tensor | None, ...]:
         (g,), gap, ctx.gap = grad_outputs, ctx.gap, None
-        fresh = not (gap is None or ctx.needs_input_grad[0] or torch.is_grad_enabled() or _transformed())
-        if fresh and ctx.ready:  # to look at g is no waiting here, and as a rule it is 1
+        if gap is None or ctx.needs_input_grad[0] or torch.is_grad_enabled() or _transformed():
+            rows = ctx.saved_tensors[1].shape[:-1]  # a second pass through the graph, or a graph of the gradient
+            return *_Rows.backward(ctx, g if ctx.share is None else (g * ctx.share).expand(rows)), None
+        if ctx.ready:  # to look at g is no waiting here, and as a rule it is 1
             return None, gap if g.item() == 1 else gap.mul_(g), None, None
-        g = g if ctx.share is None else (g * ctx.share).expand(ctx.saved_tensors[1].shape[:-1])
-        if fresh:
-            return None, gap.mul_(g.unsqueeze(-1)), None, None
-        return *_Rows.backward(ctx, g), None  # a second pass through the graph, or a graph of the gradient
+        return None, gap.mul_(g.unsqueeze(-1) if ctx.share is None else g * ctx.share), None, None
 
     @staticmethod
     def jvp(ctx: Any, *grad_inputs: Any) -> Tensor:
@@ -645,9 +644,7 @@ def _order_one(room: Tensor, a: Tensor, b: Tensor, t: Tensor, careful: bool) -> 
     return (of_q / of_p).log2_().addcdiv_(total, of_p), sums
 
 
-def _other_order(
-    room: Tensor, a: Tensor, b: Tensor, t: Tensor, careful: bool, alpha: float
-) -> tuple[Tensor, Tensor]:
+def _other_order(room: Tensor, a: Tensor, b: Tensor, t: Tensor, careful: bool, alpha: float) -> tuple[Tensor, Tensor]:
     torch.lerp(b, a, alpha, out=t)
     top = None
     if careful:  # NaN: a class that is impossible on one side
