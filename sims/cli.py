@@ -12,6 +12,7 @@ from typing import Any
 from . import STUDIES
 from .backend import Backend
 from .estimate import estimated_seconds
+from .fit import between
 from .study import Cell, Row, Study, takes_device, with_steps
 from .sweep import write_atomically
 
@@ -140,6 +141,7 @@ def table(rows: Sequence[Row]) -> str:
 
 
 def _line(row: Row) -> tuple[str, ...]:
-    numbers = (f"{row.measured:.6g}", f"{row.standard_error:.1e}", f"{row.relation} {row.theory:.6g}")
-    name = row.name.replace("$", "").replace("\\", "")
+    measured = between(row) if row.interval else f"{row.measured:.6g}"
+    numbers = (measured, f"{row.standard_error:.1e}", f"{row.relation} {row.theory:.6g}")
+    name = row.name.replace(r"\to", " -> ").replace("$", "").replace("\\", "")
     return (name, *numbers, str(row.replicas), str(row.steps), "agrees" if row.passed else "FAILS")

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from .fit import Fit, fitted, in_words
 from .moments import Record
 from .result import MEAN_SQUARE, RATE, Axis, Panel, Row, StudyResult
 from .rules import Rule, RuleOf, at_most, within_standard_errors, within_tolerance
@@ -22,6 +23,7 @@ __all__ = [
     "RATE",
     "Axis",
     "Cell",
+    "Fit",
     "Measured",
     "Panel",
     "Row",
@@ -104,6 +106,7 @@ class Study:
         rule: judges one cell, given how many there are; `rule_in_words` says it.
         replicas, full_replicas: of every cell by default and in a publication; the second is None where nothing is
             random, so that more replicas would say nothing.
+        fits: slopes and limits of the rows' curves, each a further row.
         panels: axes of the standard figure, which shows each cell's theory on a line and its measurement with error
             bars; a study with a figure of its own has it in `figures`.
     """
@@ -118,6 +121,7 @@ class Study:
     replicas: int
     panels: tuple[Panel, ...] = (Panel(),)
     full_replicas: int | None = None
+    fits: tuple[Fit, ...] = ()
 
     def run(
         self,
@@ -145,9 +149,10 @@ class Study:
         tasks = [_task(cell, count, seed + k, where) for k, cell in enumerate(chosen)]
         numbers = collect(tasks, folder, jobs, progress, self.name)
         judges = [(cell.rule or self.rule)(len(chosen), count) for cell in chosen]
-        rows = tuple(_row(*one) for one in zip(chosen, judges, numbers, strict=True))
-        words = (self.name, self.title, self.lesson, self.caption, self.rule_in_words)
-        return StudyResult(*words, rows, self.panels)
+        rows = [_row(*one) for one in zip(chosen, judges, numbers, strict=True)]
+        fits = fitted(self.fits, rows)
+        words = (self.name, self.title, self.lesson, self.caption + in_words(fits), self.rule_in_words)
+        return StudyResult(*words, (*rows, *fits), self.panels)
 
 
 def with_steps(cell: Cell, steps: int) -> Cell:
