@@ -29,7 +29,7 @@ from sims.students import Students, overlapping_classes
 from .timing import Clock, interleaved, machine, ratio
 
 DIMENSION, ETA, SIGMA = 10, 0.1, 1.0
-BATCH, EVERY, REPLICAS = 10, 100, 4000
+BATCH, EVERY, REPLICAS, PAIRS = 10, 100, 4000, 2000
 TITLE = "Simulations against a loop over replicas"
 SHARES = (Backend("numpy"), Backend("numpy", dtype="float32"), Backend("torch", dtype="float32"))
 BOWL = Problem(lambda state: state, lambda _rng, replicas: np.ones((replicas, DIMENSION)), beta=1.0)
@@ -112,9 +112,9 @@ def pair_cases() -> list[Case]:
     sizes = {"data": overlapping_classes(), "count": 2, "order": 2.0}
     cases = [Case("loop over replicas", lambda: pair_loop(Students(**sizes), 4, 200), 4 * 200)]
     for backend, dtype in product(("numpy", "torch"), ("float64", "float32")):
-        cases += [vectorised("pair", pair(Students(**sizes)), 1000, Record(every=EVERY), backend=backend, dtype=dtype)]
+        cases += [vectorised("pair", pair(Students(**sizes)), PAIRS, Record(every=EVERY), backend=backend, dtype=dtype)]
     compiled = pair(CompiledStudents(**sizes))
-    return [*cases, vectorised("compiled", compiled, 1000, Record(every=EVERY), backend="torch", dtype="float32")]
+    return [*cases, vectorised("compiled", compiled, PAIRS, Record(every=EVERY), backend="torch", dtype="float32")]
 
 
 def pair(students: Students) -> Simulation:
