@@ -67,8 +67,8 @@ def _dress(axes: Axes, panel: Panel, places: list[float]) -> None:
 
 
 def _with_fits(series: str, rows: Iterable[Row]) -> str:
-    fits = [f"{row.name} {between(row)}" for row in rows if row.interval and row.series == series]
-    return "\n".join([series, *fits])
+    fits = [row for row in rows if row.interval and row.series == series]
+    return "\n".join([series, *(f"{row.name.removeprefix(f'{series}: ')} {between(row)}" for row in fits)])
 
 
 def _curve(axes: Axes, rows: list[Row], place: int, label: str) -> None:

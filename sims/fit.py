@@ -81,7 +81,7 @@ def _row(fit: Fit, rows: list[Row], risk: float) -> Row:
     miss = abs(value - fit.theory)
     passed = miss <= half if fit.tolerance is None else miss + half <= fit.tolerance
     numbers = {"measured": value, "standard_error": spread, "theory": fit.theory, "passed": bool(passed)}
-    words = {"name": fit.name, "series": fit.series, "panel": None, "x": 0.0, "relation": "="}
+    words = {"name": f"{fit.series}: {fit.name}", "series": fit.series, "panel": None, "x": 0.0, "relation": "="}
     return replace(rows[0], interval=(value - half, value + half), **numbers, **words)
 
 

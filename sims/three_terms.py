@@ -22,7 +22,7 @@ ORACLES: dict[str, tuple[Oracle, float, float]] = {
 
 FRACTIONS = (1.0, 0.1)
 SATURATES = ("quadratic", "saturating quadratic")
-HEALING, HEALING_STEPS = "healing of the transient", (100, 200, 500, 1000)  # T eta beta from 10 to 100
+HEALING, HEALING_STEPS = "transient of the quadratic", (100, 200, 500, 1000)  # T eta beta from 10 to 100
 
 
 def cells(steps: int = STEPS) -> list[Cell]:
@@ -72,5 +72,5 @@ STUDY = Study(
         "(nothing is random there: the interval is as wide as rounding)."
     ),
     replicas=128,
-    fits=(Fit("transient's power of T, quadratic", HEALING, -1.0, 0.05, panel=1),),
+    fits=(Fit("power of T", HEALING, -1.0, 0.05, panel=1),),
 )
