@@ -169,9 +169,9 @@ def _share(oracle: Oracle, where: Backend, turns: int, clock: Clock) -> dict:
         for _ in range(100):
             noise(rng, (REPLICAS, DIMENSION))
 
-    whole = vectorised("whole", simulation, REPLICAS, Record(), backend=where.name, dtype=where.dtype).work
+    whole = vectorised("whole", simulation, REPLICAS, Record(), backend=where.backend, dtype=where.dtype).work
     share = ratio(interleaved({"draw": draw, "whole": whole}, turns, clock=clock), "draw", "whole")
-    name = f"{oracle.name}, {where.name} {where.dtype}"
+    name = f"{oracle.name}, {where.backend} {where.dtype}"
     return {"race": "the random numbers' part of the time", "name": name, "rate": "", "times": str(share)}
 
 

@@ -60,10 +60,10 @@ def kramers_time(temperature: float) -> float:
     return 2 * math.pi / math.sqrt(2) * math.exp(BARRIER / temperature)
 
 
-def _escape_time(simulation: Simulation, replicas: int, seed: int) -> Measured:
+def _escape_time(simulation: Simulation, replicas: int, seed: int, **where: Any) -> Measured:
     """Time at risk over escapes, the estimator of the mean of an exponential law from runs that end early."""
     record = Record(basin=lambda state: 1 * (state[:, 0] >= 1), basins=2)
-    kept = run(simulation, replicas, seed, record).basin_time
+    kept = run(simulation, replicas, seed, record, **where).basin_time
     assert kept is not None
     schedule = simulation.schedule
     risk, escaped = kept[:, 0] * schedule.steps * schedule.eta, kept[:, 1] > 0
@@ -72,9 +72,9 @@ def _escape_time(simulation: Simulation, replicas: int, seed: int) -> Measured:
     return Measured(float(mean), float(spread / math.sqrt(replicas)))
 
 
-def _same_well(simulation: Simulation, replicas: int, seed: int) -> Measured:
+def _same_well(simulation: Simulation, replicas: int, seed: int, **where: Any) -> Measured:
     """The probability that both students end in the same well."""
-    states = states_along(simulation, replicas, seed, 1)
+    states = states_along(simulation, replicas, seed, 1, **where)
     return over_replicas((states[-1].prod(axis=-1) > 0).astype(np.float64))
 
 

@@ -65,9 +65,9 @@ def cycle_average(order: float) -> float:
     return float((states[last, 2] - states[0, 2]) / (times[last] - times[0]))
 
 
-def basin_fraction(simulation: Simulation, replicas: int, seed: int) -> Measured:
+def basin_fraction(simulation: Simulation, replicas: int, seed: int, **where: Any) -> Measured:
     """The fraction of starts that reach the cycle, 16 a replica."""
-    moments = run(simulation, 16 * replicas, seed)
+    moments = run(simulation, 16 * replicas, seed, **where)
     return over_replicas((moments.squared_gradient > ON_CYCLE).reshape(replicas, 16).mean(axis=1))
 
 

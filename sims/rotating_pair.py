@@ -106,4 +106,5 @@ STUDY = Study(
     rule=within_tolerance(1e-9, 1e-20),
     rule_in_words="Rule: within 1e-9 of the exact value (1e-20 where that is 0); nothing is random but the start.",
     replicas=8,
+    double=True,
 )

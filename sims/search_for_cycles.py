@@ -76,7 +76,7 @@ def rare(cells: int, systems: int) -> Rule:
 
 
 def _search(order: float) -> Any:
-    def measure(simulation: Simulation, replicas: int, seed: int) -> Measured:
+    def measure(simulation: Simulation, replicas: int, seed: int, **where: Any) -> Measured:
         """The fraction of systems that go round for ever; as many systems as replicas."""
         rng = np.random.default_rng(seed)
         pair = random_pair(rng, replicas, order)
@@ -84,18 +84,18 @@ def _search(order: float) -> Any:
         moving = np.zeros(replicas)
         if turning.sum() >= 2:
             places = np.flatnonzero(turning)
-            moving[places] = _moving(chosen(pair, turning), simulation.schedule, seed)
+            moving[places] = _moving(chosen(pair, turning), simulation.schedule, seed, where)
         return over_replicas(moving)
 
     return measure
 
 
-def _moving(pair: ScalarPair, schedule: Schedule, seed: int) -> NDArray[np.bool_]:
+def _moving(pair: ScalarPair, schedule: Schedule, seed: int, where: dict[str, Any]) -> NDArray[np.bool_]:
     """First all systems at once by SGD without noise; then those that still move by their ODE."""
     systems = len(pair.labels)
     problem = Problem(pair.gradient, lambda rng, replicas: rng.standard_normal((replicas, 2)), students=2)
     record = Record(every=5, trace=1, paths=systems)
-    kept = run(Simulation(problem, EXACT, schedule, 0.0), systems, seed, record)
+    kept = run(Simulation(problem, EXACT, schedule, 0.0), systems, seed, record, **where)
     assert kept.trace is not None
     found = kept.squared_gradient > MOVING
     for k in np.flatnonzero(found):

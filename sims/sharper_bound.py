@@ -27,8 +27,8 @@ CYCLE_ORDERS = (0.75, 1.0, 1.1, 1.25)
 def ratio_measure(dropped: Dropped, weight: float) -> Any:
     r"""Measures $X/(\lambda^2\gamma^2)$ along the run."""
 
-    def measure(simulation: Simulation, replicas: int, seed: int) -> Measured:
-        states = states_along(simulation, replicas, seed, POINTS).reshape(-1, 2)
+    def measure(simulation: Simulation, replicas: int, seed: int, **where: Any) -> Measured:
+        states = states_along(simulation, replicas, seed, POINTS, **where).reshape(-1, 2)
         x, gamma2 = (
             (np.asarray(g) ** 2).mean(axis=-1).reshape(-1, replicas).mean(axis=0)
             for g in (simulation.problem.gradient(states), dropped(states))
@@ -104,5 +104,6 @@ STUDY = Study(
         "Rule: within 1e-7 of 1 on the rotating pair; at most 1 on the limit cycle. Nothing is random but the start."
     ),
     replicas=4,
+    double=True,
     panels=(Panel(Axis(r"order $\alpha$ (dimensionless)"), RATIO),),
 )

@@ -116,14 +116,16 @@ def run(
     return kept.moments()
 
 
-def states_along(simulation: Simulation, replicas: int, seed: int, points: int) -> NDArray[np.float64]:
+def states_along(simulation: Simulation, replicas: int, seed: int, points: int, **where: str) -> NDArray[np.float64]:
     """States of all replicas at about so many equally spaced counted steps, (points, R, d), on NumPy.
+
+    `where` is the backend, device and dtype of the run.
 
     Raises:
         ValueError, FloatingPointError: as `run`.
     """
     every = max(1, simulation.schedule.steps // points)
-    trace = run(simulation, replicas, seed, Record(every=every, trace=points, paths=replicas)).trace
+    trace = run(simulation, replicas, seed, Record(every=every, trace=points, paths=replicas), **where).trace
     assert trace is not None
     return trace.states
 

@@ -106,6 +106,7 @@ class Study:
         rule: judges one cell, given how many there are; `rule_in_words` says it.
         replicas, full_replicas: of every cell by default and in a publication; the second is None where nothing is
             random, so that more replicas would say nothing.
+        double: whether the rule asks for more digits than single precision has.
         fits: slopes and limits of the rows' curves, each a further row.
         panels: axes of the standard figure, which shows each cell's theory on a line and its measurement with error
             bars; a study with a figure of its own has it in `figures`.
@@ -121,6 +122,7 @@ class Study:
     replicas: int
     panels: tuple[Panel, ...] = (Panel(),)
     full_replicas: int | None = None
+    double: bool = False
     fits: tuple[Fit, ...] = ()
 
     def run(

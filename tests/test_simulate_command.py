@@ -76,7 +76,7 @@ def test_full_size_says_first_how_long_it_takes(
     assert re.search(r"0\.333333 +6 ", printed)
 
 
-def test_a_measure_of_its_own_runs_where_it_can_and_says_so(
+def test_a_measure_of_its_own_is_refused_elsewhere_and_not_timed_where_it_fails(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ):
     def measure(_simulation: Simulation, replicas: int, _seed: int) -> Measured:
@@ -87,8 +87,8 @@ def test_a_measure_of_its_own_runs_where_it_can_and_says_so(
     own = [dataclasses.replace(cell, measure=measure) for cell in cells()]
     study = dataclasses.replace(STUDIES["noise_floor"], cells=lambda: own, full_replicas=3)
     monkeypatch.setitem(sims.cli.STUDIES, "noise_floor", study)
-    simulate("noise_floor", out=tmp_path, replicas=2, device="cpu", jobs=1)
-    assert capsys.readouterr().out.startswith("noise_floor measures on NumPy only\n")
+    with pytest.raises(ValueError, match=r"^the study .* measures on NumPy only and takes no device$"):
+        simulate("noise_floor", out=tmp_path, replicas=2, device="cpu", jobs=1)
     with pytest.raises(ZeroDivisionError):
         simulate("noise_floor", out=tmp_path, full=True, jobs=1)
     assert capsys.readouterr().out.startswith("about 1 s, and what noise_floor takes\n")
@@ -113,6 +113,7 @@ def test_the_estimate_scales_with_the_steps_of_every_cell(monkeypatch: pytest.Mo
         ("noise_floor", {"replicas": 0}, "replicas must be at least 2, got 0"),
         ("noise_floor", {"steps": 0}, "steps must be at least 1 and burn_in at least 0, got 0 and 27"),
         ("noise_floor", {"jobs": 0}, "jobs must be a positive number or -1 for one a core, got 0"),
+        ("rotating_pair", {"dtype": "float32"}, "the study 'rotating_pair' compares more digits than float32 has;"),
         ("noise_floor", {"device": "gpu"}, "device 'gpu' is not available: "),
     ],
 )
