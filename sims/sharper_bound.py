@@ -11,7 +11,7 @@ from theory import peer_gradient
 
 from .limit_cycle import START, pair
 from .local_theory import steps_for
-from .rotating_pair import LOCKING_TIME, F, G, circle, pair_gradient
+from .rotating_pair import INPUTS, F, G, circle, locking_steps, pair_gradient
 from .simulation import EXACT, Problem, Schedule, Simulation, states_along
 from .study import Axis, Cell, Measured, Panel, Study, at_most, over_replicas, within_tolerance
 
@@ -20,7 +20,7 @@ Dropped = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 ORDERS = (0.75, 1.0, 2.0)
 WEIGHTS = (0.5, 1.0, 4.0)
-RATE, CYCLE_RATE, POINTS, INPUTS = 0.1, 4e-3, 100, 128
+RATE, CYCLE_RATE, POINTS = 0.1, 4e-3, 100
 CYCLE_ORDERS = (0.75, 1.0, 1.1, 1.25)
 
 
@@ -59,12 +59,12 @@ def cells() -> list[Cell]:
 
 def _rotating(order: float, weight: float) -> Cell:
     problem = Problem(
-        lambda state: pair_gradient(state, order, weight, INPUTS),
+        lambda state: pair_gradient(state, order, weight),
         lambda rng, replicas: rng.uniform(-np.pi, np.pi, (replicas, 2)),
         students=2,
     )
     eta = RATE / max(weight, 1)
-    schedule = Schedule(eta, 200, steps_for(LOCKING_TIME / weight, eta))
+    schedule = Schedule(eta, 200, locking_steps(order, eta, weight))
     measure = ratio_measure(dropped_by_the_rotating_pair(order), weight)
     name = rf"rotating pair, $\alpha = {order:g}$, $\lambda = {weight:g}$"
     series = rf"rotating pair, $\lambda = {weight:g}$"

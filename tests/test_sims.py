@@ -93,6 +93,24 @@ def test_exact_bias_has_the_published_digits(order: float, value: float):
     assert lasting_gradient(order) == pytest.approx(value, rel=5e-5)
 
 
+def test_the_pair_locks_in_time_at_orders_and_rates_of_ones_own():
+    study = STUDIES["rotating_pair"]
+    cells = study.cells(order=(0.0, 0.1, 0.25, 1.5, 2.5), eta=(0.5, 0.3, 0.02))
+    assert study.run(8, cells=cells).passed
+
+
+@pytest.mark.parametrize(
+    ("choice", "sentence"),
+    [
+        ({"order": (2.0,), "eta": (0.6,)}, "eta must be below 0.545, where the pair of order 2 locks, got 0.6"),
+        ({"order": (3.0,)}, "alpha must be at most 2.5, where the exact value is known to ten digits, got 3.0"),
+    ],
+)
+def test_a_pair_that_does_not_lock_or_is_not_resolved_is_refused(choice: dict, sentence: str):
+    with pytest.raises(ValueError, match=f"^{sentence}$"):
+        STUDIES["rotating_pair"].cells(**choice)
+
+
 def test_there_is_no_bias_at_order_one_half():
     assert lasting_gradient(0.5) < 1e-28
     assert lasting_gradient(0.51) > 1e-7
