@@ -75,7 +75,7 @@ def _curve(axes: Axes, rows: list[Row], place: int, label: str) -> None:
     x, theory = np.array([(row.x, row.theory) for row in rows]).T
     _, measured, error = _columns(rows)
     look: dict[str, Any] = {"color": COLOURS[place % len(COLOURS)]}
-    axes.plot(x, theory, "--" if rows[0].relation == "≤" else "-", marker="_", linewidth=1, **look)
+    axes.plot(x, theory, "-" if rows[0].relation == "=" else "--", marker="_", linewidth=1, **look)
     axes.errorbar(x, measured, error, fmt=MARKERS[place % len(MARKERS)], markersize=5, label=label, **look)
 
 

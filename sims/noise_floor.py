@@ -97,9 +97,9 @@ STUDY = Study(
     replicas=128,
     full_replicas=8192,
     panels=(Panel(Axis(r"$\eta\beta$ (dimensionless)")), Panel(Axis("mini-batch (examples)"), MEAN_SQUARE)),
-    fits=(
+    fits=lambda: [
         Fit(r"power of $\eta$", FREE, 1.0, 0.05, most=SMALL),
         Fit(r"$X$ as $\eta\to0$", BIASED, ZETA**2, 0.02 * ZETA**2, level),
         Fit("power of the batch", BATCHED, -1.0, 0.05, panel=1),
-    ),
+    ],
 )

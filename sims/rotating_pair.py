@@ -82,7 +82,7 @@ def cells(eta: Sequence[float] = RATES, order: Sequence[float] = ORDERS) -> list
 
 
 def locking_steps(order: float, eta: float, weight: float = 1.0) -> int:
-    r"""Steps until $\varphi = x-y$ is locked, by the rates at which $\dot\varphi=-T(\varphi)$ moves at its two fixed points.
+    r"""Steps until $\varphi = x-y$ is locked, by the rates of $\dot\varphi=-T(\varphi)$ at its two fixed points.
 
     A step multiplies a small distance to the unstable phase by $1+\eta|T'|$, to the locked phase by $|1-\eta T'|$.
 

@@ -105,8 +105,8 @@ STUDY = Study(
         Panel(Axis("number of students K", "linear"), Axis(Panel().y.label, "linear")),
         Panel(Axis("mini-batch (examples)")),
     ),
-    fits=(
+    fits=lambda: [
         *(Fit(r"power of $\eta$", _series(*both), 1.0, 0.05) for both in BOTH),
         Fit("power of the batch", _series("linear", False), -1.0, 0.05, panel=3),
-    ),
+    ],
 )

@@ -72,5 +72,5 @@ STUDY = Study(
         "(nothing is random there: the interval is as wide as rounding)."
     ),
     replicas=128,
-    fits=(Fit("power of T", HEALING, -1.0, 0.05, panel=1),),
+    fits=lambda: [Fit("power of T", HEALING, -1.0, 0.05, panel=1)],
 )

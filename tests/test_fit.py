@@ -68,6 +68,6 @@ def test_a_wrong_law_or_rates_too_large_for_it_turn_the_verdict(most: float, the
     study = STUDIES["noise_floor"]
     free = [cell for cell in study.cells() if cell.series == FREE]
     fit = Fit("power", FREE, theory, 0.05, most=most)
-    result = dataclasses.replace(study, cells=lambda: free, fits=(fit,)).run(32)
+    result = dataclasses.replace(study, cells=lambda: free, fits=lambda: [fit]).run(32)
     assert [row.passed for row in result.rows if row.interval] == [passed]
     assert "power 1." in result.caption

@@ -29,7 +29,7 @@ REPLICAS = {
 
 @pytest.fixture(scope="module", params=REPLICAS)
 def result(request: pytest.FixtureRequest) -> StudyResult:
-    study = dataclasses.replace(STUDIES[request.param], fits=())  # whose intervals need all replicas
+    study = dataclasses.replace(STUDIES[request.param], fits=tuple)  # whose intervals need all replicas
     return study.run(replicas=REPLICAS[request.param])
 
 
