@@ -48,8 +48,8 @@ def _standard(figure: Figure, result: StudyResult) -> Figure:
     named = [zip(*axes.get_legend_handles_labels(), strict=True) for axes in figure.axes]
     handles = {label: handle for pairs in named for handle, label in pairs}
     if any(handles):
-        columns = len(figure.axes) if any(row.interval for row in result.rows) else min(3, 1 + len(figure.axes))
-        columns = min(columns, 3)
+        fits = any(row.interval for row in result.rows)
+        columns = 2 if fits else min(3, 1 + len(result.panels))
         figure.legend(handles.values(), handles, frameon=False, loc="outside lower center", ncols=columns)
     return figure
 
@@ -90,9 +90,10 @@ def _rotating_pair(axes: Axes, rows: Iterable[Row]) -> None:
         label = rf"$\alpha = {order:g}$: $X$ {'≤' if chosen[0].theory == 0 else '='} {shown}"
         axes.errorbar(eta, measured, error, fmt=marker, color=colour, markersize=6, label=label)
     axes.set_xscale("log")
-    axes.set_xticks([row.eta for row in rows], [f"{row.eta:g}" for row in rows], minor=False)
+    rates = sorted({row.eta for row in rows})
+    axes.set_xticks(rates, [f"{eta:g}" for eta in rates])
     axes.minorticks_off()
-    axes.set(xlabel=RATE.label, ylabel=r"mean squared gradient $X$", ylim=(-0.0008, 0.024))
+    axes.set(xlabel=RATE.label, ylabel=r"mean squared gradient $X$ (loss² per parameter²)", ylim=(-0.0008, 0.024))
 
 
 def _three_terms(axes: Axes, rows: Iterable[Row]) -> None:

@@ -150,7 +150,8 @@ STUDY = Study(
         r"Left: $X$ against the learning rate; line: the average of the modified equation over a period; dashed: half "
         r"of the ODE's, which noise leaves. Middle: $X$ against the "
         r"order at $\eta=0.004$; at the points on 0 the students rest. Right: paths of eight starts at order 1 "
-        r"(solid, to the cycle or to rest) and at order ½ (dotted, all to rest, at the crosses)."
+        r"(solid, to the cycle or to rest) and at order ½ (dotted, all to rest, at the crosses). Error bars: one "
+        "standard error."
     ),
     cells=cells,
     rule=within_standard_errors(0.01),

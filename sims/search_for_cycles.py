@@ -22,6 +22,7 @@ RATE, TIME, LONG = 2e-3, 10.0, 100.0
 MOVING = 1e-4  # X above which students count as moving, and are followed further
 WINDOW, LEAVES, RETURNS = 20.0, 1e-2, 0.1  # time for a round; distances that count as away and, relative, as back
 RARE = 1e-3
+SYSTEMS, POTENTIAL = "random systems", "random systems at order ½ (none can)"
 Matrix = NDArray[np.float64]
 
 
@@ -120,7 +121,9 @@ def cells() -> list[Cell]:
         simulation = Simulation(problem, EXACT, schedule, 0.0 if none else RARE)
         rule, relation = (within_tolerance(0.0, 0.0), "=") if none else (rare, "≤")
         name = rf"fraction of random systems that go round for ever, $\alpha = {order:g}$"
-        rows.append(Cell(name, simulation, order, "random systems", order, _search(order), rule, relation))
+        rows.append(
+            Cell(name, simulation, order, POTENTIAL if none else SYSTEMS, order, _search(order), rule, relation)
+        )
     control = Simulation(problem, EXACT, schedule, 1.0)
     return [*rows, Cell("control: the known limit cycle is found", control, 1.0, measure=_known, panel=None)]
 

@@ -67,7 +67,7 @@ def _rotating(order: float, weight: float) -> Cell:
     schedule = Schedule(eta, 200, locking_steps(order, eta, weight))
     measure = ratio_measure(dropped_by_the_rotating_pair(order), weight)
     name = rf"rotating pair, $\alpha = {order:g}$, $\lambda = {weight:g}$"
-    series = rf"rotating pair, $\lambda = {weight:g}$"
+    series = rf"rotating pair, $\lambda$ from {WEIGHTS[0]:g} to {WEIGHTS[-1]:g}"
     return Cell(name, Simulation(problem, EXACT, schedule, 1.0), order, series, order, measure)
 
 

@@ -11,8 +11,8 @@ from .students import Students
 from .study import Axis, Cell, Fit, Measured, Panel, Study, mean_square_every, within_standard_errors
 
 RATE, BATCH = 0.08, 10
-BURN_IN, COUNTED, APART = 20.0, 40.0, 2.0  # eta times steps: from the optimum to the plateau up to 0.2 %; between looks
-RATES, ORDERS, BATCHES = (0.01, 0.02, 0.04, 0.08), (0.25, 1.0, 4.0), (5, 10, 20, 40)
+BURN_IN, COUNTED, APART = 20.0, 30.0, 2.0  # eta times steps: from the optimum to the plateau up to 0.2 %; between looks
+RATES, ORDERS, BATCHES = (0.01, 0.03, 0.08), (0.25, 1.0, 4.0), (5, 10, 20, 40)
 KINDS = {"linear": 0, "tanh": 3}
 BOTH = [(kind, shared) for kind in KINDS for shared in (False, True)]
 
