@@ -3,11 +3,11 @@
 All competitors take turns, so that a busy machine slows them alike. The loop runs one replica after
 the other and keeps the same numbers (X, mean and variance of the state).
 
-One core of an AMD EPYC that others used too, NumPy 2.4, torch 2.13: medians of 7 turns, smallest to largest.
-Toy, Gaussian noise: NumPy float64 45 times (44 to 50), torch float32 94 (67 to 106); Rademacher noise: NumPy float64
-141 (140 to 153), float32 250 (242 to 258), torch float32 151 (147 to 164). Pair of students: NumPy float64 28 (26 to
-40), float32 46 (34 to 65), torch float32 32 (27 to 55), compiled 40 (29 to 59): most of its time goes into exponentials
-and products of small matrices. Gaussian numbers take 60 to 80 % of the toy's time, Rademacher numbers 25 to 33 %.
+One core of an AMD EPYC that others used too (processor time, OMP_NUM_THREADS=1), NumPy 2.4, torch 2.13: medians of 9
+turns with quartiles. Toy, Gaussian noise: NumPy float64 36 times [36, 37], torch float32 78 [78, 79]; Rademacher noise:
+NumPy float64 131 [128, 135], float32 224 [220, 226], torch float32 135 [127, 135]. Pair of students: NumPy float64 43
+[42, 44], float32 82 [78, 83], torch float32 52 [51, 56], compiled 78 [76, 82]. Gaussian numbers take 64 to 84 % of the
+toy's time, Rademacher numbers 24 to 35 %.
 """
 
 import math

@@ -5,6 +5,7 @@ A step from x is $N(x-\eta g(x), s^2)$, a smooth kernel: quadrature finds what t
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,9 +46,9 @@ def same_well(gradient: Gradient, eta: float, spread: float) -> float:
     def step(law: Matrix) -> Matrix:
         return ((first * law.reshape(-1, 1)).T @ second).reshape(-1)
 
-    operator = LinearOperator((len(states), len(states)), matvec=step, dtype=np.float64)  # pyright: ignore
-    _, vectors = eigs(operator, k=1, v0=np.ones(len(states)))
-    law = vectors[:, 0].real / vectors[:, 0].real.sum()
+    operator: Any = LinearOperator((len(states), len(states)), matvec=step, dtype=np.float64)  # pyright: ignore
+    found: Any = eigs(operator, k=1, v0=np.ones(len(states)))
+    law = found[1][:, 0].real / found[1][:, 0].real.sum()
     right = ndtr(centres / spread)  # one more step, to a side
     return float(law @ (right.prod(axis=-1) + (1 - right).prod(axis=-1)))
 

@@ -112,8 +112,8 @@ def _rates(order: float, weight: float) -> tuple[float, float]:
 
 
 def _cell(order: float, eta: float) -> Cell:
-    if order > LARGEST:
-        raise ValueError(f"alpha must be at most {LARGEST}, where the exact value is known to ten digits, got {order}")
+    if not 0 <= order <= LARGEST:
+        raise ValueError(f"alpha must be in [0, {LARGEST}], where exact values are known to ten digits, got {order}")
     theory = 0.0 if order == 0.5 else float(lasting_gradient(order))
     problem = Problem(lambda state: pair_gradient(state, order), _start, students=2)
     schedule = Schedule(eta, COUNTED_STEPS, locking_steps(order, eta))

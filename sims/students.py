@@ -3,29 +3,27 @@ r"""K softmax students on a small data set, R replicas at once: linear, or with 
 Student k descends $L_k = \mathrm{mean}_x[\mathrm{CE}(y,p_k)+\frac{\lambda}{K-1}\sum_{j\ne k}D_\alpha(p_j\|p_k)]
 +\frac\mu2\|\theta_k\|^2$, peers detached. States (R, d) are the students' parameters, student after student.
 
-Inside, replicas are the last axis and features or classes the first: then every operation runs along long contiguous
-rows, which on a CPU is several times as fast as products of small matrices. Gradients come as transposed views, so
-that the states keep that order from step to step.
+Inside, replicas are the last axis and features or classes the first (`layers`): every operation runs along long
+contiguous rows, which on a CPU takes half of the time of products of small matrices. A mini-batch has the axes (feature
+or class, student whose it is or 1, example, replica or 1).
 """
 
 import math
-import operator
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial, reduce
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
-from array_api_compat import array_namespace, device
+from array_api_compat import array_namespace
 from numpy.random import Generator
 from numpy.typing import NDArray
 
 from .backend import Random, like
+from .layers import columns, in_blocks, products, rows, softmax, through
 from .oracles import Oracle
 from .simulation import Array, Problem
 
 EXAMPLES, CLASSES, FEATURES = 200, 3, 3
-BLOCK = 80_000  # bytes of one number an example, over replicas: what is computed of them fits into a processor's cache
 
 
 class Data(NamedTuple):
@@ -80,29 +78,28 @@ class Students:
 
         def sample(rng: Random, state: Array) -> Array:
             which = rng.integers(0, EXAMPLES, (1 if shared else self.count, batch, len(state)))
-            return self.gradient(state, Data(*(_columns(like(v.T, state), which) for v in self.data)))
+            return self.gradient(state, Data(*(columns(like(v.T, state), which) for v in self.data)))
 
-        return Oracle(name, sample=lambda rng, state: _in_blocks(partial(sample, rng), state, batch))
+        return Oracle(name, sample=lambda rng, state: in_blocks(partial(sample, rng), state, batch))
 
     def gradient(self, state: Array, data: Data | None = None) -> Array:
         """Stacked gradients of the students' own losses at states (R, d), on their mini-batches.
 
-        The data's axes are (feature or class, student whose mini-batch it is or 1, example, replica or 1); without
-        data every student sees all examples.
+        Without data every student sees all examples.
         """
         if data is None:
-            return _in_blocks(lambda part: self.gradient(part, self._everything(part)), state, len(self.data.inputs))
+            return in_blocks(lambda part: self.gradient(part, self._everything(part)), state, len(self.data.inputs))
         xp, (x, y) = array_namespace(state), data
         weights = self._weights(state)
         features = self._features(weights, x)
-        last, pull = _own(features), self._pull(_through(features, weights[-1]), y) / x.shape[2]
-        gradients = [_pairs(last, pull)]
+        last, pull = _own(features), self._pull(through(features, weights[-1]), y) / x.shape[2]
+        gradients = [products(last, pull)]
         if self.hidden:
             back = xp.sum(weights[-1][:, :, :, None] * pull, axis=1) * (1 - last**2)
-            gradients.insert(0, _pairs(x, back))
+            gradients.insert(0, products(x, back))
         flat = [xp.reshape(xp.permute_dims(g, (2, 0, 1, 3)), (self.count, -1, len(state))) for g in gradients]
         stacked = xp.reshape(xp.concat(flat, axis=1), (-1, len(state)))
-        return (stacked + self.decay * _rows(state)).T
+        return (stacked + self.decay * rows(state)).T
 
     def losses(self, state: NDArray[np.float64]) -> NDArray[np.float64]:
         """L_k (R, K), on NumPy."""
@@ -119,20 +116,20 @@ class Students:
     def _logits(self, state: Array) -> Array:
         """Of every student on every example, (C, K, n, R)."""
         weights = self._weights(state)
-        return _own(_through(self._features(weights, self._everything(state).inputs), weights[-1]))
+        return _own(through(self._features(weights, self._everything(state).inputs), weights[-1]))
 
     def _pull(self, logits: Array, labels: Array) -> Array:
         """Gradient in student k's logits on its mini-batch, (C, K, n, R): (q - y) + lam mean_j (q - w_j)."""
         own, share = _own(logits), self.weight / (self.count - 1)
-        pull = (1 + self.weight) * _softmax(own) - labels
+        pull = (1 + self.weight) * softmax(own) - labels
         for places in range(1, self.count):
-            pull -= share * _softmax(own + self.order * (_ahead(logits, places) - own))
+            pull -= share * softmax(own + self.order * (_ahead(logits, places) - own))
         return pull
 
     def _features(self, weights: list[Array], x: Array) -> Array:
         """What the last layer sees, (F, student or 1, mini-batch's student or 1, n, R or 1)."""
         wide = x[:, None]
-        return array_namespace(x).tanh(_through(wide, weights[0])) if self.hidden else wide
+        return array_namespace(x).tanh(through(wide, weights[0])) if self.hidden else wide
 
     def _everything(self, state: Array) -> Data:
         return Data(*(like(v.T, state)[:, None, :, None] for v in self.data))
@@ -140,45 +137,13 @@ class Students:
     def _weights(self, state: Array) -> list[Array]:
         """Matrices (rows, columns, K, R) of every layer."""
         xp = array_namespace(state)
-        flat, matrices, begin = xp.reshape(_rows(state), (self.count, -1, len(state))), [], 0
-        for rows, columns in self.shapes:
-            block = flat[:, begin : begin + rows * columns]
-            matrix = xp.reshape(block, (self.count, rows, columns, len(state)))
+        flat, matrices, begin = xp.reshape(rows(state), (self.count, -1, len(state))), [], 0
+        for inward, outward in self.shapes:
+            block = flat[:, begin : begin + inward * outward]
+            matrix = xp.reshape(block, (self.count, inward, outward, len(state)))
             matrices.append(xp.permute_dims(matrix, (1, 2, 0, 3)))
-            begin += rows * columns
+            begin += inward * outward
         return matrices
-
-
-def _in_blocks(work: Callable[[Array], Array], state: Array, examples: int) -> Array:
-    """Gradients of so many replicas at a time as a `BLOCK` of examples makes; a GPU takes all at once."""
-    size = max(1, BLOCK // (examples * state.dtype.itemsize))
-    if len(state) <= size or str(device(state)) != "cpu":
-        return work(state)
-    parts = [work(state[at : at + size]).T for at in range(0, len(state), size)]
-    return array_namespace(state).concat(parts, axis=1).T
-
-
-def _rows(state: Array) -> Array:
-    """The transpose, in contiguous rows."""
-    xp = array_namespace(state)
-    return xp.reshape(xp.reshape(state.T, (-1,)), state.T.shape)
-
-
-def _columns(table: Array, which: NDArray[np.int64]) -> Array:
-    xp = array_namespace(table)
-    return xp.reshape(xp.take(table, xp.reshape(which, (-1,)), axis=1), (len(table), *which.shape))
-
-
-def _through(values: Array, weights: Array) -> Array:
-    """A layer: values (F, ...) and weights (F, G, K, R) to (G, student, mini-batch's student or 1, n, R)."""
-    wide = weights[:, :, :, None, None]
-    return reduce(operator.add, (values[f] * wide[f] for f in range(len(values))))
-
-
-def _pairs(left: Array, right: Array) -> Array:
-    """Sums over examples of products, (F, K or 1, n, R or 1) and (G, K, n, R) to (F, G, K, R)."""
-    xp = array_namespace(right)
-    return xp.stack([xp.sum(one * right, axis=2) for one in left], axis=0)
 
 
 def _ahead(logits: Array, places: int) -> Array:
@@ -201,11 +166,3 @@ def _divergence(peer: NDArray[np.float64], own: NDArray[np.float64], order: floa
     if order == 1:
         return (np.exp(log_p) * (log_p - log_q)).sum(-1)
     return np.logaddexp.reduce(order * log_p + (1 - order) * log_q, axis=-1) / (order - 1)
-
-
-def _softmax(logits: Array) -> Array:
-    """Over the first axis."""
-    xp = array_namespace(logits)
-    powers = xp.exp(logits - reduce(xp.maximum, logits))
-    powers *= 1 / reduce(operator.add, powers)
-    return powers

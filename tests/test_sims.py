@@ -103,7 +103,7 @@ def test_the_pair_locks_in_time_at_orders_and_rates_of_ones_own():
     ("choice", "sentence"),
     [
         ({"order": (2.0,), "eta": (0.6,)}, "eta must be below 0.545, where the pair of order 2 locks, got 0.6"),
-        ({"order": (3.0,)}, "alpha must be at most 2.5, where the exact value is known to ten digits, got 3.0"),
+        ({"order": (3.0,)}, r"alpha must be in \[0, 2.5\], where exact values are known to ten digits, got 3.0"),
     ],
 )
 def test_a_pair_that_does_not_lock_or_is_not_resolved_is_refused(choice: dict, sentence: str):
