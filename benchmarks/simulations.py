@@ -3,11 +3,11 @@
 All competitors take turns, so that a busy machine slows them alike. The loop runs one replica after
 the other and keeps the same numbers (X, mean and variance of the state).
 
-One core of an AMD EPYC that others used too, NumPy 2.4, torch 2.13: medians of 7 turns, smallest to largest.
-Toy, Gaussian noise: NumPy float64 45 times (44 to 50), torch float32 94 (67 to 106); Rademacher noise: NumPy float64
-141 (140 to 153), float32 250 (242 to 258), torch float32 151 (147 to 164). Pair of students: NumPy float64 28 (26 to
-40), float32 46 (34 to 65), torch float32 32 (27 to 55), compiled 40 (29 to 59): most of its time goes into exponentials
-and products of small matrices. Gaussian numbers take 60 to 80 % of the toy's time, Rademacher numbers 25 to 33 %.
+One core of an AMD EPYC that others used too (processor time, OMP_NUM_THREADS=1), NumPy 2.4, torch 2.13: medians of 9
+turns with quartiles. Toy, Gaussian noise: NumPy float64 36 times [36, 37], torch float32 78 [78, 79]; Rademacher noise:
+NumPy float64 131 [128, 135], float32 224 [220, 226], torch float32 135 [127, 135]. Pair of students: NumPy float64 43
+[42, 44], float32 82 [78, 83], torch float32 52 [51, 56], compiled 78 [76, 82]. Gaussian numbers take 64 to 84 % of the
+toy's time, Rademacher numbers 24 to 35 %.
 """
 
 import math
@@ -29,7 +29,7 @@ from sims.students import Students, overlapping_classes
 from .timing import Clock, interleaved, machine, ratio
 
 DIMENSION, ETA, SIGMA = 10, 0.1, 1.0
-BATCH, EVERY, REPLICAS = 10, 100, 4000
+BATCH, EVERY, REPLICAS, PAIRS = 10, 100, 4000, 2000
 TITLE = "Simulations against a loop over replicas"
 SHARES = (Backend("numpy"), Backend("numpy", dtype="float32"), Backend("torch", dtype="float32"))
 BOWL = Problem(lambda state: state, lambda _rng, replicas: np.ones((replicas, DIMENSION)), beta=1.0)
@@ -112,9 +112,9 @@ def pair_cases() -> list[Case]:
     sizes = {"data": overlapping_classes(), "count": 2, "order": 2.0}
     cases = [Case("loop over replicas", lambda: pair_loop(Students(**sizes), 4, 200), 4 * 200)]
     for backend, dtype in product(("numpy", "torch"), ("float64", "float32")):
-        cases += [vectorised("pair", pair(Students(**sizes)), 1000, Record(every=EVERY), backend=backend, dtype=dtype)]
+        cases += [vectorised("pair", pair(Students(**sizes)), PAIRS, Record(every=EVERY), backend=backend, dtype=dtype)]
     compiled = pair(CompiledStudents(**sizes))
-    return [*cases, vectorised("compiled", compiled, 1000, Record(every=EVERY), backend="torch", dtype="float32")]
+    return [*cases, vectorised("compiled", compiled, PAIRS, Record(every=EVERY), backend="torch", dtype="float32")]
 
 
 def pair(students: Students) -> Simulation:
@@ -169,9 +169,9 @@ def _share(oracle: Oracle, where: Backend, turns: int, clock: Clock) -> dict:
         for _ in range(100):
             noise(rng, (REPLICAS, DIMENSION))
 
-    whole = vectorised("whole", simulation, REPLICAS, Record(), backend=where.name, dtype=where.dtype).work
+    whole = vectorised("whole", simulation, REPLICAS, Record(), backend=where.backend, dtype=where.dtype).work
     share = ratio(interleaved({"draw": draw, "whole": whole}, turns, clock=clock), "draw", "whole")
-    name = f"{oracle.name}, {where.name} {where.dtype}"
+    name = f"{oracle.name}, {where.backend} {where.dtype}"
     return {"race": "the random numbers' part of the time", "name": name, "rate": "", "times": str(share)}
 
 

@@ -95,23 +95,23 @@ class Backend:
         ValueError: one of the three is unknown, or the library or this machine does not have the device.
     """
 
-    name: str = "numpy"
+    backend: str = "numpy"
     device: str = "cpu"
     dtype: str = "float64"
 
     def __post_init__(self) -> None:
-        if self.name not in ("numpy", "torch"):
-            raise ValueError(f"backend must be numpy or torch, got {self.name!r}")
+        if self.backend not in ("numpy", "torch"):
+            raise ValueError(f"backend must be numpy or torch, got {self.backend!r}")
         if self.dtype not in ("float32", "float64"):
             raise ValueError(f"dtype must be float32 or float64, got {self.dtype!r}")
-        if self.name == "numpy" and self.device != "cpu":
+        if self.backend == "numpy" and self.device != "cpu":
             raise ValueError(f"device must be cpu for the backend numpy, got {self.device!r}; try the backend torch")
-        if self.name == "torch":
+        if self.backend == "torch":
             _refuse_missing_device(self.device)
 
     def asarray(self, values: NDArray[Any]) -> Array:
         """The values as an array of this backend."""
-        if self.name == "numpy":
+        if self.backend == "numpy":
             return np.asarray(values, self.dtype)
         import torch
 
@@ -122,7 +122,7 @@ class Backend:
         """Random numbers: on NumPy those that `rng` gives next, on torch a stream of its own from the seed."""
         return (
             NumpyRandom(rng, np.dtype(self.dtype))
-            if self.name == "numpy"
+            if self.backend == "numpy"
             else TorchRandom(seed, self.device, self.dtype)
         )
 

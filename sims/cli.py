@@ -12,8 +12,11 @@ from typing import Any
 from . import STUDIES
 from .backend import Backend
 from .estimate import estimated_seconds
+from .fit import between
 from .study import Cell, Row, Study, takes_device, with_steps
 from .sweep import write_atomically
+
+PLAIN = {"backend": "numpy", "device": "cpu", "dtype": "float64"}
 
 
 def simulate(
@@ -55,10 +58,10 @@ def simulate(
         raise ValueError(f"jobs must be a positive number or -1 for one a core, got {jobs}")
     Backend(*where.values())  # refuses a device that is not there
     _refuse_unwritable(out)
-    plans = [_plan(one, replicas, steps, full, values) for one in chosen]
+    plans = [_plan(one, replicas, steps, full, values, where, alone=study != "all") for one in chosen]
     if full:
-        print(_forecast(plans, jobs, where))
-    return max([_run(plan, seed, jobs, out, where) for plan in plans])
+        print(_forecast(plans, jobs))
+    return max([_run(plan, seed, jobs, out) for plan in plans])
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,7 @@ class _Plan:
     study: Study
     cells: list[Cell]
     replicas: int
+    where: dict[str, str]
 
 
 def _find(name: str) -> Study:
@@ -76,7 +80,15 @@ def _find(name: str) -> Study:
     raise ValueError(f"there is no study {name!r}; {hint}")
 
 
-def _plan(study: Study, replicas: int | None, steps: int | None, full: bool, values: dict[str, Any]) -> _Plan:
+def _plan(
+    study: Study,
+    replicas: int | None,
+    steps: int | None,
+    full: bool,
+    values: dict[str, Any],
+    where: dict[str, str],
+    alone: bool,
+) -> _Plan:
     if strange := [name for name in values if name not in inspect.signature(study.cells).parameters]:
         raise ValueError(f"the study {study.name!r} takes no values of {' and '.join(strange)}")
     if steps is None:
@@ -88,7 +100,21 @@ def _plan(study: Study, replicas: int | None, steps: int | None, full: bool, val
     count = replicas if replicas is not None else (full and study.full_replicas) or study.replicas
     if count < 2:
         raise ValueError(f"replicas must be at least 2, got {count}")
-    return _Plan(study, cells, count)
+    return _Plan(study, cells, count, _place(study, cells, where, alone))
+
+
+def _place(study: Study, cells: list[Cell], where: dict[str, str], alone: bool) -> dict[str, str]:
+    """Where the study runs: as asked. Among all studies one that cannot says so and runs as it can."""
+    if where["backend"] != "numpy" and not any(takes_device(cell) for cell in cells):
+        problem, able = "measures on NumPy only and takes no device", PLAIN
+    elif where["dtype"] == "float32" and study.double:
+        problem, able = "compares more digits than float32 has; it needs float64", where | {"dtype": "float64"}
+    else:
+        return where
+    if alone:
+        raise ValueError(f"the study {study.name!r} {problem}")
+    print(f"{study.name} {problem}")
+    return able
 
 
 def _refuse_unwritable(out: Path) -> None:
@@ -101,13 +127,13 @@ def _refuse_unwritable(out: Path) -> None:
         raise ValueError(f"out must be a folder that can be written, got {str(out)!r}: {error.strerror}") from None
 
 
-def _run(plan: _Plan, seed: int, jobs: int, out: Path, where: dict[str, str]) -> int:
+def _run(plan: _Plan, seed: int, jobs: int, out: Path) -> int:
     from .figures import draw  # matplotlib takes a second to import
 
     study, unfinished = plan.study, out / f".{plan.study.name}"
-    if where["backend"] != "numpy" and not all(takes_device(cell) for cell in plan.cells):
-        print(f"{study.name} measures on NumPy only")
-    result = study.run(plan.replicas, seed, True, cells=plan.cells, jobs=jobs, folder=unfinished, **where)
+    if plan.where["backend"] != "numpy" and (left := sum(not takes_device(cell) for cell in plan.cells)):
+        print(f"{study.name}: {left} of {len(plan.cells)} rows measured on NumPy")
+    result = study.run(plan.replicas, seed, True, cells=plan.cells, jobs=jobs, folder=unfinished, **plan.where)
     figure = draw(result)
     for suffix in ("png", "svg"):
         figure.savefig(out / f"{study.name}.{suffix}", dpi=200)
@@ -117,10 +143,10 @@ def _run(plan: _Plan, seed: int, jobs: int, out: Path, where: dict[str, str]) ->
     return 0 if result.passed else 1
 
 
-def _forecast(plans: Sequence[_Plan], jobs: int, where: dict[str, str]) -> str:
+def _forecast(plans: Sequence[_Plan], jobs: int) -> str:
     from joblib import effective_n_jobs
 
-    seconds = {plan.study.name: estimated_seconds(plan.cells, plan.replicas, where) for plan in plans}
+    seconds = {plan.study.name: estimated_seconds(plan.cells, plan.replicas, plan.where) for plan in plans}
     known = sum(one for one in seconds.values() if one is not None) / effective_n_jobs(jobs)
     unknown = [name for name, one in seconds.items() if one is None]
     return f"about {_duration(known)}" + (f", and what {', '.join(unknown)} takes" if unknown else "")
@@ -140,6 +166,7 @@ def table(rows: Sequence[Row]) -> str:
 
 
 def _line(row: Row) -> tuple[str, ...]:
-    numbers = (f"{row.measured:.6g}", f"{row.standard_error:.1e}", f"{row.relation} {row.theory:.6g}")
-    name = row.name.replace("$", "").replace("\\", "")
+    measured = between(row) if row.interval else f"{row.measured:.6g}"
+    numbers = (measured, f"{row.standard_error:.1e}", f"{row.relation} {row.theory:.6g}")
+    name = row.name.replace(r"\to", " -> ").replace("$", "").replace("\\", "")
     return (name, *numbers, str(row.replicas), str(row.steps), "agrees" if row.passed else "FAILS")

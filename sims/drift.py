@@ -35,9 +35,9 @@ def stationary_drift(point: Optimum, students: Students, batch: int, shared: boo
 
 
 def _drift_measure(students: Students) -> Any:
-    def measure(simulation: Simulation, replicas: int, seed: int) -> Measured:
+    def measure(simulation: Simulation, replicas: int, seed: int, **where: Any) -> Measured:
         """Drift / eta of one more step, at states along the run."""
-        states = states_along(simulation, replicas, seed, POINTS)
+        states = states_along(simulation, replicas, seed, POINTS, **where)
         states = states.reshape(-1, states.shape[-1])
         return over_replicas(_drift(students, simulation, states, seed).reshape(-1, replicas).mean(axis=0))
 
@@ -45,9 +45,9 @@ def _drift_measure(students: Students) -> Any:
 
 
 def _first_drift_measure(students: Students) -> Any:
-    def measure(simulation: Simulation, replicas: int, seed: int) -> Measured:
+    def measure(simulation: Simulation, replicas: int, seed: int, **where: Any) -> Measured:
         """|Drift| / eta of the first step, from states that disagree."""
-        states = simulation.problem.start(np.random.default_rng(seed), 40 * replicas)
+        states = states_along(simulation, 40 * replicas, seed, 1, **where)[0]
         mean, error = over_replicas(_drift(students, simulation, states, seed).reshape(-1, replicas).mean(axis=0))
         return Measured(abs(mean), error)
 

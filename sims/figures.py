@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from .fit import between
 from .limit_cycle import portrait
 from .potential import descents
 from .study import RATE, Panel, Row, StudyResult
@@ -23,7 +24,7 @@ def draw(result: StudyResult) -> Figure:
     if result.study not in DRAWINGS:
         return _standard(figure, result)
     axes = figure.subplots()
-    DRAWINGS[result.study](axes, result.rows)
+    DRAWINGS[result.study](axes, [row for row in result.rows if row.panel == 0])
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, loc="upper left", ncols=2 if len(axes.get_lines()) > 5 else 1)
     return figure
@@ -32,21 +33,23 @@ def draw(result: StudyResult) -> Figure:
 def _standard(figure: Figure, result: StudyResult) -> Figure:
     """Measurements with error bars; theory as a line through its values, dashed where it is a bound."""
     series = list(dict.fromkeys(row.series for row in result.rows if row.panel is not None))
-    figure.set_size_inches(max(5.4, 3.6 * len(result.panels)), 4.4)
+    down = 1 if len(result.panels) < 4 else 2
+    figure.set_size_inches(max(5.4, 3.6 * len(result.panels) / down), 4.4 * (1 + down) / 2)
     for k, (axes, panel) in enumerate(
-        zip(np.ravel(figure.subplots(1, len(result.panels))), result.panels, strict=True)
+        zip(np.ravel(figure.subplots(down, -(-len(result.panels) // down))), result.panels, strict=True)
     ):
         for name in series:
             rows = sorted((row for row in result.rows if (row.series, row.panel) == (name, k)), key=lambda row: row.x)
             if rows:
-                _curve(axes, rows, series.index(name))
+                _curve(axes, rows, series.index(name), _with_fits(name, result.rows))
         if result.study in PICTURES and k == len(result.panels) - 1:
             PICTURES[result.study](axes)
         _dress(axes, panel, sorted({row.x for row in result.rows if row.panel == k}))
     named = [zip(*axes.get_legend_handles_labels(), strict=True) for axes in figure.axes]
     handles = {label: handle for pairs in named for handle, label in pairs}
     if any(handles):
-        columns = min(3, 1 + len(result.panels))
+        fits = any(row.interval for row in result.rows)
+        columns = 2 if fits else min(3, 1 + len(result.panels))
         figure.legend(handles.values(), handles, frameon=False, loc="outside lower center", ncols=columns)
     return figure
 
@@ -63,23 +66,17 @@ def _dress(axes: Axes, panel: Panel, places: list[float]) -> None:
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def _curve(axes: Axes, rows: list[Row], place: int) -> None:
+def _with_fits(series: str, rows: Iterable[Row]) -> str:
+    fits = [row for row in rows if row.interval and row.series == series]
+    return "\n".join([series, *(f"{row.name.removeprefix(f'{series}: ')} {between(row)}" for row in fits)])
+
+
+def _curve(axes: Axes, rows: list[Row], place: int, label: str) -> None:
     x, theory = np.array([(row.x, row.theory) for row in rows]).T
     _, measured, error = _columns(rows)
     look: dict[str, Any] = {"color": COLOURS[place % len(COLOURS)]}
-    axes.plot(x, theory, "--" if rows[0].relation == "≤" else "-", marker="_", linewidth=1, **look)
-    axes.errorbar(x, measured, error, fmt=MARKERS[place % len(MARKERS)], markersize=5, label=rows[0].series, **look)
-
-
-def _noise_floor(axes: Axes, rows: Iterable[Row]) -> None:
-    eta, measured, error = _columns(rows)
-    grid = np.geomspace(eta.min() / 1.3, 1.8, 200)
-    axes.plot(grid, grid / (2 - grid), color=COLOURS[0], label=r"exact: $\eta\beta\sigma^2/(2-\eta\beta)$")
-    axes.plot(grid, grid / 2, color="0.6", linestyle=":", label=r"small-rate limit: $\eta\beta\sigma^2/2$")
-    axes.errorbar(eta, measured, error, fmt="o", color="black", markersize=5, label="measured, ± 1 SE")
-    axes.set(
-        xscale="log", yscale="log", xlabel=r"$\eta\beta$ (dimensionless)", ylabel=r"plateau of $X$, units of $\sigma^2$"
-    )
+    axes.plot(x, theory, "-" if rows[0].relation == "=" else "--", marker="_", linewidth=1, **look)
+    axes.errorbar(x, measured, error, fmt=MARKERS[place % len(MARKERS)], markersize=5, label=label, **look)
 
 
 def _rotating_pair(axes: Axes, rows: Iterable[Row]) -> None:
@@ -93,9 +90,10 @@ def _rotating_pair(axes: Axes, rows: Iterable[Row]) -> None:
         label = rf"$\alpha = {order:g}$: $X$ {'≤' if chosen[0].theory == 0 else '='} {shown}"
         axes.errorbar(eta, measured, error, fmt=marker, color=colour, markersize=6, label=label)
     axes.set_xscale("log")
-    axes.set_xticks([row.eta for row in rows], [f"{row.eta:g}" for row in rows], minor=False)
+    rates = sorted({row.eta for row in rows})
+    axes.set_xticks(rates, [f"{eta:g}" for eta in rates])
     axes.minorticks_off()
-    axes.set(xlabel=RATE.label, ylabel=r"mean squared gradient $X$", ylim=(-0.0008, 0.024))
+    axes.set(xlabel=RATE.label, ylabel=r"mean squared gradient $X$ (loss² per parameter²)", ylim=(-0.0008, 0.024))
 
 
 def _three_terms(axes: Axes, rows: Iterable[Row]) -> None:
@@ -133,7 +131,6 @@ def _columns(rows: Iterable[Row]) -> np.ndarray:
 
 
 DRAWINGS: dict[str, Callable[[Axes, Iterable[Row]], None]] = {
-    "noise_floor": _noise_floor,
     "rotating_pair": _rotating_pair,
     "three_terms": _three_terms,
 }

@@ -50,7 +50,7 @@ def optimum(students: Students) -> Optimum:
     moves = STEP * np.eye(len(at))
     hessian = (students.gradient(at + moves) - students.gradient(at - moves)) / (2 * STEP)
     x, y = DATA
-    single = students.gradient(np.tile(at, (len(x), 1)), Data(x[:, None, None], y[:, None, None]))
+    single = students.gradient(np.tile(at, (len(x), 1)), Data(x.T[:, None, None], y.T[:, None, None]))
     own = single[:, : len(alone)] - single[:, : len(alone)].mean(axis=0)
     return Optimum(at, (hessian + hessian.T) / 2, own.T @ own / len(x))
 

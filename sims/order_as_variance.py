@@ -7,6 +7,7 @@ import numpy as np
 
 from theory.convergence import stationary_covariance
 
+from .backend import like
 from .local_theory import DATA, Optimum, optimum, steps_for
 from .rules import within_standard_errors
 from .simulation import Schedule, Simulation, states_along
@@ -20,9 +21,9 @@ TOLERANCE = 0.1
 
 
 def _variance(centre: np.ndarray, mean_student: bool) -> Any:
-    def measure(simulation: Simulation, replicas: int, seed: int) -> Measured:
+    def measure(simulation: Simulation, replicas: int, seed: int, **where: Any) -> Measured:
         """Squared distance of the first student, or of the mean student, from the optimum."""
-        states = states_along(simulation, replicas, seed, POINTS)
+        states = states_along(simulation, replicas, seed, POINTS, **where)
         away = (states - centre).reshape(*states.shape[:2], 2, -1)
         chosen = away.mean(axis=2) if mean_student else away[:, :, 0]
         return over_replicas((chosen**2).sum(axis=-1).mean(axis=0))
@@ -51,7 +52,7 @@ def _cell(kind: str, order: float) -> Cell:
     point, oracle = optimum(students), students.minibatches(BATCH, kind == SHARED)
     sample, moves = oracle.sample, np.repeat([1.0, 0.0 if kind == FROZEN else 1.0], len(point.noise))
     assert sample is not None
-    frozen = replace(oracle, sample=lambda rng, state: sample(rng, state) * moves)
+    frozen = replace(oracle, sample=lambda rng, state: sample(rng, state) * like(moves, state))
     schedule = Schedule(ETA, steps_for(COUNTED, ETA), steps_for(BURN_IN, ETA))
     simulation = Simulation(students.problem(point.parameters), frozen, schedule, expected(point, kind))
     measure = _variance(point.parameters, kind == MEAN)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .backend import Backend, as_numpy
 from .limit_cycle import START, pair
 from .local_theory import DATA
 from .scalar_pair import ScalarPair
@@ -28,23 +29,22 @@ def potential(students: Students | ScalarPair, states: NDArray[np.float64]) -> N
 
 
 def _largest_rise(students: Students | ScalarPair) -> Any:
-    def measure(simulation: Simulation, replicas: int, seed: int) -> Measured:
+    def measure(simulation: Simulation, replicas: int, seed: int, **where: Any) -> Measured:
         """The largest change of the potential in a step, of each replica."""
-        states = states_along(simulation, replicas, seed, simulation.schedule.steps)
+        states = states_along(simulation, replicas, seed, simulation.schedule.steps, **where)
         values = potential(students, states.reshape(-1, states.shape[-1])).reshape(-1, replicas)
         return over_replicas(np.diff(values, axis=0).max(axis=0))
 
     return measure
 
 
-def _turning(simulation: Simulation, replicas: int, seed: int) -> Measured:
+def _turning(simulation: Simulation, _replicas: int, _seed: int, **where: Any) -> Measured:
     """Root mean square over states of the difference of the two cross derivatives, by central differences."""
-    states = simulation.problem.start(np.random.default_rng(0), STATES)
-    cross = []
+    starts, cross = simulation.problem.start(np.random.default_rng(0), STATES), []
     for k in (0, 1):
-        move = STEP * np.eye(2)[1 - k]
-        difference = simulation.problem.gradient(states + move) - simulation.problem.gradient(states - move)
-        cross.append(difference[:, k] / (2 * STEP))
+        moves = [starts + sign * STEP * np.eye(2)[1 - k] for sign in (1, -1)]
+        ahead, behind = (as_numpy(simulation.problem.gradient(Backend(**where).asarray(move))) for move in moves)
+        cross.append((ahead - behind)[:, k] / (2 * STEP))
     return Measured(float(np.sqrt(np.mean((cross[0] - cross[1]) ** 2))), 0.0)
 
 
@@ -103,6 +103,7 @@ STUDY = Study(
         "potential never rises by more than 1e-12 in a step."
     ),
     replicas=8,
+    double=True,
     panels=(
         Panel(Axis(r"order $\alpha$ (dimensionless)", "linear"), Axis("turning (loss per parameter²)", "linear")),
         Panel(Axis(r"time $\eta t$ (parameter² per loss)", "linear"), Axis(r"potential $\Phi$ (nats)", "linear")),

@@ -14,6 +14,7 @@ class Row:
         theory: the value that theory gives, exact, or a bound where `relation` says so.
         passed: the study's rule.
         series, x, panel: the curve in the figure, the place on its axis, and the panel, None for none.
+        interval: confidence interval of a number that was fitted to other rows; None where nothing was fitted.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Row:
     x: float = 0.0
     relation: str = "="
     panel: int | None = 0
+    interval: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)

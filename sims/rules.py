@@ -39,6 +39,16 @@ def at_most(level: float, relative: float = 0.0) -> RuleOf:
     return rule
 
 
+def at_least(level: float) -> RuleOf:
+    """Agreement with a lower bound: no one-sided t-test of any cell says "below" at `level`, Bonferroni-corrected."""
+
+    def rule(cells: int, replicas: int) -> Rule:
+        critical = float(stats.t.ppf(1 - level / cells, replicas - 1))
+        return lambda measured, error, theory: measured >= theory - critical * error
+
+    return rule
+
+
 def within_tolerance(relative: float, absolute: float) -> RuleOf:
     """Agreement without noise: |measured - theory| <= relative * |theory| + absolute."""
     return lambda _cells, _replicas: (

@@ -22,6 +22,7 @@ RATE, TIME, LONG = 2e-3, 10.0, 100.0
 MOVING = 1e-4  # X above which students count as moving, and are followed further
 WINDOW, LEAVES, RETURNS = 20.0, 1e-2, 0.1  # time for a round; distances that count as away and, relative, as back
 RARE = 1e-3
+SYSTEMS, POTENTIAL = "random systems", "random systems at order ½ (none can)"
 Matrix = NDArray[np.float64]
 
 
@@ -76,7 +77,7 @@ def rare(cells: int, systems: int) -> Rule:
 
 
 def _search(order: float) -> Any:
-    def measure(simulation: Simulation, replicas: int, seed: int) -> Measured:
+    def measure(simulation: Simulation, replicas: int, seed: int, **where: Any) -> Measured:
         """The fraction of systems that go round for ever; as many systems as replicas."""
         rng = np.random.default_rng(seed)
         pair = random_pair(rng, replicas, order)
@@ -84,18 +85,18 @@ def _search(order: float) -> Any:
         moving = np.zeros(replicas)
         if turning.sum() >= 2:
             places = np.flatnonzero(turning)
-            moving[places] = _moving(chosen(pair, turning), simulation.schedule, seed)
+            moving[places] = _moving(chosen(pair, turning), simulation.schedule, seed, where)
         return over_replicas(moving)
 
     return measure
 
 
-def _moving(pair: ScalarPair, schedule: Schedule, seed: int) -> NDArray[np.bool_]:
+def _moving(pair: ScalarPair, schedule: Schedule, seed: int, where: dict[str, Any]) -> NDArray[np.bool_]:
     """First all systems at once by SGD without noise; then those that still move by their ODE."""
     systems = len(pair.labels)
     problem = Problem(pair.gradient, lambda rng, replicas: rng.standard_normal((replicas, 2)), students=2)
     record = Record(every=5, trace=1, paths=systems)
-    kept = run(Simulation(problem, EXACT, schedule, 0.0), systems, seed, record)
+    kept = run(Simulation(problem, EXACT, schedule, 0.0), systems, seed, record, **where)
     assert kept.trace is not None
     found = kept.squared_gradient > MOVING
     for k in np.flatnonzero(found):
@@ -120,7 +121,9 @@ def cells() -> list[Cell]:
         simulation = Simulation(problem, EXACT, schedule, 0.0 if none else RARE)
         rule, relation = (within_tolerance(0.0, 0.0), "=") if none else (rare, "≤")
         name = rf"fraction of random systems that go round for ever, $\alpha = {order:g}$"
-        rows.append(Cell(name, simulation, order, "random systems", order, _search(order), rule, relation))
+        rows.append(
+            Cell(name, simulation, order, POTENTIAL if none else SYSTEMS, order, _search(order), rule, relation)
+        )
     control = Simulation(problem, EXACT, schedule, 1.0)
     return [*rows, Cell("control: the known limit cycle is found", control, 1.0, measure=_known, panel=None)]
 

@@ -8,7 +8,7 @@ from scipy.linalg import solve_continuous_lyapunov
 
 from theory.convergence import stationary_covariance
 
-from .backend import Random
+from .backend import Random, like
 from .oracles import Oracle
 from .simulation import Array, Problem, Schedule, Simulation, states_along
 from .study import Axis, Cell, Measured, Panel, Study, over_replicas, within_standard_errors
@@ -31,28 +31,29 @@ def correlated(covariance: Matrix) -> Oracle:
     root = np.linalg.cholesky(covariance)
 
     def noise(rng: Random, shape: tuple[int, ...]) -> Array:
-        return rng.standard_normal(shape) @ root.T
+        draws = rng.standard_normal(shape)
+        return draws @ like(root.T, draws)
 
     return Oracle("correlated Gaussian", noise)
 
 
-def _last_states(simulation: Simulation, replicas: int, seed: int) -> Matrix:
+def _last_states(simulation: Simulation, replicas: int, seed: int, **where: Any) -> Matrix:
     """The states of all replicas at the end: independent, whatever the correlation in time."""
-    return states_along(simulation, replicas, seed, 1)[-1]
+    return states_along(simulation, replicas, seed, 1, **where)[-1]
 
 
 def _along(direction: Matrix, scale: float) -> Any:
-    def measure(simulation: Simulation, replicas: int, seed: int) -> Measured:
+    def measure(simulation: Simulation, replicas: int, seed: int, **where: Any) -> Measured:
         """The variance along a direction, in units of `scale`."""
-        return over_replicas((_last_states(simulation, replicas, seed) @ direction) ** 2 / scale)
+        return over_replicas((_last_states(simulation, replicas, seed, **where) @ direction) ** 2 / scale)
 
     return measure
 
 
 def _total(scale: float) -> Any:
-    def measure(simulation: Simulation, replicas: int, seed: int) -> Measured:
+    def measure(simulation: Simulation, replicas: int, seed: int, **where: Any) -> Measured:
         """The sum of the variances, in units of `scale`."""
-        return over_replicas((_last_states(simulation, replicas, seed) ** 2).sum(axis=-1) / scale)
+        return over_replicas((_last_states(simulation, replicas, seed, **where) ** 2).sum(axis=-1) / scale)
 
     return measure
 
@@ -80,7 +81,7 @@ def _principal(matrix: Matrix) -> tuple[list[float], Matrix]:
 def _cell(name: str, eta: float, theory: float, measure: Any, panel: int | None) -> Cell:
     hessian, noise = matrices()
     problem = Problem(
-        gradient=lambda state: state @ hessian,
+        gradient=lambda state: state @ like(hessian, state),
         start=lambda _rng, replicas: np.zeros((replicas, DIMENSION)),
         value=lambda state: (state @ hessian * state).sum(-1) / 2,
         beta=float(CURVATURES.max()),

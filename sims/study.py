@@ -1,6 +1,6 @@
 """A study compares measurements with theory, by a rule that is stated, and is data itself."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from inspect import signature
@@ -10,9 +10,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from .fit import Fit, fitted, in_words
 from .moments import Record
 from .result import MEAN_SQUARE, RATE, Axis, Panel, Row, StudyResult
-from .rules import Rule, RuleOf, at_most, within_standard_errors, within_tolerance
+from .rules import Rule, RuleOf, at_least, at_most, within_standard_errors, within_tolerance
 from .simulation import Simulation, run
 from .sweep import Numbers, Task, collect
 
@@ -22,12 +23,14 @@ __all__ = [
     "RATE",
     "Axis",
     "Cell",
+    "Fit",
     "Measured",
     "Panel",
     "Row",
     "RuleOf",
     "Study",
     "StudyResult",
+    "at_least",
     "at_most",
     "mean_square",
     "mean_square_every",
@@ -77,7 +80,7 @@ class Cell:
         x: its place on the figure's axis; None for the learning rate.
         measure: what is compared with `simulation.theory`; X unless another is given.
         rule: judges this cell; None for the study's rule.
-        relation: "=", or "≤" where theory is a bound.
+        relation: "=", or "≤" or "≥" where theory is a bound.
         panel: of the figure; None for none.
     """
 
@@ -104,6 +107,8 @@ class Study:
         rule: judges one cell, given how many there are; `rule_in_words` says it.
         replicas, full_replicas: of every cell by default and in a publication; the second is None where nothing is
             random, so that more replicas would say nothing.
+        double: whether the rule asks for more digits than single precision has.
+        fits: slopes and limits of the rows' curves, each a further row; made when the study runs.
         panels: axes of the standard figure, which shows each cell's theory on a line and its measurement with error
             bars; a study with a figure of its own has it in `figures`.
     """
@@ -118,6 +123,8 @@ class Study:
     replicas: int
     panels: tuple[Panel, ...] = (Panel(),)
     full_replicas: int | None = None
+    double: bool = False
+    fits: Callable[[], Sequence[Fit]] = tuple
 
     def run(
         self,
@@ -145,9 +152,10 @@ class Study:
         tasks = [_task(cell, count, seed + k, where) for k, cell in enumerate(chosen)]
         numbers = collect(tasks, folder, jobs, progress, self.name)
         judges = [(cell.rule or self.rule)(len(chosen), count) for cell in chosen]
-        rows = tuple(_row(*one) for one in zip(chosen, judges, numbers, strict=True))
-        words = (self.name, self.title, self.lesson, self.caption, self.rule_in_words)
-        return StudyResult(*words, rows, self.panels)
+        rows = [_row(*one) for one in zip(chosen, judges, numbers, strict=True)]
+        fits = fitted(self.fits(), rows)
+        words = (self.name, self.title, self.lesson, self.caption + in_words(fits), self.rule_in_words)
+        return StudyResult(*words, (*rows, *fits), self.panels)
 
 
 def with_steps(cell: Cell, steps: int) -> Cell:

@@ -6,11 +6,13 @@ Cells run through joblib: `with joblib.parallel_config(backend="dask"): sweep(..
 import hashlib
 import json
 import os
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import product
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -92,13 +94,25 @@ def collect(
 
     found = {task.file: numbers for task in tasks if (numbers := _load(task, folder)) is not None}
     missing = [task for task in tasks if task.file not in found]
-    workers = Parallel(n_jobs=jobs, return_as="generator_unordered")
+    watched: Any = {"initializer": _watch, "initargs": (os.getpid(),)}
+    workers = Parallel(n_jobs=jobs, return_as="generator_unordered", **watched)
     arriving: Any = workers(delayed(_numbered)(k, task.work) for k, task in enumerate(missing))
     bar = tqdm(arriving, label, len(tasks), initial=len(found), unit="cell", disable=not progress)
     for k, numbers in bar:
         _save(missing[k], numbers, folder)
         found[missing[k].file] = numbers
     return [found[task.file] for task in tasks]
+
+
+def _watch(parent: int) -> None:
+    """End this process soon after the one that it works for, which may be killed; joblib's would wait for minutes."""
+
+    def mourn() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    Thread(target=mourn, daemon=True).start()
 
 
 def _numbered(k: int, work: Callable[[], Numbers]) -> tuple[int, Numbers]:

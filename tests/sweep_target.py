@@ -1,11 +1,13 @@
 """A sweep for tests, run as a program: its argument is the folder, and every cell takes a moment."""
 
+import os
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 from sims import Problem, Schedule, Simulation, gaussian
-from sims.sweep import sweep
+from sims.sweep import Task, collect, sweep
 
 GRID = {"eta": [0.1, 0.2, 0.4], "order": [0.5, 1.0, 2.0], "students": [2, 3], "lam": [1.0]}
 
@@ -28,5 +30,14 @@ def slow(**point: float) -> Simulation:
     return make(**point, pause=0.1)  # type: ignore[arg-type]
 
 
-if __name__ == "__main__":
+def busy(folder: Path) -> dict[str, float]:
+    """Say which process this is, and keep it for minutes."""
+    (folder / f"worker-{os.getpid()}").touch()
+    time.sleep(300)
+    return {}
+
+
+if __name__ == "__main__" and sys.argv[2:] == ["busy"]:
+    collect([Task(str(k), partial(busy, Path(sys.argv[1]))) for k in range(2)], jobs=2)
+elif __name__ == "__main__":
     sweep(slow, GRID, replicas=4, seed=3, folder=Path(sys.argv[1]))

@@ -17,7 +17,7 @@ BOWL = Problem(gradient=lambda state: 2 * state, start=lambda _rng, replicas: np
 
 @pytest.fixture(scope="module", params=["noise_floor", "rotating_pair"])
 def result(request: pytest.FixtureRequest) -> StudyResult:
-    return STUDIES[request.param].run(replicas=16)
+    return STUDIES[request.param].run(replicas=128 if request.param == "noise_floor" else 8)
 
 
 def test_every_study_agrees_with_theory(result: StudyResult):
@@ -26,9 +26,9 @@ def test_every_study_agrees_with_theory(result: StudyResult):
 
 
 def test_a_study_has_words_and_a_figure_with_labelled_axes(result: StudyResult):
-    (axes,) = draw(result).axes
-    assert axes.get_xlabel()
-    assert axes.get_ylabel()
+    for axes in draw(result).axes:
+        assert axes.get_xlabel()
+        assert axes.get_ylabel()
     assert min(len(result.lesson), len(result.caption), len(result.rule)) > 50
 
 
@@ -91,6 +91,24 @@ def test_pair_gradients_are_derivatives_of_the_students_losses(order: float):
 @pytest.mark.parametrize(("order", "value"), [(0.75, 1.12367e-3), (1.0, 6.5245e-3), (2.0, 1.6412e-2)])
 def test_exact_bias_has_the_published_digits(order: float, value: float):
     assert lasting_gradient(order) == pytest.approx(value, rel=5e-5)
+
+
+def test_the_pair_locks_in_time_at_orders_and_rates_of_ones_own():
+    study = STUDIES["rotating_pair"]
+    cells = study.cells(order=(0.0, 0.1, 0.25, 1.5, 2.5), eta=(0.5, 0.3, 0.02))
+    assert study.run(8, cells=cells).passed
+
+
+@pytest.mark.parametrize(
+    ("choice", "sentence"),
+    [
+        ({"order": (2.0,), "eta": (0.6,)}, "eta must be below 0.545, where the pair of order 2 locks, got 0.6"),
+        ({"order": (3.0,)}, r"alpha must be in \[0, 2.5\], where exact values are known to ten digits, got 3.0"),
+    ],
+)
+def test_a_pair_that_does_not_lock_or_is_not_resolved_is_refused(choice: dict, sentence: str):
+    with pytest.raises(ValueError, match=f"^{sentence}$"):
+        STUDIES["rotating_pair"].cells(**choice)
 
 
 def test_there_is_no_bias_at_order_one_half():

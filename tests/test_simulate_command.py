@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+import rdml
 import sims.cli
 from sims import STUDIES, Simulation
 from sims.cli import simulate
@@ -76,7 +77,7 @@ def test_full_size_says_first_how_long_it_takes(
     assert re.search(r"0\.333333 +6 ", printed)
 
 
-def test_a_measure_of_its_own_runs_where_it_can_and_says_so(
+def test_a_measure_of_its_own_is_refused_elsewhere_and_not_timed_where_it_fails(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ):
     def measure(_simulation: Simulation, replicas: int, _seed: int) -> Measured:
@@ -87,8 +88,8 @@ def test_a_measure_of_its_own_runs_where_it_can_and_says_so(
     own = [dataclasses.replace(cell, measure=measure) for cell in cells()]
     study = dataclasses.replace(STUDIES["noise_floor"], cells=lambda: own, full_replicas=3)
     monkeypatch.setitem(sims.cli.STUDIES, "noise_floor", study)
-    simulate("noise_floor", out=tmp_path, replicas=2, device="cpu", jobs=1)
-    assert capsys.readouterr().out.startswith("noise_floor measures on NumPy only\n")
+    with pytest.raises(ValueError, match=r"^the study .* measures on NumPy only and takes no device$"):
+        simulate("noise_floor", out=tmp_path, replicas=2, device="cpu", jobs=1)
     with pytest.raises(ZeroDivisionError):
         simulate("noise_floor", out=tmp_path, full=True, jobs=1)
     assert capsys.readouterr().out.startswith("about 1 s, and what noise_floor takes\n")
@@ -107,12 +108,17 @@ def test_the_estimate_scales_with_the_steps_of_every_cell(monkeypatch: pytest.Mo
     [
         ("noise_flor", {}, "there is no study 'noise_flor'; did you mean 'noise_floor'?"),
         ("noise_floor", {"eta": (2.5,)}, "eta * beta must be below 2"),
-        ("rotating_pair", {"order": (-1.0,)}, "alpha must be in [0, inf], got -1.0"),
+        (
+            "rotating_pair",
+            {"order": (-1.0,)},
+            "alpha must be in [0, 2.5], where exact values are known to ten digits, got -1.0",
+        ),
         ("rotating_pair", {"eta": (-0.1,)}, "eta must be positive and finite, got -0.1"),
         ("noise_floor", {"order": (1.0,)}, "the study 'noise_floor' takes no values of order"),
         ("noise_floor", {"replicas": 0}, "replicas must be at least 2, got 0"),
         ("noise_floor", {"steps": 0}, "steps must be at least 1 and burn_in at least 0, got 0 and 27"),
         ("noise_floor", {"jobs": 0}, "jobs must be a positive number or -1 for one a core, got 0"),
+        ("rotating_pair", {"dtype": "float32"}, "the study 'rotating_pair' compares more digits than float32 has;"),
         ("noise_floor", {"device": "gpu"}, "device 'gpu' is not available: "),
     ],
 )
@@ -127,3 +133,26 @@ def test_a_folder_that_cannot_be_written_is_refused_before_anything_runs(tmp_pat
     (tmp_path / "file").write_text("")
     with pytest.raises(ValueError, match=r"out must be a folder .* got '.*below': Not a directory"):
         simulate("all", out=tmp_path / "file" / "below")
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ("noise_floor --eta 2.5", "eta * beta must be below 2, where SGD on a quadratic still converges, got 2.5"),
+        ("rotating_pair --order -1", "alpha must be in [0, 2.5], where exact values are known to ten digits, got -1.0"),
+        ("escap", "there is no study 'escap'; did you mean 'escape'?"),
+        ("all --out {}/file/below", "out must be a folder that can be written, got '{}/file/below': Not a directory"),
+        ("rotating_pair --dtype float32", "the study 'rotating_pair' compares more digits than float32 has; it needs"),
+    ],
+)
+def test_the_command_line_answers_a_mistake_with_one_sentence(
+    words: str, sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    (tmp_path / "file").write_text("")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["rdml", "simulate", *words.format(tmp_path).split()])
+    assert rdml.main() == 2
+    said = capsys.readouterr()
+    assert said.err.startswith(f"rdml simulate: {sentence.format(tmp_path)}")
+    assert said.err.count("\n") == 1
+    assert said.out == ""

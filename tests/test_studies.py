@@ -29,7 +29,8 @@ REPLICAS = {
 
 @pytest.fixture(scope="module", params=REPLICAS)
 def result(request: pytest.FixtureRequest) -> StudyResult:
-    return STUDIES[request.param].run(replicas=REPLICAS[request.param])
+    study = dataclasses.replace(STUDIES[request.param], fits=tuple)  # whose intervals need all replicas
+    return study.run(replicas=REPLICAS[request.param])
 
 
 def test_every_study_agrees_with_theory(result: StudyResult):

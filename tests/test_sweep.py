@@ -106,3 +106,29 @@ def test_a_bad_grid_is_refused_before_anything_runs(grid: dict, sentence: str, t
     with pytest.raises(ValueError, match=re.escape(sentence)):
         table(grid, folder=tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks /proc")
+def test_workers_end_after_the_process_that_was_killed(tmp_path: Path):
+    """Each leaves its number, and would work or wait for minutes."""
+    environment = os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"}
+    program = subprocess.Popen([sys.executable, ROOT / "tests" / "sweep_target.py", tmp_path, "busy"], env=environment)
+    while len(list(tmp_path.glob("worker-*"))) < 2:
+        assert program.poll() is None
+        time.sleep(0.05)
+    program.send_signal(signal.SIGKILL)
+    program.wait()
+    workers = [int(file.name.removeprefix("worker-")) for file in tmp_path.glob("worker-*")]
+    for _ in range(600):
+        time.sleep(0.1)
+        if not any(_alive(worker) for worker in workers):
+            return
+    pytest.fail(f"still alive: {workers}")
+
+
+def _alive(process: int) -> bool:
+    try:
+        status = Path(f"/proc/{process}/stat").read_text()
+    except FileNotFoundError:
+        return False
+    return status.rsplit(")", 1)[1].split()[0] != "Z"
