@@ -18,11 +18,12 @@ STUDENTS = (2, 4, 8, 16)
 PURPLE, SKY, AMBER = "#CC79A7", "#56B4E9", "#E69F00"
 COLOURS = (BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, AMBER)
 WHO = {"student 1": (BLUE, "o"), "student 2": (ORANGE, "s"), "ensemble": (BLACK, "D")}
+COHORT = {"cohort": (GREEN, "v")}
 METRICS = {
-    "nll": ("ensemble", "test NLL of the ensemble\n(nats per image)", 1.0),
-    "calibration_error": ("ensemble", "calibration error\nof the ensemble (%)", 100.0),
-    "agreement": ("cohort", "agreement of two\nstudents (%)", 100.0),
-    "gap_accuracy": ("ensemble", "training minus test accuracy\nof the ensemble (points)", 100.0),
+    "nll": ("test NLL (nats per image)", 1.0),
+    "calibration_error": ("calibration error (%)", 100.0),
+    "gap_accuracy": ("training minus test accuracy (points)", 100.0),
+    "agreement": ("agreement of two students (%)", 100.0),
 }
 
 
@@ -41,9 +42,12 @@ def accuracy(study: Study) -> Figure:
 def other_scores(published: Published) -> Figure:
     """Likelihood, calibration, agreement and generalisation gap against the order, with 95 % t-intervals."""
     figure = Figure(figsize=(13, 3.4), layout="constrained")
-    for axes, (metric, (who, label, unit)) in zip(figure.subplots(1, 4), METRICS.items(), strict=True):
-        _against_order(axes, published, (who, metric, unit), (BLACK, "D"), 0.0)
+    for axes, (metric, (label, unit)) in zip(figure.subplots(1, 4), METRICS.items(), strict=True):
+        people = COHORT if metric == "agreement" else {who: WHO[who] for who in ("student 1", "ensemble")}
+        for shift, (who, style) in zip((-0.1, 0.1), people.items(), strict=False):
+            _against_order(axes, published, (who, metric, unit), style, shift)
         axes.set_ylabel(label)
+    figure.axes[0].legend(frameon=False, fontsize="small")
     return opened(figure)
 
 

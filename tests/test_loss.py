@@ -1,11 +1,13 @@
 """The torch loss against `theory`, against `torch.nn.functional.kl_div`, and at the edge of float32."""
 
+from fractions import Fraction
+
 import hypothesis.strategies as st
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from hypothesis import given, settings
+from hypothesis import assume, example, given, settings
 
 from theory import peer_gradient, renyi_divergence_from_logits, student_gradient
 from theory.strategies import close_pairs, logits, orders
@@ -34,10 +36,18 @@ def assert_normwise(values, truth, relative):
     assert (np.abs(values - truth) <= relative * size + 1e-290).all(), (values, truth)
 
 
+def tie_that_only_exact_arithmetic_breaks(peer, student):
+    """Whether the two largest log-ratios differ, but by less than theory's double-doubles can tell (order inf only)."""
+    ratios = sorted({Fraction(y) - Fraction(z) for y, z in zip(peer.tolist(), student.tolist(), strict=True)})
+    return len(ratios) > 1 and ratios[-1] - ratios[-2] < 1e-25
+
+
 @settings(max_examples=300, deadline=None)
 @given(PAIRS, orders())
+@example((np.array([0.0, 1.0, -1.0]), np.array([2e-20, 2.0, -1.0])), INF)
 def test_value_and_both_gradients_are_those_of_theory(pair, alpha):
     peer, student = pair
+    assume(alpha < INF or not tie_that_only_exact_arithmetic_breaks(peer, student))
     value, gradient, of_peer = derivatives(student, peer, alpha, detach_peer=False)
     np.testing.assert_allclose(value, renyi_divergence_from_logits(peer, student, alpha), rtol=1e-10, atol=1e-290)
     assert_normwise(gradient, student_gradient(peer, student, alpha), 1e-10)

@@ -92,7 +92,7 @@ def tilt(pair: Restricted, order: Array) -> DoubleDouble:
 
 
 def attains_maximum(pair: Restricted) -> Mask:
-    """The classes of the largest log-ratio, exact ties included."""
+    """The classes of the largest log-ratio; closer than about 1e-32, where double-doubles end, counts as a tie."""
     return pair.support & (behind_maximum(pair).hi == 0)
 
 

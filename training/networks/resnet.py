@@ -84,7 +84,10 @@ class PreActivation(nn.Module):
 
 
 class ZeroPadding(nn.Module):
-    """The parameter-free shortcut: every second pixel, and channels of zeros after those that there are."""
+    """The parameter-free shortcut: every second pixel, and channels of zeros after those that there are.
+
+    A pooling of one pixel with a stride takes them, since the gradient of a slice forgets that channels come last.
+    """
 
     def __init__(self, channels: int, stride: int) -> None:
         super().__init__()
@@ -92,7 +95,7 @@ class ZeroPadding(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) to (B, C + channels, H / stride, W / stride)."""
-        return F.pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, 0, self.channels))
+        return F.pad(F.avg_pool2d(x, 1, self.stride), (0, 0, 0, 0, 0, self.channels))
 
 
 def initialise(network: nn.Module) -> nn.Module:
