@@ -4,12 +4,15 @@ python -m benchmarks [--quick] [--out DIR]
 """
 
 import json
+import shlex
+import sys
 from pathlib import Path
 
 import tyro
 from tqdm import tqdm
 
 from training.device import choose_device
+from training.record import commit
 
 from . import divergence, loss, simulations, step
 from .timing import Clock, machine
@@ -29,7 +32,8 @@ def main(
         clock: wall, or the processor's time (fair on a busy machine when OMP_NUM_THREADS=1).
     """
     out.mkdir(parents=True, exist_ok=True)  # before the measurements, so that they are not lost for want of a folder
-    about = {**machine(choose_device(device)), "clock": clock, "turns": "few (--quick)" if quick else "all"}
+    command = shlex.join(["python", "-m", "benchmarks", *sys.argv[1:]])
+    about = {"command": command, "commit": commit(), **machine(choose_device(device)), "clock": clock}
     results: dict[str, list[dict]] = {module.TITLE: [] for module in MODULES}
     with tqdm(total=sum(module.steps(quick) for module in MODULES), unit="line") as bar:
         for module in MODULES:
