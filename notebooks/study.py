@@ -69,6 +69,11 @@ study_figures.drift_against_bound(found)
 study_figures.plateau_and_disagreement(found)
 
 # %% [markdown]
+# Left: the squared gradient ends proportional to the rate while $\eta\beta$ is well below 1, and bends where training sharpens the
+# loss until $\beta\approx1/\eta$. The noise floor of a fixed curvature is therefore not what a real network has at large rates: the
+# one prediction of the table that fails. Right: the order damps what the students disagree on.
+
+# %% [markdown]
 # ## What coupling costs
 
 # %%

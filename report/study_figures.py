@@ -116,10 +116,12 @@ def plateau_and_disagreement(study: Study) -> Figure:
         found = tables.plateau(runs)
         label = f"α = {order:g}: slope {tables.slope(runs)}"
         _points(left, list(found), list(found.values()), (colour, marker), label)
-        first = next(iter(found.values()))
-        rates = np.array(list(found))
-        left.plot(rates, first.mean * rates / rates[0], "--", color=colour, linewidth=1)
+        line = next(iter(found.values())).mean / next(iter(found)) * np.array(list(found))
+        left.plot(list(found), line, "--", color=colour, linewidth=1)
     left.set(xscale="log", yscale="log", xlabel="learning rate η", ylabel="squared gradient X, later half of the run")
+    rates = sorted({run["recipe"]["lr"] for runs in study.runs("rates").values() for run in runs})
+    left.set_xticks(rates, [f"{rate:g}" for rate in rates], minor=False)
+    left.tick_params(axis="x", which="minor", labelbottom=False)
     left.legend(frameon=False, fontsize="small", title="dashed: proportional to η", title_fontsize="small")
     ends = tables.by_order(study, "disagreement")
     _points(right, range(len(ends)), list(ends.values()), (BLACK, "D"), None)
@@ -152,6 +154,7 @@ def throughput(study: Study) -> Figure:
         axes.plot(list(own), alone, "--", marker=marker, color=colour, mfc="none", label=f"{net}: independent")
     axes.set(xscale="log", yscale="log", xlabel="students K", ylabel="images a second, each seen by all K students")
     axes.set_xticks(STUDENTS, [str(number) for number in STUDENTS])
+    axes.tick_params(axis="x", which="minor", labelbottom=False)
     axes.legend(frameon=False, fontsize="small")
     return opened(figure)
 
