@@ -43,6 +43,8 @@ def test_the_page_shows_statements_figures_and_scores(folder: Path):
     assert text.count("data:image/svg+xml") == len(list(folder.glob("*.svg"))) == len(list(folder.glob("*.png")))
     for row in views.metric_tables(data["students"])[0]["rows"]:
         assert f"{row['mean']:.2f} ± {row['se']:.2f}" in text
+    shaded = [row for table in views.metric_tables(data["students"]) for row in table["rows"] if row["clear"]]
+    assert text.count('<tr class="clear">') == len(shaded)
 
 
 def test_the_numbers_travel_with_seeds_versions_and_hardware(folder: Path):
