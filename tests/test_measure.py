@@ -185,6 +185,19 @@ def test_what_the_theorems_do_not_cover_is_refused(change, sentence):
         follow(dataclasses.replace(SMALL, **change), 0, 2)
 
 
+@pytest.mark.parametrize(
+    ("orders", "rates", "seeds", "sentence"),
+    [
+        ([1.0], [0.1, 0.0], 1, "positive, finite rates, got 0.1, 0"),
+        ([1.0], [], 1, "an order, a rate and a seed"),
+        ([1.0], [0.1], 0, "and 0 seeds"),
+    ],
+)
+def test_a_grid_without_a_run_is_refused(orders, rates, seeds, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        measure(SMALL, orders, rates, seeds)
+
+
 def test_a_smaller_rate_sees_the_same_time_and_finished_runs_are_kept(tmp_path):
     runs = measure(SMALL, [0.5, 1.0], [0.02, 0.04], 1, 2, tmp_path, jobs=1)
     assert [(one["recipe"]["alpha"], one["recipe"]["lr"], one["recipe"]["epochs"]) for one in runs] == [

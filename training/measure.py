@@ -156,11 +156,13 @@ def measure(
         What each run was and found, by order, rate and seed: keys recipe, seed, records, made, rows (see `follow`).
 
     Raises:
-        ValueError: as `follow`; seeds below 1; no order or rate.
+        ValueError: as `follow`; seeds below 1; no order or rate, or a rate that is not positive.
         OSError: if the folder cannot be written.
     """
     if seeds < 1 or not orders or not rates:
         raise ValueError(f"measure needs an order, a rate and a seed, got {orders}, {rates} and {seeds} seeds")
+    if not all(0 < rate < np.inf for rate in rates):
+        raise ValueError(f"measure needs positive, finite rates, got {', '.join(f'{rate:g}' for rate in rates)}")
     if folder is not None:
         probe_folder(folder)
     cells = [
