@@ -77,7 +77,7 @@ def follow(recipe: Recipe, seed: int, records: int, source: Source | None = None
         squared_gradient: $\\|\\nabla_k L_k\\|^2$ of each student; dropped: $\\gamma^2$ (E3).
         potential: P, and `rotation`, the share of the update that descends no potential (E4, E5).
         divergence: the mean over pairs; disagreement: the variance of the logits; oscillation: the largest.
-        sharpness, jacobian, noise: beta and R (both from below), sigma^2, on some of the images.
+        sharpness, jacobian, noise: estimates of beta, R and sigma^2 on some of the images, so no bounds on all of them.
         self_bounding: the largest ratio of D3 on some of the images (None at order 0).
         drift: the students' mean drift through this step, divided by the rate (E1); drift_bound: E2 with this R.
 
