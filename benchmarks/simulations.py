@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import product
 from statistics import median
+from typing import Any
 
 import numpy as np
 import torch
@@ -30,6 +31,7 @@ from .timing import Clock, interleaved, machine, ratio
 
 DIMENSION, ETA, SIGMA = 10, 0.1, 1.0
 BATCH, EVERY, REPLICAS, PAIRS = 10, 100, 4000, 2000
+LONG = 20_000  # steps of a compiled run, each of which is traced anew; its first, which compiles, is not timed
 TITLE = "Simulations against a loop over replicas"
 SHARES = (Backend("numpy"), Backend("numpy", dtype="float32"), Backend("torch", dtype="float32"))
 BOWL = Problem(lambda state: state, lambda _rng, replicas: np.ones((replicas, DIMENSION)), beta=1.0)
@@ -59,7 +61,7 @@ def toy_loop(replicas: int, steps: int) -> list[tuple[float, np.ndarray, np.ndar
     return kept
 
 
-def vectorised(name: str, simulation: Simulation, replicas: int, record: Record, **where: str) -> Case:
+def vectorised(name: str, simulation: Simulation, replicas: int, record: Record, **where: Any) -> Case:
     """`sims.run` on a backend."""
     label = f"{name}: {where.get('backend', 'numpy')} {where.get('dtype', 'float64')}, R = {replicas}"
     steps = simulation.schedule.steps
@@ -73,6 +75,10 @@ def toy_cases() -> list[Case]:
     for oracle, backend, dtype in where:
         simulation = Simulation(BOWL, oracle, Schedule(ETA, 100), 0.0)
         cases += [vectorised(f"{oracle.name} noise", simulation, REPLICAS, Record(), backend=backend, dtype=dtype)]
+    for oracle in (gaussian(SIGMA), rademacher(SIGMA)):
+        simulation = Simulation(BOWL, oracle, Schedule(ETA, LONG), 0.0)
+        where = {"backend": "torch", "dtype": "float32", "compiled": True}
+        cases += [vectorised(f"{oracle.name} noise, compiled", simulation, REPLICAS, Record(), **where)]
     return cases
 
 
@@ -140,8 +146,8 @@ def run(quick: bool = False, device: str = "auto", clock: Clock = "wall") -> Ite
 
 
 def steps(quick: bool = False) -> int:
-    """How many rows `run` yields: 9 competitors on the quadratic, 6 on the students, the kinds of random numbers."""
-    return 9 + 6 + 2 * len(SHARES)
+    """How many rows `run` yields: 11 competitors on the quadratic, 6 on the students, the kinds of random numbers."""
+    return 11 + 6 + 2 * len(SHARES)
 
 
 def render(rows: list[dict]) -> str:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from array_api_compat import array_namespace, device
@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from .backend import Array, as_numpy
 from .moments import Moments, Record, Trace
+
+Terms = tuple[Array, Array, Array]  # squared gradient, squared deviation from the first state, deviation
 
 BLOCK = 64  # terms that are summed in single precision
 
@@ -27,14 +29,14 @@ class Sum:
     block: Any = None
     terms: int = 0
 
-    def add(self, term: Array) -> None:
-        """One more term, which must be a new array."""
+    def add(self, term: Array, terms: int = 1) -> None:
+        """One more term, which must be a new array, or the sum of so many."""
         if self.block is None:
             self.block = term
         else:
             self.block += term
-        self.terms += 1
-        if self.terms % BLOCK == 0:
+        self.terms += terms
+        if self.terms >= BLOCK:
             self._close()
 
     def value(self) -> NDArray[np.float64]:
@@ -46,6 +48,7 @@ class Sum:
         if self.block is not None:
             xp = array_namespace(self.block)
             self.total, self.block = self.total + xp.astype(self.block, xp.float64), None
+            self.terms = 0
 
 
 @dataclass
@@ -71,15 +74,29 @@ class Accumulator:
 
     def add(self, state: Array, gradient: Array, step: int) -> None:
         """One measured step."""
-        small = math.sqrt(self.floor)
-        gradient = flushed(gradient, small)
         self.first = state if self.first is None else self.first
-        away = flushed(state - self.first, small)
-        self.square.add(gradient * gradient)
-        self.spread.add(away.T @ away if self.record.covariance else away * away)
-        self.moved.add(away)
-        self._add_asked(state, gradient, step)
-        self.seen += 1
+        self._add_asked(state, flushed(gradient, math.sqrt(self.floor)), step)
+        self.add_terms(self.terms(state, gradient, self.first, self.floor))
+
+    def terms(self, state: Array, gradient: Array, first: Array, floor: float) -> Terms:
+        """What a measured step adds to each sum; changes nothing."""
+        small = math.sqrt(floor)
+        gradient, away = flushed(gradient, small), flushed(state - first, small)
+        return gradient * gradient, away.T @ away if self.record.covariance else away * away, away
+
+    def add_terms(self, terms: Terms, steps: int = 1) -> None:
+        """The `terms` of a measured step, or their sums over so many."""
+        for kept, term in zip((self.square, self.spread, self.moved), terms, strict=True):
+            kept.add(term, steps)
+        self.seen += steps
+
+    def asks(self, step: int) -> Literal["nothing", "sums", "all"]:
+        """What is kept of a step: nothing, its `terms`, or more."""
+        if step < 0 or step % self.record.every:
+            return "nothing"
+        traced = self.record.trace and step // self.record.every % self.stride == 0
+        more = traced or len(self.record.edges) or self.record.basin is not None or self.first is None
+        return "all" if more else "sums"
 
     def _add_asked(self, state: Array, gradient: Array, step: int) -> None:
         if self.record.edges:

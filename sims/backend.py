@@ -83,21 +83,24 @@ class TorchRandom:
 
     def signs(self, size: tuple[int, ...]) -> Any:
         count, torch = math.prod(size), self._torch
-        coins = torch.randint(0, 256, (-(-count // 8),), generator=self._generator, device=self._kind["device"])
+        words = torch.empty(-(-count // 64), dtype=torch.int64, device=self._kind["device"])
+        coins = words.random_(-(1 << 63), None, generator=self._generator).view(torch.uint8).to(torch.int32)
         return torch.index_select(self._faces, 0, coins).reshape(-1)[:count].reshape(size)
 
 
 @dataclass(frozen=True)
 class Backend:
-    """A library, a device and a floating-point type.
+    """A library, a device and a floating-point type, and whether the library compiles what it runs.
 
     Raises:
-        ValueError: one of the three is unknown, or the library or this machine does not have the device.
+        ValueError: one of them is unknown, or the library or this machine does not have the device; NumPy
+            is to compile.
     """
 
     backend: str = "numpy"
     device: str = "cpu"
     dtype: str = "float64"
+    compiled: bool = False
 
     def __post_init__(self) -> None:
         if self.backend not in ("numpy", "torch"):
@@ -106,6 +109,8 @@ class Backend:
             raise ValueError(f"dtype must be float32 or float64, got {self.dtype!r}")
         if self.backend == "numpy" and self.device != "cpu":
             raise ValueError(f"device must be cpu for the backend numpy, got {self.device!r}; try the backend torch")
+        if self.backend == "numpy" and self.compiled:
+            raise ValueError("compiled needs the backend torch, got 'numpy'")
         if self.backend == "torch":
             _refuse_missing_device(self.device)
 

@@ -53,10 +53,10 @@ def simulate(
     """
     chosen = [_find(study)] if study != "all" else list(STUDIES.values())
     values = {name: one for name, one in (("eta", eta), ("order", order)) if one}
-    where = {"backend": "torch" if device else "numpy", "device": device or "cpu", "dtype": dtype}
+    where: dict[str, Any] = {"backend": "torch" if device else "numpy", "device": device or "cpu", "dtype": dtype}
     if jobs == 0 or jobs < -1:
         raise ValueError(f"jobs must be a positive number or -1 for one a core, got {jobs}")
-    Backend(*where.values())  # refuses a device that is not there
+    Backend(**where)  # refuses a device that is not there
     _refuse_unwritable(out)
     plans = [_plan(one, replicas, steps, full, values, where, alone=study != "all") for one in chosen]
     if full:
@@ -69,7 +69,7 @@ class _Plan:
     study: Study
     cells: list[Cell]
     replicas: int
-    where: dict[str, str]
+    where: dict[str, Any]
 
 
 def _find(name: str) -> Study:
@@ -86,7 +86,7 @@ def _plan(
     steps: int | None,
     full: bool,
     values: dict[str, Any],
-    where: dict[str, str],
+    where: dict[str, Any],
     alone: bool,
 ) -> _Plan:
     if strange := [name for name in values if name not in inspect.signature(study.cells).parameters]:
@@ -103,7 +103,7 @@ def _plan(
     return _Plan(study, cells, count, _place(study, cells, where, alone))
 
 
-def _place(study: Study, cells: list[Cell], where: dict[str, str], alone: bool) -> dict[str, str]:
+def _place(study: Study, cells: list[Cell], where: dict[str, Any], alone: bool) -> dict[str, str]:
     """Where the study runs: as asked. Among all studies one that cannot says so and runs as it can."""
     if where["backend"] != "numpy" and not any(takes_device(cell) for cell in cells):
         problem, able = "measures on NumPy only and takes no device", PLAIN

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from array_api_compat import array_namespace
@@ -14,6 +15,9 @@ from .backend import Array, Backend, Random
 from .check import check_gradient
 from .moments import Moments, Record
 from .oracles import EXACT, Oracle, gaussian
+
+if TYPE_CHECKING:
+    from .compiled import Blocks
 
 __all__ = [
     "EXACT",
@@ -95,28 +99,31 @@ def run(
     backend: str = "numpy",
     device: str = "cpu",
     dtype: str = "float64",
+    compiled: bool = False,
 ) -> Moments:
     """Run SGD with a constant rate, all replicas at once; memory does not depend on the number of steps.
 
     The same seed gives the same bits on NumPy. In a run without noise numbers below 1e-300 count as 0 (1e-33 in single
     precision): subnormal numbers take many times as long as others.
 
+    `compiled` makes one kernel of eight steps, which takes seconds once and then about half of the time: for long runs
+    on torch, of a gradient without Python branches on its values and an oracle that adds noise to it.
+
     Raises:
         ValueError: fewer than 2 replicas (a standard error needs them), a backend, device or dtype that is not there,
-            a gradient that disagrees with the problem's value.
+            a gradient that disagrees with the problem's value, `compiled` on NumPy or for what torch cannot compile.
         FloatingPointError: the iterates diverged; names the step.
     """
     if replicas < 2:
         raise ValueError(f"replicas must be at least 2, got {replicas}")
     _keep_freed_memory()
-    place, rng = Backend(backend, device, dtype), np.random.default_rng(seed)
+    place, rng = Backend(backend, device, dtype, compiled), np.random.default_rng(seed)
     check_gradient(simulation.problem)
     state = place.asarray(simulation.problem.start(rng, replicas))
-    kept = _run(simulation, state, place.random(rng, seed), record)
-    return kept.moments()
+    return _run(simulation, state, place.random(rng, seed), record, compiled).moments()
 
 
-def states_along(simulation: Simulation, replicas: int, seed: int, points: int, **where: str) -> NDArray[np.float64]:
+def states_along(simulation: Simulation, replicas: int, seed: int, points: int, **where: Any) -> NDArray[np.float64]:
     """States of all replicas at about so many equally spaced counted steps, (points, R, d), on NumPy.
 
     `where` is the backend, device and dtype of the run.
@@ -138,35 +145,59 @@ def _keep_freed_memory() -> None:
     np.empty(31 << 20, np.uint8)  # freed at once, never touched
 
 
-def _run(simulation: Simulation, state: Array, rng: Random, record: Record) -> Accumulator:
-    problem, oracle, schedule = simulation.problem, simulation.oracle, simulation.schedule
-    kept = Accumulator(record, problem.students, _stride(schedule.steps, record))
-    for step in range(-schedule.burn_in, schedule.steps):
-        measured = step >= 0 and step % record.every == 0
-        gradient = problem.gradient(state) if measured or oracle.sample is None else state
-        if oracle.is_exact and step % FLUSH_EVERY == 0:
-            kept.floor = _floor(gradient)
-        if measured:
-            kept.add(state, gradient, step)
-        state = flushed(state - schedule.eta * _observed(gradient, state, oracle, rng), kept.floor)
+def _run(simulation: Simulation, state: Array, rng: Random, record: Record, compiled: bool) -> Accumulator:
+    schedule = simulation.schedule
+    kept = Accumulator(record, simulation.problem.students, _stride(schedule.steps, record))
+    blocks = _blocks(simulation, kept, state, rng) if compiled else None
+    step = -schedule.burn_in
+    while step < schedule.steps:
+        if blocks is not None and blocks.fits(step):
+            state, step = blocks.advance(state, step), step + blocks.steps
+        else:
+            state, step = _step(simulation, kept, state, step, rng), step + 1
     if not array_namespace(state).isfinite(state).all():
         raise FloatingPointError(f"the iterates diverged within {schedule.burn_in + schedule.steps} steps")
     return kept
 
 
-def _observed(gradient: Array, state: Array, oracle: Oracle, rng: Random) -> Array:
-    seen = gradient if oracle.sample is None else oracle.sample(rng, state)
-    biased = seen if oracle.bias is None else seen + oracle.bias(seen)
-    return biased if oracle.noise is None else biased + oracle.noise(rng, tuple(seen.shape))
+def _blocks(simulation: Simulation, kept: Accumulator, state: Array, rng: Random) -> "Blocks":
+    from .compiled import Blocks  # imports torch
+
+    return Blocks(simulation, kept, state, rng)
 
 
-def _floor(gradient: Array) -> float:
-    """0 as long as all squares are far from subnormal; then a size below which numbers may count as 0."""
+def _step(simulation: Simulation, kept: Accumulator, state: Array, step: int, rng: Random) -> Array:
+    oracle, measured = simulation.oracle, kept.asks(step) != "nothing"
+    gradient = simulation.problem.gradient(state) if measured or oracle.sample is None else state
+    if oracle.is_exact and step % FLUSH_EVERY == 0:
+        kept.floor = floor_of(gradient) if _is_tiny(gradient) else 0.0
+    if measured:
+        kept.add(state, gradient, step)
+    seen = biased(gradient if oracle.sample is None else oracle.sample(rng, state), oracle)
+    noisy = seen if oracle.noise is None else seen + oracle.noise(rng, tuple(seen.shape))
+    return descended(state, noisy, simulation.schedule.eta, kept.floor)
+
+
+def biased(gradient: Array, oracle: Oracle) -> Array:
+    """The gradient with the oracle's bias."""
+    return gradient if oracle.bias is None else gradient + oracle.bias(gradient)
+
+
+def descended(state: Array, gradient: Array, eta: float, floor: float) -> Array:
+    """The state after one step; numbers below the floor are 0."""
+    return flushed(state - eta * gradient, floor)
+
+
+def floor_of(array: Array) -> float:
+    """A size below which numbers may count as 0: a rate times it is not subnormal yet."""
+    return float(array_namespace(array).finfo(array.dtype).smallest_normal) * 1e5
+
+
+def _is_tiny(gradient: Array) -> bool:
+    """Whether a square is anywhere near subnormal."""
     xp = array_namespace(gradient)
-    floor = float(xp.finfo(gradient.dtype).smallest_normal) * 1e5  # 1e5: so that a rate times it is not subnormal
     size = xp.abs(gradient)
-    near = xp.any((size > 0) & (size < 1e10 * math.sqrt(floor)))
-    return floor if bool(near) else 0.0
+    return bool(xp.any((size > 0) & (size < 1e10 * math.sqrt(floor_of(gradient)))))
 
 
 def _stride(steps: int, record: Record) -> int:

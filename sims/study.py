@@ -135,7 +135,7 @@ class Study:
         cells: list[Cell] | None = None,
         jobs: int | None = None,
         folder: Path | None = None,
-        **where: str,
+        **where: Any,
     ) -> StudyResult:
         """Run every cell with its own stream of random numbers and judge it.
 
@@ -169,7 +169,7 @@ def takes_device(cell: Cell) -> bool:
     return "where" in signature(cell.measure).parameters
 
 
-def _task(cell: Cell, replicas: int, seed: int, where: dict[str, str]) -> Task:
+def _task(cell: Cell, replicas: int, seed: int, where: dict[str, Any]) -> Task:
     simulation, schedule = cell.simulation, cell.simulation.schedule
     sizes = {"replicas": replicas, "steps": schedule.steps, "burn_in": schedule.burn_in, "seed": seed}
     facts = {"eta": schedule.eta, "order": cell.order, "theory": simulation.theory, "oracle": simulation.oracle.name}

@@ -45,7 +45,7 @@ def sweep(
     folder: Path | None = None,
     jobs: int | None = None,
     progress: bool = False,
-    **where: str,
+    **where: Any,
 ) -> list[Numbers]:
     """Run `make(**point)` at every point of the grid; rows of point, measured X, standard error, theory and sizes.
 
@@ -69,7 +69,7 @@ def sweep(
     return collect([_task(make(**point), point, replicas, seed, where) for point in points], folder, jobs, progress)
 
 
-def _task(simulation: Simulation, point: Numbers, replicas: int, seed: int, where: Mapping[str, str]) -> Task:
+def _task(simulation: Simulation, point: Numbers, replicas: int, seed: int, where: Mapping[str, Any]) -> Task:
     schedule = simulation.schedule
     sizes = {"replicas": replicas, "steps": schedule.steps, "burn_in": schedule.burn_in, "seed": seed}
     facts = sizes | {"oracle": simulation.oracle.name, "theory": simulation.theory}
