@@ -1,5 +1,6 @@
 """The torch loss against `theory`, against `torch.nn.functional.kl_div`, and at the edge of float32."""
 
+from contextlib import contextmanager
 from fractions import Fraction
 
 import hypothesis.strategies as st
@@ -9,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from hypothesis import assume, example, given, settings
 
+import training.loss as loss_module
 from theory import peer_gradient, renyi_divergence_from_logits, student_gradient
 from theory.strategies import close_pairs, logits, orders
 from training import RenyiDivergenceLoss, renyi_divergence_loss
@@ -141,9 +143,58 @@ def test_loss_and_gradient_vanish_whatever_the_number_of_elements(alpha, shape, 
     assert not student.grad.any()
 
 
+@contextmanager
+def several_threads():
+    """Two threads, and so small blocks that few rows of 300 classes are many."""
+    threads, block = torch.get_num_threads(), loss_module._BLOCK
+    torch.set_num_threads(2)
+    loss_module._BLOCK = (block[0], 256)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+        loss_module._BLOCK = block
+
+
+def test_several_threads_take_a_way_of_their_own(monkeypatch):
+    blocks, work = [], loss_module._total_in_few_calls
+    monkeypatch.setattr(loss_module, "_total_in_few_calls", lambda *args: blocks.append(len(args[0])) or work(*args))
+    student, peer = torch.randn(2, 7, 300, generator=torch.Generator().manual_seed(0))
+    renyi_divergence_loss(student.requires_grad_(), peer, 2.0)
+    assert not blocks
+    with several_threads():
+        renyi_divergence_loss(student, peer, 2.0)
+        renyi_divergence_loss(student[:, :63], peer[:, :63], 2.0)  # too narrow
+    assert blocks == [1] * 7
+
+
+@settings(max_examples=100, deadline=None)
+@given(rows_of_float32(), st.sampled_from([0.5, 1.0, 1.4, 1.5, 2.0, 7.9]))
+def test_several_threads_find_the_mean_of_the_rows(pair, alpha):
+    wide = tuple(np.tile(x, (1, -(-64 // x.shape[1]))) for x in pair)
+    with several_threads():
+        assert_mean_of_rows(wide, alpha)
+
+
+@pytest.mark.parametrize("alpha", [0.5, 1.0, 2.0])
+def test_equal_logits_lose_nothing_on_several_threads(alpha):
+    student = torch.randn(9, 300, generator=torch.Generator().manual_seed(0)).mul(5).requires_grad_()
+    with several_threads():
+        loss = renyi_divergence_loss(student, student.detach().clone(), alpha)
+    loss.backward()
+    assert loss == 0
+    assert student.grad is not None
+    assert not student.grad.any()
+
+
 @settings(max_examples=200, deadline=None)
 @given(rows_of_float32(), st.sampled_from([0.5, 1.0, 1.4, 1.5, 2.0, 7.9]))
 def test_the_mean_is_that_of_the_rows_and_has_their_gradient(pair, alpha):
+    assert_mean_of_rows(pair, alpha)
+
+
+def assert_mean_of_rows(pair, alpha):
+    """The mean and its gradient are those of the rows, which are computed with care."""
     peer, student = (torch.tensor(x) for x in pair)
     wholes, parts = (student.clone().requires_grad_() for _ in range(2))
     loss, rows = renyi_divergence_loss(wholes, peer, alpha), renyi_divergence_loss(parts, peer, alpha, "none")

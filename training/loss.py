@@ -19,6 +19,8 @@ from torch.autograd import Function
 
 REDUCTIONS = ("none", "batchmean", "sum", "mean")
 _BLOCK = (1 << 24, 1 << 17)  # elements of a row block on an accelerator, and on a CPU: smaller ones cost more calls
+_WIDE = 64  # classes from which torch's softmax is worth its work on each row
+_NORMAL = torch.finfo(torch.float32).smallest_normal
 _BITS = 1 / math.log(2)  # exp2 is the fastest exponential that torch has on a CPU, three times as fast as exp
 _SERIES = [1 / math.factorial(n) for n in range(20, 1, -1)]  # of (e^x - 1 - x) / x^2; enough for float64 on |x| <= 1
 
@@ -568,23 +570,53 @@ def _quick_total(y: Tensor, z: Tensor, alpha: float, gap: Tensor | None, share: 
     """The sum of `_blockwise` by the shortest way, and `share` times its gap; NaN where that takes care or waiting."""
     if not (z.is_cpu and y.dtype == z.dtype == torch.float32 and z.ndim == 2 and _usual_order(alpha)):
         return math.nan
-    blocks = [(y, z, gap, z.new_empty((3, *z.shape)))] if z.numel() <= _BLOCK[1] else _blocks_of(y, z, gap, 3)
-    total = 0.0
+    size, threads, block, total = z.numel(), torch.get_num_threads(), _BLOCK[1], 0.0
+    if size <= block:
+        work, blocks = _total, [(y, z, gap, z.new_empty((3, *z.shape)))]
+    elif threads == 1 or z.shape[-1] < _WIDE:
+        work, blocks = _total, _blocks_of(y, z, gap, 3)
+    else:
+        work, blocks = _total_in_few_calls, _blocks_of(y, z, gap, 2, max(block, min(block * threads, size // 5)))
     for a, b, out, room in blocks:
-        value = _value(_passes(a, b, alpha, room, out, share, careful=False).sum((-2, -1)).tolist(), alpha)
+        value = work(a, b, alpha, room, out, share)
         total += max(value, 0.0) if math.isfinite(value) else math.nan
     return total
 
 
+def _total(y: Tensor, z: Tensor, alpha: float, room: Tensor, gap: Tensor | None, share: float) -> float:
+    return _value(_passes(y, z, alpha, room, gap, share, careful=False).sum((-2, -1)).tolist(), alpha)
+
+
+def _total_in_few_calls(y: Tensor, z: Tensor, alpha: float, room: Tensor, gap: Tensor | None, share: float) -> float:
+    """As `_total`, for several threads, which wait for each other after every call.
+
+    Relative to the first classes log w = alpha log p + (1 - alpha) log q without a constant, so that D is what is left
+    of the first classes' own logarithms. NaN where one of these probabilities underflows.
+    """
+    (p, w), q = room, torch.empty_like(room[0]) if gap is None else gap
+    torch.sub(y, y[:, :1], out=p)
+    torch.sub(z, z[:, :1], out=q)
+    torch.sub(p, q, out=w) if alpha == 1 else torch.softmax(torch.lerp(q, p, alpha, out=w), -1, out=w)
+    torch.softmax(p, -1, out=p)
+    torch.softmax(q, -1, out=q)
+    target = p if alpha == 1 else w
+    first = torch.cat([x[:, :1] for x in (q, p, target)], 1)
+    _, of_p, of_w = (first / first[:, :1]).log_().sum(0).tolist()
+    q.sub_(target).mul_(share)
+    if not first.amin().item() >= _NORMAL:
+        return math.nan
+    return w.mul_(p).sum().item() + of_p if alpha == 1 else (alpha * of_p - of_w) / (alpha - 1)
+
+
 def _blocks_of(
-    y: Tensor, z: Tensor, gap: Tensor | None, parts: int
+    y: Tensor, z: Tensor, gap: Tensor | None, parts: int, size: int | None = None
 ) -> Iterator[tuple[Tensor, Tensor, Tensor | None, Tensor]]:
-    """Blocks of y, z and gap, and room for so many of them, used again and again."""
+    """Blocks of y, z and gap, and room for so many of them, used again and again; of a given size in elements."""
     dtype, classes = _compute_dtype(z), z.shape[-1]
     flat_y, flat_z = y.reshape(-1, classes), z.reshape(-1, classes)
     flat_gap = None if gap is None else gap.view(-1, classes)
     room = z.new_empty((parts, 0, classes), dtype=dtype)
-    for block in _blocks(z.shape[:-1].numel(), classes, z.device):
+    for block in _blocks(z.shape[:-1].numel(), classes, z.device, size):
         a, b = flat_y[block].to(dtype), flat_z[block].to(dtype)
         room = room if room.shape[1] >= len(a) else z.new_empty((parts, *a.shape), dtype=dtype)
         yield a, b, None if flat_gap is None else flat_gap[block], room[:, : len(a)]
@@ -598,14 +630,14 @@ def _usual_order(alpha: float) -> bool:
     return alpha == 1 or (alpha > 0 and 0.4 <= abs(alpha - 1) <= 7)
 
 
-def _blocks(rows: int, elements: int, device: torch.device) -> Iterator[slice]:
+def _blocks(rows: int, elements: int, device: torch.device, size: int | None = None) -> Iterator[slice]:
     """Slices of as many rows of that many elements as a block holds; a compiler fuses the whole better."""
-    step = max(1, rows) if torch.compiler.is_compiling() else _rows_of_a_block(elements, device)
+    step = max(1, rows) if torch.compiler.is_compiling() else _rows_of_a_block(elements, device, size)
     return (slice(start, start + step) for start in range(0, rows, step))
 
 
-def _rows_of_a_block(elements: int, device: torch.device) -> int:
-    return max(1, _BLOCK[device.type == "cpu"] // max(1, elements))
+def _rows_of_a_block(elements: int, device: torch.device, size: int | None = None) -> int:
+    return max(1, (size or _BLOCK[device.type == "cpu"]) // max(1, elements))
 
 
 def _passes(
