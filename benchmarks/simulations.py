@@ -1,13 +1,8 @@
 """How many times faster than a plain loop the simulations are: `python -m benchmarks.simulations`.
 
 All competitors take turns, so that a busy machine slows them alike. The loop runs one replica after
-the other and keeps the same numbers (X, mean and variance of the state).
-
-One core of an AMD EPYC that others used too (processor time, OMP_NUM_THREADS=1), NumPy 2.4, torch 2.13: medians of 9
-turns with quartiles. Toy, Gaussian noise: NumPy float64 36 times [36, 37], torch float32 78 [78, 79]; Rademacher noise:
-NumPy float64 131 [128, 135], float32 224 [220, 226], torch float32 135 [127, 135]. Pair of students: NumPy float64 43
-[42, 44], float32 82 [78, 83], torch float32 52 [51, 56], compiled 78 [76, 82]. Gaussian numbers take 64 to 84 % of the
-toy's time, Rademacher numbers 24 to 35 %.
+the other and keeps the same numbers (X, mean and variance of the state). `results/benchmarks` has the
+figures.
 """
 
 import math

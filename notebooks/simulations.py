@@ -39,7 +39,8 @@ from theory.convergence import biased_sgd_bound
 #
 # In each of two coordinates $f(x) = \frac12\log(1+x^2) + \frac{1-\cos 4x}{4}$: a wide valley with ripples that are minima of their
 # own. Its second derivative is at most $1 + 4$. A state has the shape `(R, d)`, R replicas at once; functions found by
-# `array_namespace` run on NumPy arrays and on torch tensors alike.
+# `array_namespace` run on NumPy arrays and on torch tensors alike; `run(..., backend="torch", compiled=True)` makes kernels of
+# them, for runs of millions of steps.
 
 
 # %%

@@ -19,8 +19,6 @@ from torch.autograd import Function
 
 REDUCTIONS = ("none", "batchmean", "sum", "mean")
 _BLOCK = (1 << 24, 1 << 17)  # elements of a row block on an accelerator, and on a CPU: smaller ones cost more calls
-_WIDE = 64  # classes from which torch's softmax is worth its work on each row
-_NORMAL = torch.finfo(torch.float32).smallest_normal
 _BITS = 1 / math.log(2)  # exp2 is the fastest exponential that torch has on a CPU, three times as fast as exp
 _SERIES = [1 / math.factorial(n) for n in range(20, 1, -1)]  # of (e^x - 1 - x) / x^2; enough for float64 on |x| <= 1
 
@@ -41,7 +39,7 @@ def renyi_divergence_loss(
     (N, C) mean and batchmean agree, and at order 1 are kl_div's batchmean.
 
     float16 and bfloat16 are computed in float32; the loss is then float32 and the gradient has the dtype of the logits.
-    Beyond the gradient a call takes three times its logits, at everyday orders on a CPU no more than 1.5 MiB or 3 rows.
+    Beyond the gradient a call takes three times its logits, at everyday orders on a CPU no more than 1.5 MiB a thread.
     A logit of -inf is a class that cannot occur; D is inf where its definition is, and there is no gradient then. NaN
     stays NaN.
 
@@ -215,7 +213,7 @@ class _EagerMutual(Function):
         keep = _kept_links if type(students) is Tensor else _links  # a fake tensor must not outlive its mode
         links = keep(pairs, students.shape, students.device, dtype)
         entropies, gradients, attractions = [], [], []
-        step = _rows_of_a_block(len(pairs) * students.shape[2] // 2, students.device)
+        step = _rows_of_a_block(len(pairs) * students.shape[2] // 2, students.device, threads=torch.get_num_threads())
         for part, index in zip(students.split(step, 1), labels.split(step), strict=True):
             logs = torch.log_softmax(part, -1, dtype)
             soft = logs if temperature == 1 else torch.log_softmax(part / temperature, -1, dtype)
@@ -573,10 +571,10 @@ def _quick_total(y: Tensor, z: Tensor, alpha: float, gap: Tensor | None, share: 
     size, threads, block, total = z.numel(), torch.get_num_threads(), _BLOCK[1], 0.0
     if size <= block:
         work, blocks = _total, [(y, z, gap, z.new_empty((3, *z.shape)))]
-    elif threads == 1 or z.shape[-1] < _WIDE:
+    elif threads == 1:
         work, blocks = _total, _blocks_of(y, z, gap, 3)
     else:
-        work, blocks = _total_in_few_calls, _blocks_of(y, z, gap, 2, max(block, min(block * threads, size // 5)))
+        work, blocks = _total_of_many, _blocks_of(y, z, gap, 2, max(block, min(block * threads, size // 5)))
     for a, b, out, room in blocks:
         value = work(a, b, alpha, room, out, share)
         total += max(value, 0.0) if math.isfinite(value) else math.nan
@@ -587,25 +585,22 @@ def _total(y: Tensor, z: Tensor, alpha: float, room: Tensor, gap: Tensor | None,
     return _value(_passes(y, z, alpha, room, gap, share, careful=False).sum((-2, -1)).tolist(), alpha)
 
 
-def _total_in_few_calls(y: Tensor, z: Tensor, alpha: float, room: Tensor, gap: Tensor | None, share: float) -> float:
-    """As `_total`, for several threads, which wait for each other after every call.
+def _total_of_many(y: Tensor, z: Tensor, alpha: float, room: Tensor, gap: Tensor | None, share: float) -> float:
+    """As `_total`, for several threads: in larger blocks, since they wait for each other after every call.
 
-    Relative to the first classes log w = alpha log p + (1 - alpha) log q without a constant, so that D is what is left
-    of the first classes' own logarithms. NaN where one of these probabilities underflows.
+    q is computed in the gap, and a call takes one distribution, whose rows each thread then finds in its own cache.
     """
     (p, w), q = room, torch.empty_like(room[0]) if gap is None else gap
-    torch.sub(y, y[:, :1], out=p)
-    torch.sub(z, z[:, :1], out=q)
-    torch.sub(p, q, out=w) if alpha == 1 else torch.softmax(torch.lerp(q, p, alpha, out=w), -1, out=w)
-    torch.softmax(p, -1, out=p)
-    torch.softmax(q, -1, out=q)
-    target = p if alpha == 1 else w
-    first = torch.cat([x[:, :1] for x in (q, p, target)], 1)
-    _, of_p, of_w = (first / first[:, :1]).log_().sum(0).tolist()
-    q.sub_(target).mul_(share)
-    if not first.amin().item() >= _NORMAL:
-        return math.nan
-    return w.mul_(p).sum().item() + of_p if alpha == 1 else (alpha * of_p - of_w) / (alpha - 1)
+    for logits, out in ((y, p), (z, q)):  # a fused multiply-add, so that a common shift of the logits costs no digits
+        torch.add(logits[:, :1] * -_BITS, logits, alpha=_BITS, out=out)
+    torch.sub(p, q, out=w) if alpha == 1 else torch.lerp(q, p, alpha, out=w)
+    of_q, of_p = (_sums(part.exp2_(), share) for part in (q, p))
+    of_w = _sums(w.mul_(p) if alpha == 1 else w.exp2_(), share)
+    target, of_target = (p, of_p) if alpha == 1 else (w, of_w)
+    bits = (of_q / of_p).log2_()
+    bits = bits.addcdiv_(of_w, of_p) if alpha == 1 else (of_q / of_w).log2_().sub_(bits, alpha=alpha).div_(1 - alpha)
+    q.div_(of_q).sub_(target.div_(of_target))
+    return bits.sum().item() / _BITS
 
 
 def _blocks_of(
@@ -636,8 +631,9 @@ def _blocks(rows: int, elements: int, device: torch.device, size: int | None = N
     return (slice(start, start + step) for start in range(0, rows, step))
 
 
-def _rows_of_a_block(elements: int, device: torch.device, size: int | None = None) -> int:
-    return max(1, (size or _BLOCK[device.type == "cpu"]) // max(1, elements))
+def _rows_of_a_block(elements: int, device: torch.device, size: int | None = None, threads: int = 1) -> int:
+    block = _BLOCK[1] * threads if device.type == "cpu" else _BLOCK[0]
+    return max(1, (size or block) // max(1, elements))
 
 
 def _passes(
@@ -653,17 +649,17 @@ def _passes(
     torch.sub(y, y.amax(-1, keepdim=True) if careful else y[..., :1], out=a)
     torch.sub(z, z.amax(-1, keepdim=True) if careful else z[..., :1], out=b)
     if alpha == 1:
-        ahead, sums = _order_one(room, a, b, t, careful)
+        ahead, sums = _order_one(room, a, b, t, careful, share)
     else:
-        ahead, sums = _other_order(room, a, b, t, careful, alpha)
+        ahead, sums = _other_order(room, a, b, t, careful, alpha, share)
     if gap is not None:
-        of_p, of_q, of_w = (sums.div_(share) if share != 1 else sums).unbind()
+        of_p, of_q, of_w = sums.unbind()
         w = a.div_(of_p) if alpha == 1 else t.div_(of_w)
         torch.sub(b.div_(of_q), w, out=gap)
     return ahead
 
 
-def _order_one(room: Tensor, a: Tensor, b: Tensor, t: Tensor, careful: bool) -> tuple[Tensor, Tensor]:
+def _order_one(room: Tensor, a: Tensor, b: Tensor, t: Tensor, careful: bool, share: float) -> tuple[Tensor, Tensor]:
     torch.sub(a, b, out=t)
     if careful:  # classes that p excludes count for nothing
         t.nan_to_num_(0.0, math.inf, 0.0)
@@ -671,23 +667,31 @@ def _order_one(room: Tensor, a: Tensor, b: Tensor, t: Tensor, careful: bool) -> 
     t.mul_(a)
     if careful:  # one that only q excludes counts even where p underflows
         t.nan_to_num_(math.inf, math.inf)
-    sums = room.sum(-1, keepdim=True)
+    sums = _sums(room, share)
     of_p, of_q, total = sums.unbind()
     return (of_q / of_p).log2_().addcdiv_(total, of_p), sums
 
 
-def _other_order(room: Tensor, a: Tensor, b: Tensor, t: Tensor, careful: bool, alpha: float) -> tuple[Tensor, Tensor]:
+def _other_order(
+    room: Tensor, a: Tensor, b: Tensor, t: Tensor, careful: bool, alpha: float, share: float
+) -> tuple[Tensor, Tensor]:
     torch.lerp(b, a, alpha, out=t)
     top = None
     if careful:  # NaN: a class that is impossible on one side
         top = t.nan_to_num_(-math.inf, math.inf, -math.inf).amax(-1, keepdim=True)
         t.sub_(top)
     _exponentiate(room, a, b, t)
-    sums = room.sum(-1, keepdim=True)
+    sums = _sums(room, share)
     ahead = (sums[1] / sums).log2_()  # near p = q the ratios are 1 and their logarithms small
     if top is not None:  # no class in common, or q excludes one: max t is then infinite and decides
         ahead[2].nan_to_num_(0.0).sub_(top, alpha=_BITS)
     return ahead, sums
+
+
+def _sums(room: Tensor, share: float) -> Tensor:
+    """Over classes, divided by the share before anything is made of them: what overflows then shows in D."""
+    sums = room.sum(-1, keepdim=True)
+    return sums if share == 1 else sums.div_(share)
 
 
 def _exponentiate(room: Tensor, *parts: Tensor) -> None:
