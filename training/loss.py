@@ -39,9 +39,9 @@ def renyi_divergence_loss(
     (N, C) mean and batchmean agree, and at order 1 are kl_div's batchmean.
 
     float16 and bfloat16 are computed in float32; the loss is then float32 and the gradient has the dtype of the logits.
-    Beyond the gradient a call takes three times its logits, at everyday orders on a CPU no more than 1.5 MiB a thread.
-    A logit of -inf is a class that cannot occur; D is inf where its definition is, and there is no gradient then. NaN
-    stays NaN.
+    Beyond the gradient a call takes three times its logits, at everyday orders on a CPU no more than 1.5 MiB a thread
+    or 3 rows. A logit of -inf is a class that cannot occur; D is inf where its definition is, and there is no gradient
+    then. NaN stays NaN.
 
     Args:
         student_logits: z, floating point, classes along `dim`.
