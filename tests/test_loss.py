@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from float_rows import assert_accurate_in_single_precision, rows_of_float32
 from hypothesis import assume, example, given, settings
 
 import training.loss as loss_module
@@ -119,18 +120,6 @@ def test_equal_logits_have_loss_and_gradients_exactly_zero(alpha, dtype):
         assert (part == 0).all()
 
 
-@st.composite
-def rows_of_float32(draw):
-    """(peer, student): logits to +-1e4, unrelated, nearly equal, or equal up to a shift."""
-    classes = draw(st.integers(1, 7).map(lambda n: n if n < 7 else 300))
-    scale, apart = 10.0 ** draw(st.integers(-3, 4)), 10.0 ** draw(st.integers(-8, 4))
-    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    peer = rng.uniform(-1, 1, (4, classes)) * scale
-    student = peer * draw(st.sampled_from([0.0, 1.0])) + rng.uniform(-1, 1, (4, classes)) * apart
-    shift = draw(st.sampled_from([0.0, 0.0, 100.0]))
-    return peer.clip(-1e4, 1e4).astype(np.float32), (student + shift).clip(-1e4, 1e4).astype(np.float32)
-
-
 @pytest.mark.parametrize("alpha", [0.5, 1.0, 1.5, 2.0])
 @pytest.mark.parametrize("shape", [(1, 1), (3, 5), (37, 10), (3, 7, 11), (70, 1000)])
 @pytest.mark.parametrize("reduction", ["mean", "none"])
@@ -221,11 +210,7 @@ def test_a_class_that_only_the_student_excludes_counts_even_where_its_probabilit
 @given(rows_of_float32(), st.sampled_from(ORDERS) | st.floats(0, 10) | orders())
 def test_float32_is_as_accurate_as_its_logits_allow(pair, alpha):
     value, gradient, of_peer = derivatives(pair[1], pair[0], alpha, detach_peer=False)
-    peer, student = (x.astype(np.float64) for x in pair)
-    spread = np.maximum(1, np.maximum(np.ptp(peer, -1), np.ptp(student, -1)))
-    truth, slope = renyi_divergence_from_logits(peer, student, alpha), student_gradient(peer, student, alpha)
-    assert (np.abs(value - truth) <= 1e-6 * spread + 1e-5 * truth).all()
-    assert (np.abs(gradient - slope).max(-1) <= 2e-7 * (1 + min(alpha, 1000)) * spread).all()
+    assert_accurate_in_single_precision(value, gradient, pair, alpha)
     assert np.isfinite(of_peer).all()
 
 

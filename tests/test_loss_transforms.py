@@ -98,12 +98,13 @@ def test_a_second_backward_through_one_graph_gives_the_same_gradient():
 
 
 @pytest.mark.filterwarnings("ignore:.*Function.* should not be instantiated:DeprecationWarning")  # by torch's compiler
-def test_a_compiled_step_is_the_eager_one():
+@pytest.mark.parametrize("alpha", [0.5, 0.9, 1.0, 2.0])
+def test_a_compiled_step_is_the_eager_one(alpha):
     student, peer = pair(3, 4, dtype=torch.float32)
 
     def losses(student, peer):
-        pull = renyi_divergence_loss(student, peer, 1.0)
-        return pull + mutual_loss([student, peer], torch.tensor([0, 1, 2]), 2.0, weights=[[0, 1], [0, 0]])[0]
+        pull = renyi_divergence_loss(student, peer, alpha)
+        return pull + mutual_loss([student, peer], torch.tensor([0, 1, 2]), alpha, weights=[[0, 1], [0, 0]])[0]
 
     compiled, gradients = torch.compile(losses, backend="aot_eager", fullgraph=True), []
     for function in (losses, compiled):

@@ -8,6 +8,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+import training.loss as loss_module
 from training import Recipe, Source, checkpoint, train
 from training.cohort import build_cohort, predict, step
 from training.data import split
@@ -167,10 +168,33 @@ def test_autocast_leaves_float32_logits_of_bfloat16_numbers():
 
 def test_compiled_students_are_called_and_plain_ones_are_kept(monkeypatch):
     seen = []
+    monkeypatch.setattr("training.loss._can_compile", lambda *_: False)  # which may change a last bit
     monkeypatch.setattr(torch, "compile", lambda module: lambda pixels: seen.append(pixels.shape) or module(pixels))
     recipe = dataclasses.replace(SHORT, compile=True, epochs=1)
     assert train(recipe).test == train(dataclasses.replace(recipe, compile=False)).test
     assert len(seen) >= 2 * len(Loader(DIGITS, recipe, 0, CPU))
+
+
+@pytest.mark.parametrize("updates", ["simultaneous", "sequential"])
+@pytest.mark.parametrize("field", ["compile", "compile_loss"])
+def test_a_compiled_loss_trains_as_the_plain_one(field, updates, monkeypatch):
+    monkeypatch.setattr(torch, "compile", lambda module: module)
+    calls, kernel = [], loss_module._kernel
+    monkeypatch.setattr(loss_module, "_kernel", lambda *args: calls.append(args) or kernel(*args))
+    recipe = dataclasses.replace(SHORT, updates=updates, alpha="linear:0.5:0.6")
+    plain, compiled = (
+        weights_after_two_steps(recipe),
+        weights_after_two_steps(dataclasses.replace(recipe, **{field: True})),
+    )
+    assert len(calls) == (2 if updates == "simultaneous" else 4)
+    torch.testing.assert_close(compiled, plain)
+
+
+def weights_after_two_steps(recipe):
+    cohort = cohort_of(recipe)
+    for epoch in range(2):
+        step(cohort, first_batch(recipe), objective_at(recipe, epoch), 0.1)
+    return weights(cohort)
 
 
 class FakeWriter:

@@ -8,8 +8,9 @@ deep mutual learning, Zhang et al. 2018, the other orders Huang et al. 2023, arX
 """
 
 import math
-from collections.abc import Iterator, Sequence
-from functools import lru_cache
+import warnings
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import torch
@@ -19,6 +20,7 @@ from torch.autograd import Function
 
 REDUCTIONS = ("none", "batchmean", "sum", "mean")
 _BLOCK = (1 << 24, 1 << 17)  # elements of a row block on an accelerator, and on a CPU: smaller ones cost more calls
+_MANY = 1 << 13  # classes
 _BITS = 1 / math.log(2)  # exp2 is the fastest exponential that torch has on a CPU, three times as fast as exp
 _SERIES = [1 / math.factorial(n) for n in range(20, 1, -1)]  # of (e^x - 1 - x) / x^2; enough for float64 on |x| <= 1
 
@@ -30,6 +32,7 @@ def renyi_divergence_loss(
     reduction: str = "mean",
     dim: int = -1,
     detach_peer: bool = True,
+    compiled: bool = False,
 ) -> Tensor:
     r"""$D_\alpha(\mathrm{softmax}\,y\,\|\,\mathrm{softmax}\,z)$ in nats of the peer's logits y from the student's z.
 
@@ -50,10 +53,14 @@ def renyi_divergence_loss(
         reduction: "none", "batchmean", "sum" or "mean".
         dim: the class axis.
         detach_peer: False lets the gradient flow into the peer's logits as well.
+        compiled: one kernel for value and gradient, made by torch's compiler when a shape is first seen (some seconds;
+            on a CPU it takes a C++ compiler). For a training step in up to single precision, with detached peers, at
+            order 1 or an order in (0, 0.6] or [1.4, 8]; whatever else is asked for is computed as without.
 
     Raises:
         ValueError: an order outside [0, inf] or one to be learned, an unknown reduction, shapes that do not fit.
         TypeError: logits that are not floating point.
+        RuntimeError: compiled where torch cannot compile.
 
     Source: theorems D1, D4, D5 (this project).
     """
@@ -62,26 +69,35 @@ def renyi_divergence_loss(
         raise ValueError(f"reduction must be one of {', '.join(REDUCTIONS)}, got {reduction!r}")
     peer = peer_logits.detach() if detach_peer else peer_logits
     y, z = _as_rows(peer, student_logits, dim)
-    return _divergence(y, z, order, _share(reduction, z.shape[:-1]))
+    return _divergence(y, z, order, _share(reduction, z.shape[:-1]), compiled)
 
 
 class RenyiDivergenceLoss(nn.Module):
     """`renyi_divergence_loss` as a module, called with (student_logits, peer_logits) like `torch.nn.KLDivLoss`."""
 
-    def __init__(self, alpha: float | Tensor, reduction: str = "mean", dim: int = -1, detach_peer: bool = True) -> None:
+    def __init__(
+        self,
+        alpha: float | Tensor,
+        reduction: str = "mean",
+        dim: int = -1,
+        detach_peer: bool = True,
+        compiled: bool = False,
+    ) -> None:
         super().__init__()
         if reduction not in REDUCTIONS:
             raise ValueError(f"reduction must be one of {', '.join(REDUCTIONS)}, got {reduction!r}")
-        self.alpha, self.reduction, self.dim, self.detach_peer = _as_order(alpha), reduction, dim, detach_peer
+        self.alpha, self.reduction, self.dim = _as_order(alpha), reduction, dim
+        self.detach_peer, self.compiled = detach_peer, compiled
 
     def forward(self, student_logits: Tensor, peer_logits: Tensor) -> Tensor:
         """The loss of a batch; arguments and errors as `renyi_divergence_loss`."""
         return renyi_divergence_loss(
-            student_logits, peer_logits, self.alpha, self.reduction, self.dim, self.detach_peer
+            student_logits, peer_logits, self.alpha, self.reduction, self.dim, self.detach_peer, self.compiled
         )
 
     def extra_repr(self) -> str:
-        return f"alpha={self.alpha}, reduction={self.reduction!r}, dim={self.dim}, detach_peer={self.detach_peer}"
+        said = f"alpha={self.alpha}, reduction={self.reduction!r}, dim={self.dim}, detach_peer={self.detach_peer}"
+        return said + ", compiled=True" * self.compiled
 
 
 def mutual_loss(
@@ -93,6 +109,7 @@ def mutual_loss(
     weights: Sequence[Sequence[float]] | Tensor | None = None,
     temperature: float = 1.0,
     label_smoothing: float = 0.0,
+    compiled: bool = False,
 ) -> Tensor:
     r"""$L_k = \mathrm{CE}(y, p_k) + \frac{\lambda}{K-1}\sum_{j\ne k} D_\alpha(p_j\|p_k)$ of K students, peers detached.
 
@@ -109,6 +126,8 @@ def mutual_loss(
         temperature: T > 0; the divergence compares softmax(logits / T) and is multiplied by T^2, which keeps the size
             of its gradient (Hinton et al. 2015). The cross-entropy stays at temperature 1.
         label_smoothing: as in `torch.nn.functional.cross_entropy`.
+        compiled: one kernel for all losses and their gradient, as for `renyi_divergence_loss`; one for each number of
+            students, shape of a batch, topology, temperature and smoothing. Order and weight may change for nothing.
 
     Returns:
         The losses (K,), each the mean over the batch.
@@ -117,6 +136,7 @@ def mutual_loss(
         ValueError: no student, students with different shapes, labels (on the CPU: also their values, elsewhere the
             device itself stops) or weights that do not fit, a bad order, weight, temperature or smoothing.
         TypeError: labels of another dtype than torch.int64.
+        RuntimeError: compiled where torch cannot compile.
 
     Source: Huang et al. 2023 (arXiv 2209.05732); Zhang et al. 2018 for order 1.
     """
@@ -128,10 +148,12 @@ def mutual_loss(
     if not 0 <= label_smoothing <= 1:
         raise ValueError(f"label_smoothing must be in [0, 1], got {label_smoothing}")
     pairs = _pairs(weights, count, weight * temperature**2)
-    if not pairs:
+    eager = len(labels) and torch.is_grad_enabled() and not _transformed()
+    compiled = bool(compiled and eager and _can_compile(students, order if pairs else 1.0))
+    if not (pairs or compiled):
         return _entropies(students, labels, label_smoothing)
-    if len(labels) and torch.is_grad_enabled() and not _transformed():
-        return _EagerMutual.apply(students, labels, order, pairs, temperature, label_smoothing)
+    if eager:
+        return _EagerMutual.apply(students, labels, order, pairs, temperature, label_smoothing, compiled)
     return _mutual(students, labels, order, pairs, temperature, label_smoothing)
 
 
@@ -165,6 +187,8 @@ def _mutual(
     students: Tensor, labels: Tensor, alpha: float, pairs: Pairs, temperature: float, smoothing: float
 ) -> Tensor:
     """The losses (K,) in differentiable terms."""
+    if not pairs:
+        return _entropies(students, labels, smoothing)
     student, peer, share, *_ = _links(pairs, students.shape, students.device, _compute_dtype(students))
     soft = students if temperature == 1 else students / temperature
     rows = _divergence(soft.detach()[peer], soft[student], alpha)
@@ -206,10 +230,13 @@ class _EagerMutual(Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, students: Tensor, labels: Tensor, alpha: float, pairs: Pairs, *options: float) -> Tensor:
+    def forward(ctx: Any, students: Tensor, labels: Tensor, alpha: float, pairs: Pairs, *options: Any) -> Tensor:
         ctx.save_for_backward(students, labels)
-        ctx.options = alpha, pairs, *options
-        (temperature, smoothing), dtype = options, _compute_dtype(students)
+        (temperature, smoothing, compiled), dtype = options, _compute_dtype(students)
+        ctx.options = alpha, pairs, temperature, smoothing
+        if compiled:
+            losses, ctx.gap = _compiled_mutual(students, labels, *ctx.options)
+            return losses
         keep = _kept_links if type(students) is Tensor else _links  # a fake tensor must not outlive its mode
         links = keep(pairs, students.shape, students.device, dtype)
         entropies, gradients, attractions = [], [], []
@@ -232,11 +259,11 @@ class _EagerMutual(Function):
     def backward(ctx: Any, *grad_outputs: Any) -> tuple[Tensor | None, ...]:
         (g,), gap, ctx.gap = grad_outputs, ctx.gap, None
         if gap is not None and not torch.is_grad_enabled() and not _transformed():
-            return gap.mul_(g[:, None, None]), *[None] * 5
+            return gap.mul_(g[:, None, None]), *[None] * 6
         students, labels = ctx.saved_tensors
         with torch.enable_grad():
             losses = _mutual(students, labels, *ctx.options)
-            return *torch.autograd.grad(losses, students, g, create_graph=True), *[None] * 5
+            return *torch.autograd.grad(losses, students, g, create_graph=True), *[None] * 6
 
 
 def _joined(parts: list[Tensor]) -> Tensor:
@@ -351,11 +378,11 @@ def _share(reduction: str, shape: torch.Size) -> float | None:
     return 1 / count if count else math.nan
 
 
-def _divergence(y: Tensor, z: Tensor, alpha: float, share: float | None = None) -> Tensor:
+def _divergence(y: Tensor, z: Tensor, alpha: float, share: float | None = None, compiled: bool = False) -> Tensor:
     """Rows of D, or `share` times their sum, differentiable as often as wanted, in z and, where asked for, in y."""
     transformed = _transformed()
     if not transformed and torch.is_grad_enabled():
-        return _EagerRows.apply(y, z, alpha, share)
+        return _EagerRows.apply(y, z, alpha, share, compiled)
     rows = _apply_rows(y, z, alpha) if transformed else _blockwise(y, z, alpha, None)
     return rows if share is None else rows.sum() * share
 
@@ -401,15 +428,19 @@ class _Rows(Function):
 class _EagerRows(Function):
     """The same for a training step: q - w is kept from the forward pass, and becomes the gradient without a copy.
 
-    (y, z, alpha, share) -> rows of D, or `share` times their sum: a reduction apart would cost as much as the loss of a
-    small batch.
+    (y, z, alpha, share, compiled) -> rows of D, or `share` times their sum: a reduction apart would cost as much as the
+    loss of a small batch.
     """
 
     @staticmethod
-    def forward(ctx: Any, y: Tensor, z: Tensor, alpha: float, share: float | None) -> Tensor:
+    def forward(ctx: Any, y: Tensor, z: Tensor, alpha: float, share: float | None, compiled: bool) -> Tensor:
         ctx.save_for_backward(y, z)
         ctx.save_for_forward(y, z)
         ctx.alpha, ctx.share, ctx.ready = alpha, share, False
+        if compiled and ctx.needs_input_grad[:2] == (False, True) and _can_compile(z, alpha):
+            ctx.ready = share is not None
+            value, ctx.gap = _compiled_rows(y, z, alpha, share)
+            return value
         ctx.gap = torch.empty_like(z, memory_format=torch.contiguous_format) if ctx.needs_input_grad[1] else None
         if share is not None:
             total = _quick_total(y, z, alpha, ctx.gap, share)
@@ -424,10 +455,10 @@ class _EagerRows(Function):
         (g,), gap, ctx.gap = grad_outputs, ctx.gap, None
         if gap is None or ctx.needs_input_grad[0] or torch.is_grad_enabled() or _transformed():
             rows = ctx.saved_tensors[1].shape[:-1]  # a second pass through the graph, or a graph of the gradient
-            return *_Rows.backward(ctx, g if ctx.share is None else (g * ctx.share).expand(rows)), None
-        if ctx.ready:  # to look at g is no waiting here, and as a rule it is 1
-            return None, gap if g.item() == 1 else gap.mul_(g), None, None
-        return None, gap.mul_(g.unsqueeze(-1) if ctx.share is None else g * ctx.share), None, None
+            return *_Rows.backward(ctx, g if ctx.share is None else (g * ctx.share).expand(rows)), None, None
+        if ctx.ready:  # on a CPU to look at g is no waiting, and as a rule it is 1
+            return None, gap if g.is_cpu and g.item() == 1 else gap.mul_(g), None, None, None
+        return None, gap.mul_(g.unsqueeze(-1) if ctx.share is None else g * ctx.share), None, None, None
 
     @staticmethod
     def jvp(ctx: Any, *grad_inputs: Any) -> Tensor:
@@ -550,7 +581,12 @@ def _peer_gap(y: Tensor, z: Tensor, alpha: float) -> Tensor:
 def _blockwise(y: Tensor, z: Tensor, alpha: float, gap: Tensor | None) -> Tensor:
     """Rows of D; q - w goes into `gap`. Block by block, so that scratch memory does not grow with the batch."""
     dtype = _compute_dtype(z)
-    usual = _usual_order(alpha) and dtype == torch.float32 and not torch.compiler.is_compiling()
+    usual = _usual_order(alpha) and dtype == torch.float32
+    if usual and torch.compiler.is_compiling():
+        rows, difference = _fusible(y.to(dtype), z.to(dtype), alpha, alpha == 1)
+        if gap is not None:
+            gap.copy_(difference)
+        return rows.squeeze(-1)
     rows, start = torch.empty(z.shape[:-1], dtype=dtype, device=z.device), 0
     for a, b, out, room in _blocks_of(y, z, gap, 3 if usual else 0):
         if usual:
@@ -708,6 +744,147 @@ def _exponentiate(room: Tensor, *parts: Tensor) -> None:
 def _value(bits: Any, alpha: float) -> Any:
     """D, of rows or in total, from log2(sum q / sum p), 0, log2(sum q / sum p^alpha q^(1-alpha)); at order 1 from D."""
     return (bits if alpha == 1 else (bits[2] - alpha * bits[0]) / (1 - alpha)) / _BITS
+
+
+def _fusible(y: Tensor, z: Tensor, alpha: float | Tensor, one: bool) -> tuple[Tensor, Tensor]:
+    """Rows of D (..., 1) and q - w, as careful as `_passes`, in terms that a compiler makes one kernel of."""
+    (log_p, p, of_p), (log_q, q, of_q) = _unscaled(y), _unscaled(z)
+    rows, w = _meeting(log_p, log_q, p, of_p, of_q, alpha, one)
+    return rows, q / of_q - w
+
+
+def _meeting(
+    log_p: Tensor, log_q: Tensor, p: Tensor, of_p: Tensor, of_q: Tensor, alpha: float | Tensor, one: bool
+) -> tuple[Tensor, Tensor]:
+    """Rows of D (..., 1) and w, from log p and log q up to constants, p and both sums over classes."""
+    ahead = (of_q / of_p).log()
+    ratio = torch.where(log_p == -math.inf, 0.0, log_p - log_q)  # classes that p excludes count for nothing
+    if one:  # a class that only q excludes counts even where p underflows
+        terms = torch.where(ratio == math.inf, math.inf, p * ratio)
+        return (_sum(terms) / of_p + ahead).clamp(min=0), p / of_p
+    tilted = log_p + (alpha - 1) * ratio
+    top = tilted.amax(-1, keepdim=True)
+    w = (tilted - top).exp()
+    of_w = _sum(w)
+    excess = (of_w / of_q).log()
+    excess = torch.where(excess.isnan(), 0.0, excess) + top  # no class in common, or q excludes one: top decides
+    return ((excess + alpha * ahead) / (alpha - 1)).clamp(min=0), w / of_w
+
+
+def _rows_and_gap(one: bool, share: float | None, y: Tensor, z: Tensor, alpha: Tensor) -> tuple[Tensor, Tensor]:
+    """What `_compiled_rows` compiles: rows of D and q - w, or `share` times their sum and it."""
+    dtype = _compute_dtype(z)
+    rows, gap = _fusible(y.to(dtype), z.to(dtype), alpha, one)
+    if share is None:
+        return rows.squeeze(-1), gap.to(z.dtype)
+    return rows.sum() * share, (gap * share).to(z.dtype)
+
+
+def _losses_and_gradient(
+    one: bool, shifts: Sequence[int], temperature: float, smoothing: float, *inputs: Tensor
+) -> tuple[Tensor, Tensor]:
+    """What `_compiled_mutual` compiles: student k meets peer k + shift, for all students at once."""
+    students, labels, alpha, shares = inputs
+    log_q, q, of_q = _unscaled(students.to(_compute_dtype(students)))
+    losses, gradient = _entropies_and_gradient(log_q, q, of_q, labels, smoothing)
+    if temperature != 1:
+        log_q, q, of_q = _unscaled(log_q / temperature)
+    for shift, share in zip(shifts, shares[:, :, None, None].unbind(), strict=True):
+        log_p, p, of_p = (x.roll(-shift, 0) for x in (log_q, q, of_q))
+        rows, w = _meeting(log_p, log_q, p, of_p, of_q, alpha, one)
+        losses, gradient = losses + share * rows, gradient + share / temperature * (q / of_q - w)
+    return losses.sum((1, 2)), gradient.to(students.dtype)
+
+
+def _unscaled(logits: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The logarithm of a softmax up to a constant, its exponential, and the sum of that."""
+    log_q = logits - logits.amax(-1, keepdim=True)
+    q = log_q.exp()
+    return log_q, q, _sum(q)
+
+
+def _sum(x: Tensor) -> Tensor:
+    """Over classes; of many in float64, since a compiler adds one by one what torch adds pairwise."""
+    many = x.shape[-1] > _MANY
+    return x.sum(-1, keepdim=True, dtype=torch.float64).to(x.dtype) if many else x.sum(-1, keepdim=True)
+
+
+def _entropies_and_gradient(
+    log_q: Tensor, q: Tensor, of_q: Tensor, labels: Tensor, smoothing: float
+) -> tuple[Tensor, Tensor]:
+    """Rows (K, N, 1) of the cross-entropy, and its gradient in the logits, both divided by N."""
+    _, number, classes = q.shape
+    rows, spread = -log_q.gather(-1, labels[:, None].expand(len(q), -1, 1)), smoothing / classes
+    if smoothing:
+        rows = torch.lerp(rows, -log_q.mean(-1, keepdim=True), smoothing)
+    hit = torch.arange(classes, device=q.device) == labels[:, None]
+    target = torch.where(hit, 1 - smoothing + spread, spread)
+    return (rows + of_q.log()) / number, (q / of_q - target) / number
+
+
+def _can_compile(z: Tensor, alpha: float) -> bool:
+    return type(z) is Tensor and _compute_dtype(z) == torch.float32 and _usual_order(alpha) and z.numel() > 0
+
+
+def _compiled_rows(y: Tensor, z: Tensor, alpha: float, share: float | None) -> tuple[Tensor, Tensor]:
+    inputs = y.contiguous(), z.contiguous(), _scalar(alpha, z.device)
+    return _kernel(_rows_and_gap, (alpha == 1, share), *inputs)
+
+
+def _compiled_mutual(
+    students: Tensor, labels: Tensor, alpha: float, pairs: Pairs, *options: float
+) -> tuple[Tensor, Tensor]:
+    shifts, shares = _shifts(pairs, students.shape, students.device)
+    inputs = students.contiguous(), labels.contiguous(), _scalar(alpha, students.device), shares
+    return _kernel(_losses_and_gradient, (alpha == 1, shifts, *options), *inputs)
+
+
+@lru_cache
+def _scalar(alpha: float, device: torch.device) -> Tensor:
+    return torch.tensor(alpha, dtype=torch.float32, device=device)
+
+
+@lru_cache
+def _shifts(pairs: Pairs, shape: torch.Size, device: torch.device) -> tuple[tuple[int, ...], Tensor]:
+    """The distances from student to peer that occur, and the shares (shifts, K) of logits (K, N, C)."""
+    count = shape[0]
+    shifts = tuple(sorted({(j - k) % count for k, j, _ in pairs}))
+    shares = torch.zeros(len(shifts), count)
+    for k, j, x in pairs:
+        shares[shifts.index((j - k) % count), k] = x / shape[1]
+    return shifts, shares.to(device)
+
+
+_KERNELS: dict[Hashable, Callable[..., tuple[Tensor, Tensor]]] = {}
+
+
+def _kernel(
+    work: Callable[..., tuple[Tensor, Tensor]], options: tuple[Any, ...], *inputs: Tensor
+) -> tuple[Tensor, Tensor]:
+    """work(*options, *inputs), compiled when options and shapes are new.
+
+    The graph is compiled as it is: what `torch.compile` does before each call would take as long as a small kernel.
+    """
+    key = work, options, torch.get_num_threads(), *((x.shape, x.dtype, x.device) for x in inputs)
+    if key not in _KERNELS:
+        _KERNELS[key] = _compile(partial(work, *options), inputs)
+    return _KERNELS[key](*inputs)
+
+
+def _compile(work: Callable[..., tuple[Tensor, Tensor]], inputs: tuple[Tensor, ...]) -> Callable[..., Any]:
+    from torch import _inductor  # neither is needed, nor quickly imported, without a compiler
+    from torch.fx.experimental.proxy_tensor import make_fx
+
+    inputs = tuple(x.detach() for x in inputs)
+    try:
+        with torch.no_grad(), warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of parts of torch, by torch
+            kernel: Any = _inductor.compile(make_fx(work)(*inputs), list(inputs))
+            kernel(*inputs)
+    except Exception as error:  # of torch's many kinds
+        said = (str(error).strip() or repr(error)).splitlines()[0]
+        raise RuntimeError(f"compiled=True needs a machine where torch can compile; here it says: {said}") from error
+    return kernel
 
 
 def _exact(y: Tensor, z: Tensor, alpha: float) -> tuple[Tensor, Tensor]:

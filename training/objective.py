@@ -18,6 +18,7 @@ class Objective:
     topology: Topology
     temperature: float = 1.0
     label_smoothing: float = 0.0
+    compiled: bool = False
 
     def __call__(self, logits: list[Tensor], labels: Tensor) -> Tensor:
         return mutual_loss(
@@ -28,6 +29,7 @@ class Objective:
             weights=self.topology,
             temperature=self.temperature,
             label_smoothing=self.label_smoothing,
+            compiled=self.compiled,
         )
 
 
@@ -39,4 +41,5 @@ def objective_at(recipe: Recipe, epoch: int) -> Objective:
         topology_matrix(recipe.topology, len(recipe.students)),
         recipe.temperature,
         recipe.label_smoothing,
+        recipe.compile or recipe.compile_loss,
     )

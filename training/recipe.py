@@ -70,7 +70,8 @@ class Recipe:
     resident: bool | None = _about("keep the images on the device; unset: where they fit", None)
     amp: bool = _about("forward passes in bfloat16 (autocast)", False)
     channels_last: bool = _about("store activations channels last", False)
-    compile: bool = _about("compile the students with torch.compile", False)
+    compile: bool = _about("compile the students with torch.compile, and their loss", False)
+    compile_loss: bool = _about("compile their loss only, which pays for small students", False)
     placement: Literal["single", "data", "students"] = _about(
         "under torchrun: share the batch or the students", "single"
     )

@@ -1,0 +1,226 @@
+"""The losses as one compiled kernel: what they are without, for every order and row that one kernel is for."""
+
+import os
+import subprocess
+import sys
+
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+import torch
+from float_rows import assert_accurate_in_single_precision, rows_of_float32
+from hypothesis import given, settings
+
+import training.loss as loss_module
+from theory import renyi_divergence_from_logits, student_gradient
+from training import RenyiDivergenceLoss, mutual_loss, renyi_divergence_loss
+
+INF = float("inf")
+FUSED = st.just(1.0) | st.floats(1e-3, 0.6) | st.floats(1.4, 8)
+
+
+@pytest.fixture
+def taken(monkeypatch):
+    """The options of every call that a kernel answered."""
+    options, kernel = [], loss_module._kernel
+    monkeypatch.setattr(loss_module, "_kernel", lambda *args: options.append(args[1]) or kernel(*args))
+    return options
+
+
+def random_logits(*shape, seed=0):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed)).mul(3)
+
+
+def step(loss, student, *args, **options):
+    """The loss and its gradient in the student's logits."""
+    leaf = student.clone().requires_grad_()
+    value = loss(leaf, *args, **options)
+    value.sum().backward()
+    assert leaf.grad is not None
+    return value.detach(), leaf.grad
+
+
+def both(loss, *args, **options):
+    """Plain and compiled."""
+    return [step(loss, *args, compiled=compiled, **options) for compiled in (False, True)]
+
+
+@pytest.mark.parametrize("classes", [1, 6, 300])
+@settings(max_examples=100)
+@given(data=st.data(), alpha=FUSED)
+def test_rows_and_their_gradients_are_those_of_theory(classes, data, alpha):
+    pair = data.draw(rows_of_float32(classes))
+    peer, student = (torch.tensor(x) for x in pair)
+    value, gradient = step(renyi_divergence_loss, student, peer, alpha, "none", compiled=True)
+    assert_accurate_in_single_precision(value.double().numpy(), gradient.double().numpy(), pair, alpha)
+
+
+@settings(max_examples=100)
+@given(rows_of_float32(6), FUSED)
+def test_the_mean_is_that_of_the_rows(pair, alpha):
+    peer, student = (torch.tensor(x) for x in pair)
+    rows, slopes = step(renyi_divergence_loss, student, peer, alpha, "none", compiled=True)
+    value, gradient = step(renyi_divergence_loss, student, peer, alpha, compiled=True)
+    torch.testing.assert_close(value, rows.mean(), rtol=1e-6, atol=1e-9)
+    torch.testing.assert_close(gradient, slopes / 4, rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize("alpha", [0.5, 1.0, 2.0])
+def test_sums_over_many_classes_lose_no_digits(alpha):
+    student, peer = random_logits(2, 3, 100_000)
+    value, gradient = step(renyi_divergence_loss, student, peer, alpha, "none", compiled=True)
+    exact, slope = step(renyi_divergence_loss, student.double(), peer.double(), alpha, "none")
+    torch.testing.assert_close(value.double(), exact, rtol=1e-6, atol=0)
+    torch.testing.assert_close(gradient.double(), slope, rtol=0, atol=2e-6 * float(slope.abs().max()))
+
+
+@pytest.mark.parametrize("alpha", [0.5, 1.0, 1.5, 2.0])
+@pytest.mark.parametrize("shape", [(1, 1), (3, 5), (37, 17)])
+def test_equal_logits_have_loss_and_gradient_exactly_zero(alpha, shape):
+    student = random_logits(*shape)
+    assert not any(part.any() for part in step(renyi_divergence_loss, student, student, alpha, compiled=True))
+    labels = torch.zeros(shape[0], dtype=torch.long)
+    pair = torch.stack([student, student])
+    losses, gradient = step(mutual_loss, pair, labels, alpha, compiled=True)
+    alone, entropy = step(mutual_loss, pair, labels, alpha, 0.0, compiled=True)
+    assert torch.equal(losses, alone)
+    assert torch.equal(gradient, entropy)
+
+
+@pytest.mark.parametrize("alpha", [0.3, 0.5, 1.0, 1.5, 2.0, 7.0])
+def test_a_logit_of_minus_infinity_is_a_class_that_cannot_occur(alpha):
+    peer = torch.tensor([[0.5, -INF, 1.0], [0.5, 0.2, 1.0], [-INF, -INF, 1.0], [0.0, -INF, -INF], [0.0, -200.0, 0.0]])
+    student = torch.tensor([[0.1, 0.3, 0.2], [0.1, 0.3, -INF], [0.1, -INF, 0.2], [-INF, 0.0, 0.0], [0.0, -INF, 0.0]])
+    value, gradient = step(renyi_divergence_loss, student, peer, alpha, "none", compiled=True)
+    truth = renyi_divergence_from_logits(peer.double().numpy(), student.double().numpy(), alpha)
+    np.testing.assert_allclose(value, truth, rtol=1e-5, atol=1e-7)
+    finite = np.isfinite(truth)
+    slope = student_gradient(peer.double().numpy(), student.double().numpy(), alpha)
+    np.testing.assert_allclose(gradient[torch.tensor(finite)], slope[finite], rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("alpha", [0.5, 1.0, 3.0])
+def test_nan_stays_nan_in_its_own_row(alpha):
+    student = torch.tensor([[0.0, float("nan")], [0.0, 1.0], [0.0, 1.0]])
+    peer = torch.tensor([[0.0, 1.0], [0.0, 1.0], [float("nan"), 1.0]])
+    value, _ = step(renyi_divergence_loss, student, peer, alpha, "none", compiled=True)
+    assert value.isnan().tolist() == [True, False, True]
+
+
+@pytest.mark.parametrize("reduction", ["none", "batchmean", "sum", "mean"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+def test_reductions_axes_broadcasts_and_dtypes_are_those_without(reduction, dtype, taken):
+    student, peer = random_logits(4, 3, 5).to(dtype), random_logits(1, 3, 1, seed=1).to(dtype)
+    plain, compiled = both(renyi_divergence_loss, student, peer, 1.5, reduction, 1)
+    assert len(taken) == 1
+    torch.testing.assert_close(compiled[0], plain[0], rtol=2e-6, atol=1e-6)
+    torch.testing.assert_close(compiled[1], plain[1])
+
+
+@pytest.mark.parametrize("options", [{"detach_peer": False}, {"alpha": 0.9}, {"alpha": INF}, {"dtype": torch.float64}])
+def test_what_a_kernel_is_not_for_is_computed_as_without(options, taken):
+    dtype, alpha = options.pop("dtype", torch.float32), options.pop("alpha", 2.0)
+    student, peer = random_logits(2, 4, 3).to(dtype)
+    plain, compiled = both(renyi_divergence_loss, student, peer.requires_grad_(), alpha, **options)
+    assert all(torch.equal(one, other) for one, other in zip(plain, compiled, strict=True))
+    assert not taken
+
+
+def test_without_a_gradient_or_a_row_nothing_is_compiled(taken):
+    student, peer = random_logits(2, 4, 3)
+    assert renyi_divergence_loss(student, peer, 2.0, compiled=True) == renyi_divergence_loss(student, peer, 2.0)
+    step(renyi_divergence_loss, student[:0], peer[:0], 2.0, "sum", compiled=True)
+    assert not taken
+
+
+def test_a_factor_a_second_backward_and_second_derivatives_are_right():
+    student, peer = random_logits(2, 4, 3)
+    leaf = student.clone().requires_grad_()
+    loss = renyi_divergence_loss(leaf, peer, 2.0, compiled=True)
+    first, second = (torch.autograd.grad(3 * loss, leaf, retain_graph=True)[0] for _ in range(2))
+    torch.testing.assert_close(first, second)
+    (slope,) = torch.autograd.grad(renyi_divergence_loss(leaf, peer, 2.0, compiled=True), leaf, create_graph=True)
+    (plain,) = torch.autograd.grad(renyi_divergence_loss(leaf, peer, 2.0), leaf, create_graph=True)
+    curvature = (torch.autograd.grad(x.square().sum(), leaf)[0] for x in (slope, plain))
+    torch.testing.assert_close(*curvature)
+
+
+def test_the_module_is_the_function_and_says_so(taken):
+    student, peer = random_logits(2, 4, 3)
+    module = RenyiDivergenceLoss(1.5, compiled=True)
+    assert torch.equal(
+        step(module, student, peer)[1], step(renyi_divergence_loss, student, peer, 1.5, compiled=True)[1]
+    )
+    assert len(taken) == 2
+    assert repr(module) == "RenyiDivergenceLoss(alpha=1.5, reduction='mean', dim=-1, detach_peer=True, compiled=True)"
+
+
+LABELS = torch.tensor([0, 3, 1, 1, 2])
+TOPOLOGY = [[9.0, 0.5, 0.0], [0.0, 0.0, 0.0], [0.25, 2.0, 0.0]]
+OPTIONS = [
+    {},
+    {"weight": 0.0},
+    {"weights": TOPOLOGY},
+    {"temperature": 4.0},
+    {"label_smoothing": 0.2},
+    {"weight": 2.0, "weights": TOPOLOGY, "temperature": 0.5, "label_smoothing": 0.1},
+]
+
+
+@pytest.mark.parametrize("alpha", [0.5, 1.0, 2.0])
+@pytest.mark.parametrize("options", OPTIONS)
+def test_mutual_losses_and_gradients_are_those_without(options, alpha, taken):
+    plain, compiled = both(mutual_loss, random_logits(3, 5, 4), LABELS, alpha, **options)
+    assert len(taken) == 1
+    torch.testing.assert_close(compiled[0], plain[0], rtol=2e-6, atol=1e-6)
+    torch.testing.assert_close(compiled[1], plain[1], rtol=0, atol=1e-6)
+
+
+@settings(max_examples=100)
+@given(rows_of_float32(6), FUSED)
+def test_mutual_losses_of_wild_rows_are_those_without(pair, alpha):
+    students, labels = torch.tensor(np.stack(pair)), torch.tensor([0, 5, 2, 2])
+    plain, compiled = both(mutual_loss, students, labels, alpha)
+    spread = max(1.0, *(float(x.max() - x.min()) for x in students))
+    torch.testing.assert_close(compiled[0], plain[0], rtol=1e-5, atol=1e-6 * spread)
+    torch.testing.assert_close(compiled[1], plain[1], rtol=0, atol=2e-7 * (1 + alpha) * spread)
+
+
+def test_order_and_weight_may_change_for_nothing():
+    students = random_logits(2, 5, 4)
+    step(mutual_loss, students, LABELS, 0.5, 1.0, compiled=True)
+    kernels = len(loss_module._KERNELS)
+    for alpha, weight in ((0.25, 1.0), (2.0, 0.5), (7.5, 3.0)):
+        step(mutual_loss, students, LABELS, alpha, weight, compiled=True)
+    assert len(loss_module._KERNELS) == kernels
+
+
+def test_logits_of_half_precision_get_gradients_of_theirs(taken):
+    students = random_logits(2, 5, 4).bfloat16()
+    plain, compiled = both(mutual_loss, students, LABELS, 1.5)
+    assert len(taken) == 1
+    torch.testing.assert_close(compiled, plain)
+
+
+def test_several_threads_have_a_kernel_of_their_own():
+    student, peer = random_logits(2, 64, 100)
+    one = step(renyi_divergence_loss, student, peer, 2.0, compiled=True)
+    threads, kernels = torch.get_num_threads(), len(loss_module._KERNELS)
+    try:
+        torch.set_num_threads(threads + 1)
+        torch.testing.assert_close(step(renyi_divergence_loss, student, peer, 2.0, compiled=True), one)
+    finally:
+        torch.set_num_threads(threads)
+    assert len(loss_module._KERNELS) == kernels + 1
+
+
+def test_a_machine_without_a_compiler_is_named(tmp_path):
+    program = (
+        "import torch; from training import renyi_divergence_loss\n"
+        "student = torch.zeros(2, 3, requires_grad=True)\n"
+        "renyi_divergence_loss(student, torch.ones(2, 3), 2.0, compiled=True)"
+    )
+    missing = {"CXX": str(tmp_path / "no-compiler"), "TORCHINDUCTOR_CACHE_DIR": str(tmp_path)}
+    run = subprocess.run([sys.executable, "-c", program], env=os.environ | missing, capture_output=True, text=True)
+    assert run.returncode
+    assert "RuntimeError: compiled=True needs a machine where torch can compile; here it says:" in run.stderr
