@@ -3,9 +3,9 @@
 python -m benchmarks.step [--quick]
 """
 
-import dataclasses
 import itertools
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from statistics import median
 from typing import Any
 
@@ -42,6 +42,11 @@ STUDENTS = [2, 4, 8, 16]
 CLASSES = [10, 100, 1000, 10_000, 131_072]
 FAST = {"float32": {}, "bfloat16": {"amp": True}}
 PAIR_AIM = 1.05
+PAIRED = [
+    ("RDML", "independent"),
+    ("RDML, compiled loss", "independent"),
+    ("RDML, compiled loss", "independent, compiled loss"),
+]
 SPEED_AIMS = {"float32": {"cpu": 1.2, "cuda": 4.0}, "bfloat16": {"cpu": 2.0, "cuda": 4.0}}
 
 
@@ -104,23 +109,28 @@ def plain_loop(recipe: Recipe, images: Images, device: torch.device) -> Callable
     return call
 
 
-def against_independent(recipe: Recipe, images: Images, turns: int, device: torch.device, clock: Clock) -> dict:
+def against_independent(
+    recipe: Recipe, images: Images, turns: int, device: torch.device, clock: Clock
+) -> Iterator[dict]:
     """Time and memory of a step, and both in units of the same students' without each other."""
-    alone = dataclasses.replace(recipe, weight=0.0)
-    calls = {"rdml": trainer(recipe, images, device), "independent": trainer(alone, images, device)}
+    compiled = replace(recipe, compile_loss=True)
+    recipes = {"RDML": recipe, "RDML, compiled loss": compiled}
+    recipes |= {name.replace("RDML", "independent"): replace(one, weight=0.0) for name, one in recipes.items()}
+    calls = {name: trainer(one, images, device) for name, one in recipes.items()}
     times = interleaved(calls, turns, clock=clock)
     memory = {name: peak_memory(call, device) for name, call in calls.items()}
-    return {
-        "question": "RDML / independent",
-        "students": f"{len(recipe.students)} {recipe.students[0]}",
-        "classes": images.classes,
-        **_against(ratio(times, "rdml", "independent"), PAIR_AIM if len(recipe.students) == 2 else None),
-        "batch_size": recipe.batch_size,
-        "seconds": median(times["rdml"]),
-        "independent_seconds": median(times["independent"]),
-        "memory": memory["rdml"],
-        "memory_ratio": memory["rdml"] / memory["independent"],
-    }
+    for ours, base in PAIRED:
+        yield {
+            "question": f"{ours} / {base}",
+            "students": f"{len(recipe.students)} {recipe.students[0]}",
+            "classes": images.classes,
+            **_against(ratio(times, ours, base), PAIR_AIM if len(recipe.students) == 2 else None),
+            "batch_size": recipe.batch_size,
+            "seconds": median(times[ours]),
+            "independent_seconds": median(times[base]),
+            "memory": memory[ours],
+            "memory_ratio": memory[ours] / memory[base],
+        }
 
 
 def _against(figure: Ratio, aim: float | None, least: bool = False) -> dict[str, str]:
@@ -132,7 +142,7 @@ def against_plain_loop(turns: int, device: torch.device, clock: Clock) -> Iterat
     images = pictures(512, 32, 3, 100)
     calls = {"plain": plain_loop(PAIR, images, device)}
     for name, change in FAST.items():
-        recipe = dataclasses.replace(PAIR, channels_last=True, **change)
+        recipe = replace(PAIR, channels_last=True, **change)
         calls[name] = trainer(recipe, images, device)
     times = interleaved(calls, turns, clock=clock)
     for name in FAST:
@@ -148,18 +158,18 @@ def against_plain_loop(turns: int, device: torch.device, clock: Clock) -> Iterat
 def run(quick: bool = False, device: str = "auto", clock: Clock = "wall") -> Iterator[dict]:
     """The lines of the table, one by one."""
     place, turns = choose_device(device), 5 if quick else 20
-    yield against_independent(PAIR, pictures(512, 32, 3, 100), turns, place, clock)
+    yield from against_independent(PAIR, pictures(512, 32, 3, 100), turns, place, clock)
     for number in STUDENTS:
-        recipe = dataclasses.replace(SMALL, students=("mlp",) * number)
-        yield against_independent(recipe, pictures(512, 8, 1, 100), turns, place, clock)
+        recipe = replace(SMALL, students=("mlp",) * number)
+        yield from against_independent(recipe, pictures(512, 8, 1, 100), turns, place, clock)
     for classes in CLASSES:
-        yield against_independent(SMALL, pictures(512, 8, 1, classes), turns, place, clock)
+        yield from against_independent(SMALL, pictures(512, 8, 1, classes), turns, place, clock)
     yield from against_plain_loop(turns, place, clock)
 
 
 def steps(quick: bool = False) -> int:
     """How many lines `run` yields."""
-    return 1 + len(STUDENTS) + len(CLASSES) + len(FAST)
+    return len(PAIRED) * (1 + len(STUDENTS) + len(CLASSES)) + len(FAST)
 
 
 def render(rows: list[dict[str, Any]]) -> str:
