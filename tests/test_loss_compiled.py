@@ -117,6 +117,15 @@ def test_reductions_axes_broadcasts_and_dtypes_are_those_without(reduction, dtyp
     torch.testing.assert_close(compiled[1], plain[1])
 
 
+def test_logits_may_lie_in_memory_as_they_like(taken):
+    student, peer = random_logits(2, 5, 3, 4).transpose(1, 3)[:, 1:]
+    plain, compiled = both(renyi_divergence_loss, student, peer, 2.0)
+    torch.testing.assert_close(compiled, plain)
+    students = random_logits(3, 4, 7).transpose(1, 2)[:, :5]
+    torch.testing.assert_close(*both(mutual_loss, students, LABELS, 2.0))
+    assert len(taken) == 2
+
+
 @pytest.mark.parametrize("options", [{"detach_peer": False}, {"alpha": 0.9}, {"alpha": INF}, {"dtype": torch.float64}])
 def test_what_a_kernel_is_not_for_is_computed_as_without(options, taken):
     dtype, alpha = options.pop("dtype", torch.float32), options.pop("alpha", 2.0)
@@ -174,6 +183,14 @@ def test_mutual_losses_and_gradients_are_those_without(options, alpha, taken):
     assert len(taken) == 1
     torch.testing.assert_close(compiled[0], plain[0], rtol=2e-6, atol=1e-6)
     torch.testing.assert_close(compiled[1], plain[1], rtol=0, atol=1e-6)
+
+
+def test_large_batches_are_taken_in_blocks_of_rows(taken, monkeypatch):
+    students = random_logits(3, 5, 4)
+    whole = step(mutual_loss, students, LABELS, 2.0, label_smoothing=0.1, compiled=True)
+    monkeypatch.setattr(loss_module, "_LARGEST", 2 * 3 * 4)
+    torch.testing.assert_close(step(mutual_loss, students, LABELS, 2.0, label_smoothing=0.1, compiled=True), whole)
+    assert len(taken) == 1 + 3
 
 
 @settings(max_examples=100)

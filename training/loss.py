@@ -21,6 +21,7 @@ from torch.autograd import Function
 REDUCTIONS = ("none", "batchmean", "sum", "mean")
 _BLOCK = (1 << 24, 1 << 17)  # elements of a row block on an accelerator, and on a CPU: smaller ones cost more calls
 _MANY = 1 << 13  # classes
+_LARGEST = 1 << 22  # elements of an array that a CPU's allocator keeps for the next call
 _BITS = 1 / math.log(2)  # exp2 is the fastest exponential that torch has on a CPU, three times as fast as exp
 _SERIES = [1 / math.factorial(n) for n in range(20, 1, -1)]  # of (e^x - 1 - x) / x^2; enough for float64 on |x| <= 1
 
@@ -753,6 +754,19 @@ def _fusible(y: Tensor, z: Tensor, alpha: float | Tensor, one: bool) -> tuple[Te
     return rows, q / of_q - w
 
 
+def _unscaled(logits: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The logarithm of a softmax up to a constant, its exponential, and the sum of that."""
+    log_q = logits - logits.amax(-1, keepdim=True)
+    q = log_q.exp()
+    return log_q, q, _sum(q)
+
+
+def _sum(x: Tensor) -> Tensor:
+    """Over classes; of many in float64, since a compiler adds one by one what torch adds pairwise."""
+    many = x.shape[-1] > _MANY
+    return x.sum(-1, keepdim=True, dtype=torch.float64).to(x.dtype) if many else x.sum(-1, keepdim=True)
+
+
 def _meeting(
     log_p: Tensor, log_q: Tensor, p: Tensor, of_p: Tensor, of_q: Tensor, alpha: float | Tensor, one: bool
 ) -> tuple[Tensor, Tensor]:
@@ -769,122 +783,6 @@ def _meeting(
     excess = (of_w / of_q).log()
     excess = torch.where(excess.isnan(), 0.0, excess) + top  # no class in common, or q excludes one: top decides
     return ((excess + alpha * ahead) / (alpha - 1)).clamp(min=0), w / of_w
-
-
-def _rows_and_gap(one: bool, share: float | None, y: Tensor, z: Tensor, alpha: Tensor) -> tuple[Tensor, Tensor]:
-    """What `_compiled_rows` compiles: rows of D and q - w, or `share` times their sum and it."""
-    dtype = _compute_dtype(z)
-    rows, gap = _fusible(y.to(dtype), z.to(dtype), alpha, one)
-    if share is None:
-        return rows.squeeze(-1), gap.to(z.dtype)
-    return rows.sum() * share, (gap * share).to(z.dtype)
-
-
-def _losses_and_gradient(
-    one: bool, shifts: Sequence[int], temperature: float, smoothing: float, *inputs: Tensor
-) -> tuple[Tensor, Tensor]:
-    """What `_compiled_mutual` compiles: student k meets peer k + shift, for all students at once."""
-    students, labels, alpha, shares = inputs
-    log_q, q, of_q = _unscaled(students.to(_compute_dtype(students)))
-    losses, gradient = _entropies_and_gradient(log_q, q, of_q, labels, smoothing)
-    if temperature != 1:
-        log_q, q, of_q = _unscaled(log_q / temperature)
-    for shift, share in zip(shifts, shares[:, :, None, None].unbind(), strict=True):
-        log_p, p, of_p = (x.roll(-shift, 0) for x in (log_q, q, of_q))
-        rows, w = _meeting(log_p, log_q, p, of_p, of_q, alpha, one)
-        losses, gradient = losses + share * rows, gradient + share / temperature * (q / of_q - w)
-    return losses.sum((1, 2)), gradient.to(students.dtype)
-
-
-def _unscaled(logits: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """The logarithm of a softmax up to a constant, its exponential, and the sum of that."""
-    log_q = logits - logits.amax(-1, keepdim=True)
-    q = log_q.exp()
-    return log_q, q, _sum(q)
-
-
-def _sum(x: Tensor) -> Tensor:
-    """Over classes; of many in float64, since a compiler adds one by one what torch adds pairwise."""
-    many = x.shape[-1] > _MANY
-    return x.sum(-1, keepdim=True, dtype=torch.float64).to(x.dtype) if many else x.sum(-1, keepdim=True)
-
-
-def _entropies_and_gradient(
-    log_q: Tensor, q: Tensor, of_q: Tensor, labels: Tensor, smoothing: float
-) -> tuple[Tensor, Tensor]:
-    """Rows (K, N, 1) of the cross-entropy, and its gradient in the logits, both divided by N."""
-    _, number, classes = q.shape
-    rows, spread = -log_q.gather(-1, labels[:, None].expand(len(q), -1, 1)), smoothing / classes
-    if smoothing:
-        rows = torch.lerp(rows, -log_q.mean(-1, keepdim=True), smoothing)
-    hit = torch.arange(classes, device=q.device) == labels[:, None]
-    target = torch.where(hit, 1 - smoothing + spread, spread)
-    return (rows + of_q.log()) / number, (q / of_q - target) / number
-
-
-def _can_compile(z: Tensor, alpha: float) -> bool:
-    return type(z) is Tensor and _compute_dtype(z) == torch.float32 and _usual_order(alpha) and z.numel() > 0
-
-
-def _compiled_rows(y: Tensor, z: Tensor, alpha: float, share: float | None) -> tuple[Tensor, Tensor]:
-    inputs = y.contiguous(), z.contiguous(), _scalar(alpha, z.device)
-    return _kernel(_rows_and_gap, (alpha == 1, share), *inputs)
-
-
-def _compiled_mutual(
-    students: Tensor, labels: Tensor, alpha: float, pairs: Pairs, *options: float
-) -> tuple[Tensor, Tensor]:
-    shifts, shares = _shifts(pairs, students.shape, students.device)
-    inputs = students.contiguous(), labels.contiguous(), _scalar(alpha, students.device), shares
-    return _kernel(_losses_and_gradient, (alpha == 1, shifts, *options), *inputs)
-
-
-@lru_cache
-def _scalar(alpha: float, device: torch.device) -> Tensor:
-    return torch.tensor(alpha, dtype=torch.float32, device=device)
-
-
-@lru_cache
-def _shifts(pairs: Pairs, shape: torch.Size, device: torch.device) -> tuple[tuple[int, ...], Tensor]:
-    """The distances from student to peer that occur, and the shares (shifts, K) of logits (K, N, C)."""
-    count = shape[0]
-    shifts = tuple(sorted({(j - k) % count for k, j, _ in pairs}))
-    shares = torch.zeros(len(shifts), count)
-    for k, j, x in pairs:
-        shares[shifts.index((j - k) % count), k] = x / shape[1]
-    return shifts, shares.to(device)
-
-
-_KERNELS: dict[Hashable, Callable[..., tuple[Tensor, Tensor]]] = {}
-
-
-def _kernel(
-    work: Callable[..., tuple[Tensor, Tensor]], options: tuple[Any, ...], *inputs: Tensor
-) -> tuple[Tensor, Tensor]:
-    """work(*options, *inputs), compiled when options and shapes are new.
-
-    The graph is compiled as it is: what `torch.compile` does before each call would take as long as a small kernel.
-    """
-    key = work, options, torch.get_num_threads(), *((x.shape, x.dtype, x.device) for x in inputs)
-    if key not in _KERNELS:
-        _KERNELS[key] = _compile(partial(work, *options), inputs)
-    return _KERNELS[key](*inputs)
-
-
-def _compile(work: Callable[..., tuple[Tensor, Tensor]], inputs: tuple[Tensor, ...]) -> Callable[..., Any]:
-    from torch import _inductor  # neither is needed, nor quickly imported, without a compiler
-    from torch.fx.experimental.proxy_tensor import make_fx
-
-    inputs = tuple(x.detach() for x in inputs)
-    try:
-        with torch.no_grad(), warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # of parts of torch, by torch
-            kernel: Any = _inductor.compile(make_fx(work)(*inputs), list(inputs))
-            kernel(*inputs)
-    except Exception as error:  # of torch's many kinds
-        said = (str(error).strip() or repr(error)).splitlines()[0]
-        raise RuntimeError(f"compiled=True needs a machine where torch can compile; here it says: {said}") from error
-    return kernel
 
 
 def _exact(y: Tensor, z: Tensor, alpha: float) -> tuple[Tensor, Tensor]:
@@ -989,3 +887,111 @@ def _psi(x: Tensor) -> Tensor:
     for coefficient in _SERIES[1:]:
         total = total * x + coefficient
     return total
+
+
+def _can_compile(z: Tensor, alpha: float) -> bool:
+    return type(z) is Tensor and _compute_dtype(z) == torch.float32 and _usual_order(alpha) and z.numel() > 0
+
+
+def _compiled_rows(y: Tensor, z: Tensor, alpha: float, share: float | None) -> tuple[Tensor, Tensor]:
+    return _kernel(_rows_and_gap, (alpha == 1, share), y, z, _scalar(alpha, z.device))
+
+
+def _compiled_mutual(
+    students: Tensor, labels: Tensor, alpha: float, pairs: Pairs, *options: float
+) -> tuple[Tensor, Tensor]:
+    """Losses (K,) and their gradient; in blocks of rows on a CPU, which is slow to find memory for larger arrays."""
+    (count, rows, classes), device = students.shape, students.device
+    shifts, shares = _shifts(pairs, students.shape, device)
+    step = max(1, _LARGEST // (count * classes)) if device.type == "cpu" else rows
+    given, fixed = (alpha == 1, shifts, rows, *options), (_scalar(alpha, device), shares)
+    blocks = zip(students.split(step, 1), labels.split(step), strict=True)
+    parts = [_kernel(_losses_and_gradient, given, *block, *fixed) for block in blocks]
+    losses, gradients = ([part[side] for part in parts] for side in (0, 1))
+    return sum(losses[1:], start=losses[0]), _joined(gradients)
+
+
+@lru_cache
+def _scalar(alpha: float, device: torch.device) -> Tensor:
+    return torch.tensor(alpha, dtype=torch.float32, device=device)
+
+
+@lru_cache
+def _shifts(pairs: Pairs, shape: torch.Size, device: torch.device) -> tuple[tuple[int, ...], Tensor]:
+    """The distances from student to peer that occur, and the shares (shifts, K) of logits (K, N, C)."""
+    count = shape[0]
+    shifts = tuple(sorted({(j - k) % count for k, j, _ in pairs}))
+    shares = torch.zeros(len(shifts), count)
+    for k, j, x in pairs:
+        shares[shifts.index((j - k) % count), k] = x / shape[1]
+    return shifts, shares.to(device)
+
+
+_KERNELS: dict[Hashable, Callable[..., tuple[Tensor, Tensor]]] = {}
+
+
+def _kernel(
+    work: Callable[..., tuple[Tensor, Tensor]], options: tuple[Any, ...], *inputs: Tensor
+) -> tuple[Tensor, Tensor]:
+    """work(*options, *inputs), compiled when options and shapes are new.
+
+    The graph is compiled as it is: what `torch.compile` does before each call would take as long as a small kernel.
+    """
+    key = work, options, torch.get_num_threads(), *((x.shape, x.stride(), x.dtype, x.device) for x in inputs)
+    if key not in _KERNELS:
+        _KERNELS[key] = _compile(partial(work, *options), inputs)
+    return _KERNELS[key](*inputs)
+
+
+def _compile(work: Callable[..., tuple[Tensor, Tensor]], inputs: tuple[Tensor, ...]) -> Callable[..., Any]:
+    from torch import _inductor  # neither is needed, nor quickly imported, without a compiler
+    from torch.fx.experimental.proxy_tensor import make_fx
+
+    inputs = tuple(x.detach() for x in inputs)
+    try:
+        with torch.no_grad(), warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of parts of torch, by torch
+            kernel: Any = _inductor.compile(make_fx(work)(*inputs), list(inputs))
+            kernel(*inputs)
+    except Exception as error:  # of torch's many kinds
+        said = (str(error).strip() or repr(error)).splitlines()[0]
+        raise RuntimeError(f"compiled=True needs a machine where torch can compile; here it says: {said}") from error
+    return kernel
+
+
+def _rows_and_gap(one: bool, share: float | None, y: Tensor, z: Tensor, alpha: Tensor) -> tuple[Tensor, Tensor]:
+    """What `_compiled_rows` compiles: rows of D and q - w, or `share` times their sum and it."""
+    dtype = _compute_dtype(z)
+    rows, gap = _fusible(y.to(dtype), z.to(dtype), alpha, one)
+    if share is None:
+        return rows.squeeze(-1), gap.to(z.dtype)
+    return rows.sum() * share, (gap * share).to(z.dtype)
+
+
+def _losses_and_gradient(
+    one: bool, shifts: Sequence[int], number: int, temperature: float, smoothing: float, *inputs: Tensor
+) -> tuple[Tensor, Tensor]:
+    """What `_compiled_mutual` compiles: student k meets peer k + shift, for all students at once; rows of `number`."""
+    students, labels, alpha, shares = inputs
+    log_q, q, of_q = _unscaled(students.to(_compute_dtype(students)))
+    losses, gradient = _entropies_and_gradient(log_q, q, of_q, labels, smoothing, number)
+    if temperature != 1:
+        log_q, q, of_q = _unscaled(log_q / temperature)
+    for shift, share in zip(shifts, shares[:, :, None, None].unbind(), strict=True):
+        log_p, p, of_p = (x.roll(-shift, 0) for x in (log_q, q, of_q))
+        rows, w = _meeting(log_p, log_q, p, of_p, of_q, alpha, one)
+        losses, gradient = losses + share * rows, gradient + share / temperature * (q / of_q - w)
+    return losses.sum((1, 2)), gradient.to(students.dtype)
+
+
+def _entropies_and_gradient(
+    log_q: Tensor, q: Tensor, of_q: Tensor, labels: Tensor, smoothing: float, number: int
+) -> tuple[Tensor, Tensor]:
+    """Rows (K, n, 1) of the cross-entropy, and its gradient in the logits, both divided by `number`."""
+    classes = q.shape[-1]
+    rows, spread = -log_q.gather(-1, labels[:, None].expand(len(q), -1, 1)), smoothing / classes
+    if smoothing:
+        rows = torch.lerp(rows, -log_q.mean(-1, keepdim=True), smoothing)
+    hit = torch.arange(classes, device=q.device) == labels[:, None]
+    target = torch.where(hit, 1 - smoothing + spread, spread)
+    return (rows + of_q.log()) / number, (q / of_q - target) / number
