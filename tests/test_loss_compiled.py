@@ -240,4 +240,4 @@ def test_a_machine_without_a_compiler_is_named(tmp_path):
     missing = {"CXX": str(tmp_path / "no-compiler"), "TORCHINDUCTOR_CACHE_DIR": str(tmp_path)}
     run = subprocess.run([sys.executable, "-c", program], env=os.environ | missing, capture_output=True, text=True)
     assert run.returncode
-    assert "RuntimeError: compiled=True needs a machine where torch can compile; here it says:" in run.stderr
+    assert "ValueError: the loss cannot be compiled here; torch says: " in run.stderr

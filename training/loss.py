@@ -59,9 +59,9 @@ def renyi_divergence_loss(
             order 1 or an order in (0, 0.6] or [1.4, 8]; whatever else is asked for is computed as without.
 
     Raises:
-        ValueError: an order outside [0, inf] or one to be learned, an unknown reduction, shapes that do not fit.
+        ValueError: an order outside [0, inf] or one to be learned, an unknown reduction, shapes that do not fit,
+            compiled where torch cannot compile.
         TypeError: logits that are not floating point.
-        RuntimeError: compiled where torch cannot compile.
 
     Source: theorems D1, D4, D5 (this project).
     """
@@ -135,9 +135,9 @@ def mutual_loss(
 
     Raises:
         ValueError: no student, students with different shapes, labels (on the CPU: also their values, elsewhere the
-            device itself stops) or weights that do not fit, a bad order, weight, temperature or smoothing.
+            device itself stops) or weights that do not fit, a bad order, weight, temperature or smoothing, compiled
+            where torch cannot compile.
         TypeError: labels of another dtype than torch.int64.
-        RuntimeError: compiled where torch cannot compile.
 
     Source: Huang et al. 2023 (arXiv 2209.05732); Zhang et al. 2018 for order 1.
     """
@@ -955,7 +955,7 @@ def _compile(work: Callable[..., tuple[Tensor, Tensor]], inputs: tuple[Tensor, .
             kernel(*inputs)
     except Exception as error:  # of torch's many kinds
         said = (str(error).strip() or repr(error)).splitlines()[0]
-        raise RuntimeError(f"compiled=True needs a machine where torch can compile; here it says: {said}") from error
+        raise ValueError(f"the loss cannot be compiled here; torch says: {said}") from error
     return kernel
 
 
