@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import hypothesis.strategies as st
 import numpy as np
@@ -74,6 +75,25 @@ def test_sums_over_many_classes_lose_no_digits(alpha):
     torch.testing.assert_close(gradient.double(), slope, rtol=0, atol=2e-6 * float(slope.abs().max()))
 
 
+@pytest.mark.parametrize("alpha", [0.5, 1.0, 2.0])
+@pytest.mark.parametrize("classes", [1000, 8192])
+@pytest.mark.parametrize("dim", [0, 1])
+def test_sums_of_equal_terms_lose_no_digits_along_any_axis(dim, classes, alpha):
+    student, peer = torch.full((4, classes), -0.3), random_logits(4, classes).mul(0.003)
+    student[:, 0] = 0.0
+    for one, other in ((student, peer), (peer, student)):
+        pair = [x.t().contiguous() if dim == 0 else x for x in (one, other)]
+        value, gradient = step(renyi_divergence_loss, *pair, alpha, "none", dim, compiled=True)
+        slopes = (gradient.t() if dim == 0 else gradient).double().numpy()
+        assert_accurate_in_single_precision(value.double().numpy(), slopes, (other.numpy(), one.numpy()), alpha)
+
+
+def test_the_mean_over_many_rows_loses_no_digits():
+    student = torch.tensor([[0.1, 0.3]]).repeat(300_000, 1)
+    rows = [step(renyi_divergence_loss, student[:n], student[:n].flip(1), 2.0, compiled=True)[0] for n in (1, 300_000)]
+    torch.testing.assert_close(*rows, rtol=1e-6, atol=0)
+
+
 @pytest.mark.parametrize("alpha", [0.5, 1.0, 1.5, 2.0])
 @pytest.mark.parametrize("shape", [(1, 1), (3, 5), (37, 17)])
 def test_equal_logits_have_loss_and_gradient_exactly_zero(alpha, shape):
@@ -133,6 +153,57 @@ def test_what_a_kernel_is_not_for_is_computed_as_without(options, taken):
     plain, compiled = both(renyi_divergence_loss, student, peer.requires_grad_(), alpha, **options)
     assert all(torch.equal(one, other) for one, other in zip(plain, compiled, strict=True))
     assert not taken
+
+
+class Labelled(torch.Tensor):
+    """A tensor of another type, whose own rules a kernel does not know."""
+
+
+@pytest.mark.parametrize("kind", [lambda x: x.as_subclass(Labelled), lambda x: torch.complex(x, -x).conj().imag])
+def test_peers_of_another_kind_are_computed_as_without(kind, taken):
+    student, peer = random_logits(2, 4, 3)
+    plain, compiled = both(renyi_divergence_loss, student, kind(peer), 2.0)
+    assert torch.equal(compiled[1], plain[1])
+    assert not taken
+
+
+def test_logits_may_be_parameters(taken):
+    student, peer = torch.nn.Parameter(random_logits(4, 3)), random_logits(4, 3, seed=1)
+    renyi_divergence_loss(student, peer, 2.0, compiled=True).backward()
+    assert len(taken) == 1
+    torch.testing.assert_close(student.grad, step(renyi_divergence_loss, student.detach(), peer, 2.0)[1])
+
+
+def test_a_scaled_loss_of_half_precision_keeps_its_gradient():
+    student, peer = random_logits(2, 4096, 100).mul(0.01).half()
+
+    def scaled(*args, **options):
+        return renyi_divergence_loss(*args, **options) * 2**16
+
+    plain, compiled = both(scaled, student, peer, 2.0)
+    torch.testing.assert_close(compiled[1], plain[1])
+    assert (compiled[1] != 0).double().mean() > 0.99
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_the_default_dtype_changes_nothing(dtype):
+    students, options = random_logits(3, 5, 4, seed=7), {"temperature": 3.0, "label_smoothing": 0.3, "compiled": True}
+    torch.set_default_dtype(dtype)
+    try:
+        unusual = step(mutual_loss, students, LABELS, 2.5, **options)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    plain = step(mutual_loss, students, LABELS, 2.5, temperature=3.0, label_smoothing=0.3)
+    torch.testing.assert_close(unusual, plain)
+
+
+def test_threads_may_need_new_kernels_at_once():
+    shapes = [(3, classes) for classes in (21, 22, 23)]
+    pairs = [random_logits(2, *shape) for shape in shapes]
+    with ThreadPoolExecutor(3) as pool:
+        found = list(pool.map(lambda pair: step(renyi_divergence_loss, *pair, 2.0, compiled=True), pairs))
+    for pair, one in zip(pairs, found, strict=True):
+        torch.testing.assert_close(one, step(renyi_divergence_loss, *pair, 2.0))
 
 
 def test_without_a_gradient_or_a_row_nothing_is_compiled(taken):
@@ -212,11 +283,33 @@ def test_order_and_weight_may_change_for_nothing():
     assert len(loss_module._KERNELS) == kernels
 
 
-def test_logits_of_half_precision_get_gradients_of_theirs(taken):
+@pytest.mark.parametrize("weight", [0.0, 1.0])
+def test_logits_of_half_precision_have_losses_of_single_precision(weight, taken):
     students = random_logits(2, 5, 4).bfloat16()
-    plain, compiled = both(mutual_loss, students, LABELS, 1.5)
+    plain, compiled = both(mutual_loss, students, LABELS, 1.5, weight)
     assert len(taken) == 1
     torch.testing.assert_close(compiled, plain)
+
+
+@pytest.mark.parametrize("alpha", [0.5, 1.0, 2.0])
+@pytest.mark.parametrize("excluded", [-INF, float("nan")])
+def test_a_peer_without_weight_does_no_harm(alpha, excluded):
+    students = random_logits(2, 5, 4)
+    students[0, 1:, 2] = excluded
+    for first, second in zip(*both(mutual_loss, students, LABELS, alpha, weights=[[0, 1], [0, 0]]), strict=True):
+        torch.testing.assert_close(first[1], second[1])
+        assert second[1].isfinite().all()
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("weight", [0.0, 1.0])
+def test_a_class_that_cannot_occur_has_the_smoothed_cross_entropy_of_torch(weight, compiled):
+    students, labels = torch.tensor([[[-INF, 0.0, 0.0]]] * 2), torch.tensor([0])
+    for smoothing in (0.3, 0.7):
+        losses = mutual_loss(
+            students.requires_grad_(), labels, 1.0, weight, label_smoothing=smoothing, compiled=compiled
+        )
+        assert losses.tolist() == [INF, INF]
 
 
 def test_several_threads_have_a_kernel_of_their_own():

@@ -11,6 +11,7 @@ import math
 import warnings
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from functools import lru_cache, partial
+from threading import Lock
 from typing import Any, NamedTuple
 
 import torch
@@ -20,7 +21,7 @@ from torch.autograd import Function
 
 REDUCTIONS = ("none", "batchmean", "sum", "mean")
 _BLOCK = (1 << 24, 1 << 17)  # elements of a row block on an accelerator, and on a CPU: smaller ones cost more calls
-_MANY = 1 << 13  # classes
+_MANY = 1 << 10  # terms of a sum
 _LARGEST = 1 << 22  # elements of an array that a CPU's allocator keeps for the next call
 _BITS = 1 / math.log(2)  # exp2 is the fastest exponential that torch has on a CPU, three times as fast as exp
 _SERIES = [1 / math.factorial(n) for n in range(20, 1, -1)]  # of (e^x - 1 - x) / x^2; enough for float64 on |x| <= 1
@@ -150,7 +151,7 @@ def mutual_loss(
         raise ValueError(f"label_smoothing must be in [0, 1], got {label_smoothing}")
     pairs = _pairs(weights, count, weight * temperature**2)
     eager = len(labels) and torch.is_grad_enabled() and not _transformed()
-    compiled = bool(compiled and eager and _can_compile(students, order if pairs else 1.0))
+    compiled = bool(compiled and eager and _can_compile(order if pairs else 1.0, students, labels))
     if not (pairs or compiled):
         return _entropies(students, labels, label_smoothing)
     if eager:
@@ -180,7 +181,7 @@ def _rows_of(weights: Sequence[Sequence[float]] | Tensor) -> list[list[float]]:
 
 
 def _entropies(students: Tensor, labels: Tensor, smoothing: float) -> Tensor:
-    flat, repeated = students.flatten(0, 1), labels.expand(len(students), -1).reshape(-1)
+    flat, repeated = students.flatten(0, 1).to(_compute_dtype(students)), labels.expand(len(students), -1).reshape(-1)
     return F.cross_entropy(flat, repeated, reduction="none", label_smoothing=smoothing).view(len(students), -1).mean(1)
 
 
@@ -193,7 +194,7 @@ def _mutual(
     student, peer, share, *_ = _links(pairs, students.shape, students.device, _compute_dtype(students))
     soft = students if temperature == 1 else students / temperature
     rows = _divergence(soft.detach()[peer], soft[student], alpha)
-    return _entropies(students, labels, smoothing).to(rows.dtype).index_add(0, student, share * rows.sum(1))
+    return _entropies(students, labels, smoothing).index_add(0, student, share * rows.sum(1))
 
 
 class _Links(NamedTuple):
@@ -278,7 +279,7 @@ def _subtract_target(gradient: Tensor, logs: Tensor, labels: Tensor, smoothing: 
     rows = logs.gather(-1, index).neg_()
     if smoothing:
         gradient.sub_(spread / number)
-        rows = torch.lerp(rows, logs.mean(-1, keepdim=True).neg_(), smoothing)
+        rows = rows.mul_(1 - smoothing).sub_(logs.mean(-1, keepdim=True), alpha=smoothing)
     return rows
 
 
@@ -438,8 +439,8 @@ class _EagerRows(Function):
         ctx.save_for_backward(y, z)
         ctx.save_for_forward(y, z)
         ctx.alpha, ctx.share, ctx.ready = alpha, share, False
-        if compiled and ctx.needs_input_grad[:2] == (False, True) and _can_compile(z, alpha):
-            ctx.ready = share is not None
+        if compiled and ctx.needs_input_grad[:2] == (False, True) and _can_compile(alpha, z, y):
+            ctx.ready = share is not None and z.dtype == torch.float32
             value, ctx.gap = _compiled_rows(y, z, alpha, share)
             return value
         ctx.gap = torch.empty_like(z, memory_format=torch.contiguous_format) if ctx.needs_input_grad[1] else None
@@ -762,9 +763,10 @@ def _unscaled(logits: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _sum(x: Tensor) -> Tensor:
-    """Over classes; of many in float64, since a compiler adds one by one what torch adds pairwise."""
-    many = x.shape[-1] > _MANY
-    return x.sum(-1, keepdim=True, dtype=torch.float64).to(x.dtype) if many else x.sum(-1, keepdim=True)
+    """Over the last axis; of many in float64, since a compiler adds one by one what torch adds pairwise."""
+    if x.shape[-1] > _MANY or x.stride(-1) != 1:  # an axis that it does not split over a vector's lanes
+        return x.sum(-1, keepdim=True, dtype=torch.float64).to(x.dtype)
+    return x.sum(-1, keepdim=True)
 
 
 def _meeting(
@@ -889,8 +891,9 @@ def _psi(x: Tensor) -> Tensor:
     return total
 
 
-def _can_compile(z: Tensor, alpha: float) -> bool:
-    return type(z) is Tensor and _compute_dtype(z) == torch.float32 and _usual_order(alpha) and z.numel() > 0
+def _can_compile(alpha: float, logits: Tensor, other: Tensor) -> bool:
+    plain = all(type(x) in (Tensor, nn.Parameter) and not x.is_neg() for x in (logits, other))
+    return plain and _compute_dtype(logits) == torch.float32 and _usual_order(alpha) and logits.numel() > 0
 
 
 def _compiled_rows(y: Tensor, z: Tensor, alpha: float, share: float | None) -> tuple[Tensor, Tensor]:
@@ -921,13 +924,14 @@ def _shifts(pairs: Pairs, shape: torch.Size, device: torch.device) -> tuple[tupl
     """The distances from student to peer that occur, and the shares (shifts, K) of logits (K, N, C)."""
     count = shape[0]
     shifts = tuple(sorted({(j - k) % count for k, j, _ in pairs}))
-    shares = torch.zeros(len(shifts), count)
+    shares = torch.zeros(len(shifts), count, dtype=torch.float32, device="cpu")
     for k, j, x in pairs:
         shares[shifts.index((j - k) % count), k] = x / shape[1]
     return shifts, shares.to(device)
 
 
 _KERNELS: dict[Hashable, Callable[..., tuple[Tensor, Tensor]]] = {}
+_COMPILING = Lock()  # torch traces one function at a time
 
 
 def _kernel(
@@ -939,7 +943,8 @@ def _kernel(
     """
     key = work, options, torch.get_num_threads(), *((x.shape, x.stride(), x.dtype, x.device) for x in inputs)
     if key not in _KERNELS:
-        _KERNELS[key] = _compile(partial(work, *options), inputs)
+        with _COMPILING:
+            _KERNELS[key] = _KERNELS.get(key) or _compile(partial(work, *options), inputs)
     return _KERNELS[key](*inputs)
 
 
@@ -960,12 +965,16 @@ def _compile(work: Callable[..., tuple[Tensor, Tensor]], inputs: tuple[Tensor, .
 
 
 def _rows_and_gap(one: bool, share: float | None, y: Tensor, z: Tensor, alpha: Tensor) -> tuple[Tensor, Tensor]:
-    """What `_compiled_rows` compiles: rows of D and q - w, or `share` times their sum and it."""
+    """What `_compiled_rows` compiles: rows of D and q - w, or `share` times their sum and it.
+
+    In half precision the share is left to the backward pass, where a factor may save it from underflow.
+    """
     dtype = _compute_dtype(z)
     rows, gap = _fusible(y.to(dtype), z.to(dtype), alpha, one)
     if share is None:
         return rows.squeeze(-1), gap.to(z.dtype)
-    return rows.sum() * share, (gap * share).to(z.dtype)
+    total = _sum(rows.flatten()).squeeze(-1) * share
+    return total, gap * share if z.dtype == dtype else gap.to(z.dtype)
 
 
 def _losses_and_gradient(
@@ -980,18 +989,19 @@ def _losses_and_gradient(
     for shift, share in zip(shifts, shares[:, :, None, None].unbind(), strict=True):
         log_p, p, of_p = (x.roll(-shift, 0) for x in (log_q, q, of_q))
         rows, w = _meeting(log_p, log_q, p, of_p, of_q, alpha, one)
-        losses, gradient = losses + share * rows, gradient + share / temperature * (q / of_q - w)
-    return losses.sum((1, 2)), gradient.to(students.dtype)
+        losses = losses + torch.where(share > 0, share * rows, 0.0)  # a peer without weight may be NaN
+        gradient = gradient + torch.where(share > 0, share / temperature * (q / of_q - w), 0.0)
+    return _sum(losses.squeeze(-1)).squeeze(-1), gradient.to(students.dtype)
 
 
 def _entropies_and_gradient(
     log_q: Tensor, q: Tensor, of_q: Tensor, labels: Tensor, smoothing: float, number: int
 ) -> tuple[Tensor, Tensor]:
     """Rows (K, n, 1) of the cross-entropy, and its gradient in the logits, both divided by `number`."""
-    classes = q.shape[-1]
-    rows, spread = -log_q.gather(-1, labels[:, None].expand(len(q), -1, 1)), smoothing / classes
+    spread, sharp = smoothing / q.shape[-1], 1 - smoothing
+    rows = -log_q.gather(-1, labels[:, None].expand(len(q), -1, 1))
     if smoothing:
-        rows = torch.lerp(rows, -log_q.mean(-1, keepdim=True), smoothing)
-    hit = torch.arange(classes, device=q.device) == labels[:, None]
-    target = torch.where(hit, 1 - smoothing + spread, spread)
+        rows = sharp * rows - spread * _sum(log_q)
+    hit = torch.arange(q.shape[-1], device=q.device) == labels[:, None]
+    target = sharp * hit.to(q.dtype) + spread
     return (rows + of_q.log()) / number, (q / of_q - target) / number
