@@ -908,6 +908,8 @@ def _compiled_mutual(
     shifts, shares = _shifts(pairs, students.shape, device)
     step = max(1, _LARGEST // (count * classes)) if device.type == "cpu" else rows
     given, fixed = (alpha == 1, shifts, rows, *options), (_scalar(alpha, device), shares)
+    if rows <= step:
+        return _kernel(_losses_and_gradient, given, students, labels, *fixed)
     blocks = zip(students.split(step, 1), labels.split(step), strict=True)
     parts = [_kernel(_losses_and_gradient, given, *block, *fixed) for block in blocks]
     losses, gradients = ([part[side] for part in parts] for side in (0, 1))
