@@ -56,8 +56,9 @@ def renyi_divergence_loss(
         dim: the class axis.
         detach_peer: False lets the gradient flow into the peer's logits as well.
         compiled: one kernel for value and gradient, made by torch's compiler when a shape is first seen (some seconds;
-            on a CPU it takes a C++ compiler). For a training step in up to single precision, with detached peers, at
-            order 1 or an order in (0, 0.6] or [1.4, 8]; whatever else is asked for is computed as without.
+            on a CPU it takes a C++ compiler); it needs the gradient's memory and six numbers a row. For a training step
+            in up to single precision, with detached peers, at order 1 or an order in (0, 0.6] or [1.4, 8]; whatever
+            else is asked for is computed as without.
 
     Raises:
         ValueError: an order outside [0, inf] or one to be learned, an unknown reduction, shapes that do not fit,
