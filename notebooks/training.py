@@ -56,7 +56,7 @@ training.mutual_loss([student(pixels) for student in students], labels, alpha=1.
 # %% [markdown]
 # Two logits at a time, with the arguments of `torch.nn.functional.kl_div`: what is trained first, its peer second. Every order
 # in $[0, \infty]$ is exact, logits of any size included, and the value never falls as the order grows. `compiled=True`, here
-# and in `mutual_loss`, makes value and gradient one kernel: that takes some seconds once, and then half the time.
+# and in `mutual_loss`, makes value and gradient one kernel: that takes some seconds once, and for a small batch half the time.
 
 # %%
 student, peer = 100 * torch.randn(2, 4, 10)

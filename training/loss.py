@@ -129,8 +129,9 @@ def mutual_loss(
         temperature: T > 0; the divergence compares softmax(logits / T) and is multiplied by T^2, which keeps the size
             of its gradient (Hinton et al. 2015). The cross-entropy stays at temperature 1.
         label_smoothing: as in `torch.nn.functional.cross_entropy`.
-        compiled: one kernel for all losses and their gradient, as for `renyi_divergence_loss`; one for each number of
-            students, shape of a batch, topology, temperature and smoothing. Order and weight may change for nothing.
+        compiled: one kernel for all losses and their gradient, under the conditions of `renyi_divergence_loss`; one for
+            each shape of the logits, topology, temperature and smoothing. Order and weight may change without a new
+            one, except to or from order 1 and weight 0. Its scratch memory grows with the number of peers.
 
     Returns:
         The losses (K,), each the mean over the batch.
