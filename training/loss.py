@@ -21,7 +21,7 @@ from torch.autograd import Function
 
 REDUCTIONS = ("none", "batchmean", "sum", "mean")
 _BLOCK = (1 << 24, 1 << 17)  # elements of a row block on an accelerator, and on a CPU: smaller ones cost more calls
-_MANY = 1 << 10  # terms of a sum
+_MANY = 64 * {"AVX512": 16, "AVX2": 8}.get(torch.backends.cpu.get_cpu_capability(), 4)  # terms: 64 a vector's lane
 _LARGEST = 1 << 22  # elements of an array that a CPU's allocator keeps for the next call
 _BITS = 1 / math.log(2)  # exp2 is the fastest exponential that torch has on a CPU, three times as fast as exp
 _SERIES = [1 / math.factorial(n) for n in range(20, 1, -1)]  # of (e^x - 1 - x) / x^2; enough for float64 on |x| <= 1
@@ -765,7 +765,7 @@ def _unscaled(logits: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _sum(x: Tensor) -> Tensor:
-    """Over the last axis; of many in float64, since a compiler adds one by one what torch adds pairwise."""
+    """Over the last axis; of many in float64, since a compiler adds in a lane one by one what torch adds pairwise."""
     if x.shape[-1] > _MANY or x.stride(-1) != 1:  # an axis that it does not split over a vector's lanes
         return x.sum(-1, keepdim=True, dtype=torch.float64).to(x.dtype)
     return x.sum(-1, keepdim=True)
