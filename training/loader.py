@@ -76,14 +76,19 @@ class Loader:
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
         """Batches (pixels float32 (B, C, H, W), labels (B,)) of an epoch, from step `start` on."""
-        plan = draw_plan(self._images, self._recipe, self._seed, epoch).to(self._device)
+        plan = draw_plan(self._images, self._recipe, self._seed, epoch)
+        order, plan = plan.order.to(self._pixels.device), plan.to(self._device)
         for step in range(start, len(self)):
             first = step * self._recipe.batch_size
-            part = plan[first + self._start : first + self._stop]
-            index = part.order.to(self._pixels.device)
-            pixels = self._pixels[index].to(self._device, non_blocking=True)
-            labels = self._labels[index].to(self._device, non_blocking=True)
-            yield self.prepare(augment(pixels, part, self._recipe), part), labels
+            own = slice(first + self._start, first + self._stop)
+            pixels, labels = (self._moved(images[order[own]]) for images in (self._pixels, self._labels))
+            yield self.prepare(augment(pixels, plan[own], self._recipe), plan[own]), labels
+
+    def _moved(self, part: Tensor) -> Tensor:
+        """On the device; a GPU copies from pinned memory while Python goes on."""
+        if self._device.type == "cuda" and part.is_cpu:
+            part = part.pin_memory()
+        return part.to(self._device, non_blocking=True)
 
     def prepare(self, pixels: Tensor, part: Plan | None = None) -> Tensor:
         """Normalised float32 pixels (B, C, H, W), channels last in memory on request, with the holes of cutout."""

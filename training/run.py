@@ -39,7 +39,7 @@ class Run:
     ) -> None:
         self.cohort, self.loader, self.splits, self.seed, self.folder = cohort, loader, splits, seed, folder
         self.recipe, self.interrupt = cohort.recipe, interrupt
-        self.state = State(losses=torch.zeros(len(cohort.recipe.students), dtype=torch.float64))
+        self.state = State(torch.zeros(len(cohort.recipe.students), dtype=torch.float64, device=cohort.device))
         self.rate, self.leads = learning_rate(self.recipe), cohort.placement.leads
         self.board: Board | None = None
 
@@ -78,7 +78,7 @@ class Run:
         for batch in self.loader.epoch(state.epoch, start=state.step):
             losses = step(self.cohort, batch, objective, self.rate(state.epoch * steps + state.step, steps))
             guard.watch(state.epoch * steps + state.step, losses)
-            state.losses += losses.to(state.losses)
+            state.losses += losses
             state.step += 1
             self._between_steps(guard)
         guard.check()

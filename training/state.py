@@ -12,7 +12,7 @@ from .cohort import Cohort
 
 @dataclass
 class State:
-    """Where a run is: `step` of `epoch`, and the sums of this epoch's losses (K,)."""
+    """Where a run is: `step` of `epoch`, and the sums of this epoch's losses (K,), on the device that computes them."""
 
     losses: Tensor
     epoch: int = 0
@@ -34,7 +34,7 @@ def save_state(folder: Path, cohort: Cohort, state: State, steps: int) -> None:
         "students": collect([student.state_dict() for student in cohort.students]),
         "optimizers": collect([optimizer.state_dict() for optimizer in cohort.optimizers]),
         "generator": torch.get_rng_state(),
-        "cuda_generators": torch.cuda.get_rng_state_all() if cohort.device.type == "cuda" else [],
+        "cuda_generator": torch.cuda.get_rng_state(cohort.device) if cohort.device.type == "cuda" else None,
     }
     if cohort.placement.leads:
         target.mkdir(exist_ok=True)
@@ -47,14 +47,14 @@ def resume_state(folder: Path, cohort: Cohort, state: State) -> None:
     content = checkpoint.load_newest(folder / "checkpoints")
     if content is None:
         return
-    state.epoch, state.step, state.losses = content["epoch"], content["step"], content["losses"]
+    state.epoch, state.step, state.losses = content["epoch"], content["step"], content["losses"].to(state.losses.device)
     for student, weights in zip(cohort.students, content["students"], strict=True):
         student.load_state_dict(weights)
     for optimizer, moments in zip(cohort.optimizers, content["optimizers"], strict=True):
         optimizer.load_state_dict(moments)
     torch.set_rng_state(content["generator"])
-    if content["cuda_generators"]:
-        torch.cuda.set_rng_state_all(content["cuda_generators"])
+    if cohort.device.type == "cuda" and content["cuda_generator"] is not None:
+        torch.cuda.set_rng_state(content["cuda_generator"], cohort.device)
 
 
 def load_weights(folder: Path, cohort: Cohort) -> None:
