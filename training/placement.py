@@ -135,9 +135,14 @@ def placed(recipe: Recipe, device: torch.device) -> Iterator[Placement]:
 
 def _join(device: torch.device) -> None:
     """Make the group of processes, once: several seeds share it."""
-    if not dist.is_initialized():
-        dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=TIMEOUT)
-        atexit.register(_leave)
+    if dist.is_initialized():
+        return
+    if device.type == "cuda":
+        torch.cuda.set_device(device)  # the one through which nccl sends objects and waits
+        dist.init_process_group("nccl", timeout=TIMEOUT, device_id=device)
+    else:
+        dist.init_process_group("gloo", timeout=TIMEOUT)
+    atexit.register(_leave)
 
 
 def _leave() -> None:
