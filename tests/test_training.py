@@ -152,11 +152,20 @@ def test_the_rate_grows_to_its_schedule_over_the_warm_up():
     assert [rate(step, 5) / plain(step, 5) for step in (0, 4, 9, 10, 49)] == pytest.approx([0.1, 0.5, 1, 1, 1])
 
 
+@pytest.mark.filterwarnings("ignore:amp computes in bfloat16")
 @pytest.mark.parametrize("change", [{"amp": True}, {"channels_last": True}, {"resident": False}])
 def test_how_a_run_is_computed_hardly_changes_what_it_comes_to(change):
     recipe = dataclasses.replace(SHORT, students=("cnn", "cnn"), epochs=1)
     plain, other = train(recipe), train(dataclasses.replace(recipe, **change))
     assert other.test["ensemble"]["nll"] == pytest.approx(plain.test["ensemble"]["nll"], rel=1e-2)
+
+
+def test_a_processor_without_bfloat16_is_warned_of(monkeypatch):
+    monkeypatch.setattr("torch.backends.cpu.get_cpu_capability", lambda: "AVX2")
+    with pytest.warns(RuntimeWarning, match="leave amp out here"):
+        train(dataclasses.replace(SHORT, amp=True, epochs=1))
+    monkeypatch.setattr("torch.backends.cpu.get_cpu_capability", lambda: "AVX512")
+    train(dataclasses.replace(SHORT, amp=True, epochs=1))
 
 
 def test_autocast_leaves_float32_logits_of_bfloat16_numbers():

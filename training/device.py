@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import warnings
 from collections.abc import Iterator
 
 import torch
@@ -23,6 +24,21 @@ def choose_device(name: str) -> torch.device:
     except (RuntimeError, AssertionError) as error:
         raise ValueError(f"device must be auto, cpu or a device of this machine, got {name!r}") from error
     return device
+
+
+def warn_of_imitated_bfloat16(device: torch.device) -> None:
+    """Say so where the device has no instructions for bfloat16."""
+    if device.type == "cuda":
+        slow = not torch.cuda.is_bf16_supported(including_emulation=False)
+    else:  # with AVX-512 torch has kernels of its own; of processors other than x86 it does not tell
+        slow = device.type == "cpu" and torch.backends.cpu.get_cpu_capability() == "AVX2"
+    if slow:
+        warnings.warn(
+            "amp computes in bfloat16, which this processor only imitates, up to ten times slower than float32; "
+            "leave amp out here",
+            RuntimeWarning,
+            stacklevel=3,
+        )
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ import torch
 
 from .cohort import build_cohort
 from .data import Source, split
-from .device import choose_device, threads
+from .device import choose_device, threads, warn_of_imitated_bfloat16
 from .files import held, read_json
 from .guard import Interrupt
 from .loader import Loader
@@ -45,6 +45,8 @@ def train(
     if done is not None:
         return done
     splits, device = split(recipe, source or open_source(recipe)), choose_device(recipe.device)
+    if recipe.amp:
+        warn_of_imitated_bfloat16(device)
     with threads(recipe.threads), placed(recipe, device) as placement, _alone(folder), Interrupt() as interrupt:
         torch.manual_seed(seed)  # for dropout; initial weights and batches have generators of their own
         cohort = build_cohort(recipe, seed, splits.train, device, placement)
