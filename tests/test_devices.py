@@ -9,7 +9,7 @@ from sims import STUDIES, Cell
 from sims.cli import simulate
 from sims.study import takes_device
 
-LONGEST = 300
+LONGEST = 100
 
 
 def _measures(study: str) -> list[Cell]:
