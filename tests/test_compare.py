@@ -5,9 +5,11 @@ import json
 
 import numpy as np
 import pytest
+import torch
 from scipy import stats
 
 from training import Comparison, Recipe, Result, compare, standard_variants, tables
+from training.runs import Task, run_all
 
 FAST = Recipe(epochs=1, subset=100)
 PAIR = standard_variants(FAST, orders=(1.0,))
@@ -68,6 +70,25 @@ def test_the_generalisation_gap_is_training_minus_test():
 def test_no_seeds_are_refused(seeds):
     with pytest.raises(ValueError, match=f"seeds must be at least 1, got {seeds}"):
         compare(FAST, PAIR, seeds=seeds)
+
+
+@pytest.mark.parametrize("jobs", [0, -2])
+def test_a_number_of_processes_that_means_nothing_is_refused(jobs, tmp_path):
+    with pytest.raises(ValueError, match=f"jobs must be a positive number or -1 for one a core, got {jobs}"):
+        compare(FAST, PAIR, seeds=2, folder=tmp_path / "none", jobs=jobs)
+    assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize(("place", "threads", "jobs"), [("cpu", 1, 8), ("cpu", 3, 2), ("cuda", 1, 1)])
+def test_runs_at_the_same_time_leave_each_other_room(place, threads, jobs, monkeypatch):
+    taken = []
+    monkeypatch.setattr("training.runs.choose_device", lambda name: torch.device(name))
+    monkeypatch.setattr("joblib.cpu_count", lambda: 8)
+    monkeypatch.setattr("training.runs.Task.run", lambda task, progress=False: taken.append(1))
+    monkeypatch.setattr("training.runs._shared_out", lambda tasks, progress, jobs: taken.append(jobs) or [])
+    recipe = dataclasses.replace(FAST, device=place, threads=threads)
+    list(run_all([Task("run", recipe, seed, None) for seed in range(9)], False, -1))
+    assert taken == ([jobs] if jobs > 1 else [1] * 9)
 
 
 def test_numbers_do_not_depend_on_the_number_of_processes():

@@ -116,6 +116,17 @@ def test_evaluate_finds_the_scores_of_the_run_again_and_exports_predictions(tmp_
     assert "seed 0, test set" in capsys.readouterr().out
 
 
+def test_a_run_of_another_machine_is_evaluated_on_the_device_that_is_here(tmp_path):
+    run(cli.train, *QUICK, "--folder", tmp_path)
+    scores = evaluate_run(tmp_path)
+    elsewhere = {**read_json(tmp_path / "recipe.json"), "device": "cuda:77"}
+    (tmp_path / "recipe.json").write_text(json.dumps(elsewhere))
+    with pytest.raises(ValueError, match="device must be auto, cpu or a device of this machine, got 'cuda:77'"):
+        evaluate_run(tmp_path)
+    assert run(cli.evaluate, tmp_path, "--device", "cpu") == 0
+    assert evaluate_run(tmp_path, device="cpu") == scores
+
+
 def test_evaluating_what_is_no_run_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"holds no run: there is no recipe.json"):
         evaluate_run(tmp_path)

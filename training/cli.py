@@ -19,7 +19,7 @@ from .placement import leads
 from .recipe import Recipe
 from .recipes import RECIPES
 from .record import open_run
-from .runs import Task, train_all
+from .runs import Task, check_jobs, train_all
 
 
 def flag_type(kind: Any) -> Any:
@@ -74,10 +74,11 @@ def train(
         first_seed: the first of these seeds.
         folder: the run folder; by default runs/RECIPE-TIME.
         resume: continue the interrupted run in the folder.
-        jobs: processes at the same time; -1: one a core, divided by the threads of a run.
+        jobs: processes at the same time; -1: one a core, divided by the threads of a run; on a GPU one.
     """
     if seeds < 1:
         raise ValueError(f"seeds must be at least 1, got {seeds}")
+    check_jobs(jobs)
     chosen = override(RECIPES[recipe], flags)
     if folder is None and chosen.placement != "single":
         raise ValueError("several processes share one run folder: name it with --folder")
@@ -132,7 +133,7 @@ def compare(
         seeds: runs of each variant, from the seeds 0, 1, ...
         folder: where runs, tables and figures go.
         publish: a folder that also gets each comparison as NET.json, with the command that made it.
-        jobs: processes at the same time; -1: one a core, divided by the threads of a run.
+        jobs: processes at the same time; -1: one a core, divided by the threads of a run; on a GPU one.
     """
     if publish is not None:
         probe_folder(publish)
@@ -181,7 +182,7 @@ def measure(
         records: how often each run is measured.
         folder: where each finished run is kept.
         publish: a JSON file that gets all of them with the command that made it.
-        jobs: processes at the same time; -1: one a core, divided by the threads of a run.
+        jobs: processes at the same time; -1: one a core, divided by the threads of a run; on a GPU one.
     """
     if publish is not None:
         probe_folder(publish.parent)
@@ -211,7 +212,11 @@ def write_comparison(comparison: Comparison, place: Path) -> str:
     return text
 
 
-def evaluate(run: Annotated[Path, tyro.conf.Positional], part: Literal["test", "validation"] = "test") -> int:
+def evaluate(
+    run: Annotated[Path, tyro.conf.Positional],
+    part: Literal["test", "validation"] = "test",
+    device: str | None = None,
+) -> int:
     """Score the newest checkpoint of every seed of a run, and export its predictions.
 
     Writes predictions-PART.npz (logits, labels) into each seed's folder.
@@ -219,8 +224,9 @@ def evaluate(run: Annotated[Path, tyro.conf.Positional], part: Literal["test", "
     Args:
         run: a run folder of `rdml train`, or of one variant of `rdml compare`.
         part: the images to score.
+        device: cpu, cuda, cuda:1, ...; by default that of the run.
     """
-    results = evaluate_run(run, part)
+    results = evaluate_run(run, part, device=device)
     for seed, report in results.items():
         print(f"\nseed {seed}, {part} set\n\n{tables.report_table([report])}")
     return 0

@@ -13,7 +13,7 @@ from .files import read_json, write_json
 from .recipe import Recipe
 from .record import open_run
 from .result import Result
-from .runs import Task, train_all
+from .runs import Task, check_jobs, train_all
 
 Row = dict[str, str | int | float | None]
 ORDERS = (0.5, 1.0, 1.5, 2.0)
@@ -107,13 +107,14 @@ def compare(
         seeds: how many, at least 1; intervals need 2.
         progress: show a progress bar over the runs on the standard error stream.
         folder: where runs, `comparison.json` and tables go; nothing is written without one.
-        jobs: processes at the same time; -1: one a core, shared with the threads of the recipe.
+        jobs: processes at the same time; -1: one a core, divided by the threads of a run; on a GPU one.
 
     Raises:
-        ValueError, OSError: as `train` does; or if seeds is below 1, or the folder holds other recipes.
+        ValueError, OSError: as `train` does; or if seeds or jobs mean nothing, or the folder holds other recipes.
     """
     if seeds < 1:
         raise ValueError(f"seeds must be at least 1, got {seeds}")
+    check_jobs(jobs)
     variants = variants or standard_variants(base)
     for name, recipe in variants.items() if folder else ():
         open_run(_place(folder, name), recipe, resume=True)

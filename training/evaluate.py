@@ -1,5 +1,6 @@
 """Scores and predictions of a finished (or interrupted) run, from its checkpoints."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -19,15 +20,24 @@ from .state import load_weights
 Part = Literal["test", "validation"]
 
 
-def evaluate_run(run: Path, part: Part = "test", source: Source | None = None) -> dict[int, metrics.Report]:
+def evaluate_run(
+    run: Path, part: Part = "test", source: Source | None = None, device: str | None = None
+) -> dict[int, metrics.Report]:
     """Scores of the newest good checkpoint of every seed, by seed; predictions go to `predictions-PART.npz` beside it.
 
+    Args:
+        run: a run folder.
+        part: the images to score.
+        source: the images; by default those that the recipe names.
+        device: where to compute; by default where the run did.
+
     Raises:
-        ValueError: if the folder holds no run, or a seed of it no good checkpoint.
+        ValueError: if the folder holds no run, or a seed of it no good checkpoint; if there is no such device.
     """
     if not (run / "recipe.json").exists():
         raise ValueError(f"{run} holds no run: there is no recipe.json in it")
     recipe = Recipe.from_json(read_json(run / "recipe.json"))
+    recipe = recipe if device is None else replace(recipe, device=device)
     seeds = sorted(int(folder.name.removeprefix("seed-")) for folder in run.glob("seed-*"))
     splits = split(recipe, source or open_source(recipe))
     return {seed: _evaluate(run / f"seed-{seed}", recipe, splits, seed, part) for seed in seeds}

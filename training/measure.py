@@ -23,7 +23,7 @@ from .loader import Loader, planes
 from .objective import objective_at
 from .recipe import Recipe
 from .record import environment
-from .runs import run_all
+from .runs import check_jobs, run_all
 from .sources import open_source
 from .tables import markdown
 
@@ -156,13 +156,14 @@ def measure(
         What each run was and found, by order, rate and seed: keys recipe, seed, records, made, rows (see `follow`).
 
     Raises:
-        ValueError: as `follow`; seeds below 1; no order or rate, or a rate that is not positive.
+        ValueError: as `follow`; seeds or jobs that mean nothing; no order or rate, or a rate that is not positive.
         OSError: if the folder cannot be written.
     """
     if seeds < 1 or not orders or not rates:
         raise ValueError(f"measure needs an order, a rate and a seed, got {orders}, {rates} and {seeds} seeds")
     if not all(0 < rate < np.inf for rate in rates):
         raise ValueError(f"measure needs positive, finite rates, got {', '.join(f'{rate:g}' for rate in rates)}")
+    check_jobs(jobs)
     if folder is not None:
         probe_folder(folder)
     cells = [

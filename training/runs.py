@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 import joblib
 from tqdm import tqdm
 
+from .device import choose_device
 from .recipe import Recipe
 from .result import Result
 from .train import train
@@ -41,21 +42,35 @@ class Task(NamedTuple):
         return self.name, self.seed, result
 
 
+def check_jobs(jobs: int) -> None:
+    """Raise ValueError unless jobs is positive or -1; asked before anything is written."""
+    if jobs < 1 and jobs != -1:
+        raise ValueError(f"jobs must be a positive number or -1 for one a core, got {jobs}")
+
+
 def run_all(tasks: Sequence[Work[Found]], progress: bool, jobs: int) -> Iterator[Found]:
     """What every task finds, in the order in which they are done; progress goes to the standard error stream.
 
     Args:
         tasks: the runs.
         progress: show a bar over the runs, or over the epochs of each run if jobs is 1.
-        jobs: processes at the same time; -1: one a core, divided by the threads of a run.
+        jobs: processes at the same time; -1: one a core, divided by the threads of a run; on a GPU one.
     """
-    if any(task.recipe.placement != "single" for task in tasks):
+    recipes = [task.recipe for task in tasks]
+    if any(recipe.placement != "single" for recipe in recipes):
         jobs = 1  # torchrun has started the processes already
     if jobs == -1:
-        jobs = max(1, joblib.cpu_count() // max(task.recipe.threads for task in tasks))
+        jobs = _room(recipes)
     if min(jobs, len(tasks)) == 1:
         return (task.run(progress) for task in tasks)
     return _shared_out(tasks, progress, jobs)
+
+
+def _room(recipes: Sequence[Recipe]) -> int:
+    """How many run at the same time: one on a GPU, whose memory they would share, or as many as the cores take."""
+    if any(choose_device(recipe.device).type != "cpu" for recipe in recipes):
+        return 1
+    return max(1, joblib.cpu_count() // max(recipe.threads for recipe in recipes))
 
 
 def train_all(tasks: Sequence[Task], progress: bool, jobs: int) -> dict[tuple[str, int], Result]:
