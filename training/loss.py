@@ -22,7 +22,7 @@ from torch.autograd import Function
 REDUCTIONS = ("none", "batchmean", "sum", "mean")
 _BLOCK = (1 << 24, 1 << 17)  # elements of a row block on an accelerator, and on a CPU: smaller ones cost more calls
 _MANY = 64 * {"AVX512": 16, "AVX2": 8}.get(torch.backends.cpu.get_cpu_capability(), 4)  # terms: 64 a vector's lane
-_LARGEST = 1 << 22  # elements of an array that a CPU's allocator keeps for the next call
+_LARGEST = 1 << 20  # elements that a kernel takes at once on a CPU: its scratch memory then stays in the caches
 _BITS = 1 / math.log(2)  # exp2 is the fastest exponential that torch has on a CPU, three times as fast as exp
 _SERIES = [1 / math.factorial(n) for n in range(20, 1, -1)]  # of (e^x - 1 - x) / x^2; enough for float64 on |x| <= 1
 
@@ -905,17 +905,16 @@ def _compiled_rows(y: Tensor, z: Tensor, alpha: float, share: float | None) -> t
 def _compiled_mutual(
     students: Tensor, labels: Tensor, alpha: float, pairs: Pairs, *options: float
 ) -> tuple[Tensor, Tensor]:
-    """Losses (K,) and their gradient; in blocks of rows on a CPU, which is slow to find memory for larger arrays."""
-    (count, rows, classes), device = students.shape, students.device
+    """Losses (K,) and their gradient, on a CPU in blocks of rows; to join theirs would be to copy it."""
+    rows, device = students.shape[1], students.device
     shifts, shares = _shifts(pairs, students.shape, device)
-    step = max(1, _LARGEST // (count * classes)) if device.type == "cpu" else rows
     given, fixed = (alpha == 1, shifts, rows, *options), (_scalar(alpha, device), shares)
-    if rows <= step:
+    blocks = round(students.numel() / _LARGEST) if device.type == "cpu" else 1
+    if min(blocks, rows) <= 1:
         return _kernel(_losses_and_gradient, given, students, labels, *fixed)
-    blocks = zip(students.split(step, 1), labels.split(step), strict=True)
-    parts = [_kernel(_losses_and_gradient, given, *block, *fixed) for block in blocks]
-    losses, gradients = ([part[side] for part in parts] for side in (0, 1))
-    return sum(losses[1:], start=losses[0]), _joined(gradients)
+    gradient, step = torch.empty_like(students, memory_format=torch.contiguous_format), -(-rows // blocks)
+    parts = zip(gradient.split(step, 1), students.split(step, 1), labels.split(step), strict=True)
+    return torch.stack([_kernel(_losses_into, given, *part, *fixed) for part in parts]).sum(0), gradient
 
 
 @lru_cache
@@ -934,13 +933,11 @@ def _shifts(pairs: Pairs, shape: torch.Size, device: torch.device) -> tuple[tupl
     return shifts, shares.to(device)
 
 
-_KERNELS: dict[Hashable, Callable[..., tuple[Tensor, Tensor]]] = {}
+_KERNELS: dict[Hashable, Callable[..., Any]] = {}
 _COMPILING = Lock()  # torch traces one function at a time
 
 
-def _kernel(
-    work: Callable[..., tuple[Tensor, Tensor]], options: tuple[Any, ...], *inputs: Tensor
-) -> tuple[Tensor, Tensor]:
+def _kernel(work: Callable[..., Any], options: tuple[Any, ...], *inputs: Tensor) -> Any:
     """work(*options, *inputs), compiled when options and shapes are new.
 
     The graph is compiled as it is: what `torch.compile` does before each call would take as long as a small kernel.
@@ -952,7 +949,7 @@ def _kernel(
     return _KERNELS[key](*inputs)
 
 
-def _compile(work: Callable[..., tuple[Tensor, Tensor]], inputs: tuple[Tensor, ...]) -> Callable[..., Any]:
+def _compile(work: Callable[..., Any], inputs: tuple[Tensor, ...]) -> Callable[..., Any]:
     from torch import _inductor  # neither is needed, nor quickly imported, without a compiler
     from torch.fx.experimental.proxy_tensor import make_fx
 
@@ -996,6 +993,15 @@ def _losses_and_gradient(
         losses = losses + torch.where(share > 0, share * rows, 0.0)  # a peer without weight may be NaN
         gradient = gradient + torch.where(share > 0, share / temperature * (q / of_q - w), 0.0)
     return _sum(losses.squeeze(-1)).squeeze(-1), gradient.to(students.dtype)
+
+
+def _losses_into(
+    one: bool, shifts: Sequence[int], number: int, temperature: float, smoothing: float, out: Tensor, *inputs: Tensor
+) -> Tensor:
+    """The same of a block, whose gradient goes into its part of the whole."""
+    losses, gradient = _losses_and_gradient(one, shifts, number, temperature, smoothing, *inputs)
+    out.copy_(gradient)
+    return losses
 
 
 def _entropies_and_gradient(
