@@ -22,14 +22,14 @@ import torch
 from .files import probe_folder, read_json, write_json
 from .recipe import Recipe
 
-PACKAGES = ("rdml", "torch", "torchmetrics", "numpy", "scipy", "scikit-learn")
+PACKAGES = ("rdml", "torchmetrics", "numpy", "scipy", "scikit-learn")
 
 
 def environment(device: torch.device) -> dict[str, Any]:
     """Versions, hardware and commit: what a number must travel with."""
     return {
         "python": platform.python_version(),
-        "versions": {name: _version(name) for name in PACKAGES},
+        "versions": {name: _version(name) for name in PACKAGES} | {"torch": str(torch.__version__)},  # with its build
         "platform": platform.platform(),
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else f"cpu ({_processor()})",
         "cores": os.cpu_count(),
