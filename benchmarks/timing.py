@@ -102,6 +102,7 @@ def machine(device: torch.device) -> dict[str, str]:
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
     return {
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else _processor(),
+        "vectors": torch.backends.cpu.get_cpu_capability(),
         "cores": str(os.cpu_count()),
         "threads": str(torch.get_num_threads()),
         "load": f"{load:.1f} processes waited for a core at the start",

@@ -31,7 +31,9 @@ def environment(device: torch.device) -> dict[str, Any]:
         "python": platform.python_version(),
         "versions": {name: _version(name) for name in PACKAGES} | {"torch": str(torch.__version__)},  # with its build
         "platform": platform.platform(),
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else f"cpu ({_processor()})",
+        "device": torch.cuda.get_device_name(device)
+        if device.type == "cuda"
+        else f"cpu ({_processor()}, {torch.backends.cpu.get_cpu_capability()})",
         "cores": os.cpu_count(),
         "commit": commit(),
     }
