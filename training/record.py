@@ -10,6 +10,7 @@ RUN/seed-0/environment.json   what they were made with: versions, device, commit
 RUN/results.json              the results of all seeds
 """
 
+import contextlib
 import os
 import platform
 import subprocess
@@ -31,9 +32,7 @@ def environment(device: torch.device) -> dict[str, Any]:
         "python": platform.python_version(),
         "versions": {name: _version(name) for name in PACKAGES} | {"torch": str(torch.__version__)},  # with its build
         "platform": platform.platform(),
-        "device": torch.cuda.get_device_name(device)
-        if device.type == "cuda"
-        else f"cpu ({_processor()}, {torch.backends.cpu.get_cpu_capability()})",
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else f"cpu ({_processor()})",
         "cores": os.cpu_count(),
         "commit": commit(),
     }
@@ -62,11 +61,12 @@ def _version(name: str) -> str | None:
 
 
 def _processor() -> str:
-    try:
+    """Its name, as far as the system tells it, and its vector instructions."""
+    name = platform.processor() or platform.machine()
+    with contextlib.suppress(OSError):
         lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+        name = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), name)
+    return f"{name}, {torch.backends.cpu.get_cpu_capability()}"
 
 
 def open_run(folder: Path, recipe: Recipe, resume: bool) -> None:
