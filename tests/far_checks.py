@@ -157,7 +157,7 @@ def measured() -> list[float]:
 
 def studies() -> Iterator[dict[str, Any]]:
     """The first cell of every measure of every study."""
-    test_devices.LONGEST = 20
+    test_devices.LONGEST = 5
     for study in STUDIES:
         for cell in filter(takes_device, test_devices._measures(study)):
             on = partial(cell.measure, cell.simulation, 8, 3, backend="torch", dtype="float64")

@@ -34,7 +34,7 @@ def warn_of_imitated_bfloat16(device: torch.device) -> None:
         slow = device.type == "cpu" and torch.backends.cpu.get_cpu_capability() == "AVX2"
     if slow:
         warnings.warn(
-            "amp computes in bfloat16, which this processor only imitates, up to ten times slower than float32; "
+            "amp computes in bfloat16, which this processor only imitates, some ten times slower than float32; "
             "leave amp out here",
             RuntimeWarning,
             stacklevel=3,
