@@ -6,7 +6,6 @@ A figure is a ratio to the first candidate's partner in the same turn: its media
 import gc
 import os
 import platform
-import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,6 +14,8 @@ from typing import Literal
 import numpy as np
 import torch
 from torch.profiler import ProfilerActivity, profile
+
+from training.record import processor
 
 Call = Callable[[], object]
 Clock = Literal["wall", "cpu"]
@@ -101,8 +102,7 @@ def machine(device: torch.device) -> dict[str, str]:
     """Hardware, versions, threads and how busy the machine was: what a figure is quoted with."""
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
     return {
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else _processor(),
-        "vectors": torch.backends.cpu.get_cpu_capability(),
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else processor(),
         "cores": str(os.cpu_count()),
         "threads": str(torch.get_num_threads()),
         "load": f"{load:.1f} processes waited for a core at the start",
@@ -110,15 +110,6 @@ def machine(device: torch.device) -> dict[str, str]:
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
     }
-
-
-def _processor() -> str:
-    if sys.platform == "linux":
-        with open("/proc/cpuinfo") as lines:
-            names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-        if names:
-            return names[0]
-    return platform.processor() or platform.machine()
 
 
 def table(columns: list[str], rows: list[list[object]]) -> str:

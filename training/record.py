@@ -32,7 +32,7 @@ def environment(device: torch.device) -> dict[str, Any]:
         "python": platform.python_version(),
         "versions": {name: _version(name) for name in PACKAGES} | {"torch": str(torch.__version__)},  # with its build
         "platform": platform.platform(),
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else f"cpu ({_processor()})",
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else f"cpu ({processor()})",
         "cores": os.cpu_count(),
         "commit": commit(),
     }
@@ -60,7 +60,7 @@ def _version(name: str) -> str | None:
         return None
 
 
-def _processor() -> str:
+def processor() -> str:
     """Its name, as far as the system tells it, and its vector instructions."""
     name = platform.processor() or platform.machine()
     with contextlib.suppress(OSError):

@@ -53,7 +53,7 @@ def resume_state(folder: Path, cohort: Cohort, state: State) -> None:
     for optimizer, moments in zip(cohort.optimizers, content["optimizers"], strict=True):
         optimizer.load_state_dict(moments)
     torch.set_rng_state(content["generator"])
-    if cohort.device.type == "cuda" and content["cuda_generator"] is not None:
+    if cohort.device.type == "cuda" and content.get("cuda_generator") is not None:
         torch.cuda.set_rng_state(content["cuda_generator"], cohort.device)
 
 
