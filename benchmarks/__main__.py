@@ -11,8 +11,8 @@ from pathlib import Path
 import tyro
 from tqdm import tqdm
 
-from training.device import choose_device
-from training.record import commit
+from training.run.device import choose_device
+from training.run.environment import commit
 
 from . import divergence, loss, simulations, step
 from .timing import Clock, machine

@@ -12,7 +12,7 @@ import tyro
 from scipy.special import log_softmax, logsumexp
 
 from theory import renyi_divergence_from_logits
-from theory.reference import renyi_divergence as exact
+from theory.divergence.reference import renyi_divergence as exact
 
 from .timing import Clock, interleaved, machine, ratio, table
 

@@ -14,7 +14,7 @@ import tyro
 from torch import Tensor
 
 from training import renyi_divergence_loss
-from training.device import choose_device
+from training.run.device import choose_device
 
 from .timing import Clock, Ratio, interleaved, machine, peak_memory, ratio, table, verdict
 

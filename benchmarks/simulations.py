@@ -19,8 +19,8 @@ import tyro
 
 import sims
 from sims import Oracle, Problem, Record, Schedule, Simulation, gaussian, rademacher
-from sims.backend import Backend
-from sims.students import Students, overlapping_classes
+from sims.engine.backend import Backend
+from sims.models.students import Students, overlapping_classes
 
 from .timing import Clock, interleaved, machine, ratio
 

@@ -15,11 +15,10 @@ import tyro
 from torch.utils.data import DataLoader, Dataset
 
 from training import Images, Recipe
-from training.cohort import build_cohort, step
-from training.device import choose_device
-from training.loader import Loader
-from training.model import build_students
-from training.objective import objective_at
+from training.data.loader import Loader
+from training.run.cohort import build_cohort, build_students
+from training.run.device import choose_device
+from training.run.step import objective_at, step
 
 from .loss import common_formula
 from .timing import Clock, Ratio, interleaved, machine, peak_memory, ratio, table, verdict

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from training.record import processor
+from training.run.environment import processor
 
 Call = Callable[[], object]
 Clock = Literal["wall", "cpu"]

@@ -23,14 +23,9 @@
 import numpy as np
 
 import theory
-from report.theorem_figures import (
-    constants_against_order,
-    divergence_against_order,
-    dropped_gradient,
-    self_bounding,
-)
-from theory import reference
+from report.theorem_figures import constants_against_order, divergence_against_order, dropped_gradient, self_bounding
 from theory.check import THEOREMS
+from theory.divergence import reference
 
 # %% [markdown]
 # ## The order is a knob
@@ -65,7 +60,7 @@ float(slope), float(theory.renyi_divergence(w, p, 1) / (1 - alpha) ** 2)
 # ## Where textbook formulas fail
 #
 # `logsumexp/(alpha - 1)` has nothing left next to order 1 and for close pairs. Every value here has a relative error of about
-# $10^{-15}$; the slow twin in mpmath (`theory.reference`) is the judge.
+# $10^{-15}$; the slow twin in mpmath (`theory.divergence.reference`) is the judge.
 
 # %%
 peer = np.array([0.3, -1.2, 2.0])

@@ -21,7 +21,7 @@
 from IPython.display import Markdown
 
 from report import study, study_figures
-from training.tables import markdown
+from training.experiment.tables import markdown
 
 found = study.load()
 Markdown("\n".join(f"* `{line}`" for line in study.sources(found)))

@@ -24,8 +24,8 @@ from matplotlib.figure import Figure
 import theory
 from theory.check import THEOREMS, check_all
 from theory.cli import table
-from theory.domain import Logits, Order
-from theory.theorem import conjecture
+from theory.statements.domains import Logits, Order
+from theory.statements.theorem import conjecture
 from theory.theorems.quantities import l1_distance
 from theory.theorems.rotation import NOTE, lasting_gradient, locked_phase, slopes
 

@@ -31,9 +31,9 @@ import theory
 import training
 from report.figures import differences
 from report.theorem_figures import divergence_against_order
-from sims.figures import draw
-from theory import reference
+from sims.verdicts.figures import draw
 from theory.check import THEOREMS
+from theory.divergence import reference
 
 # %% [markdown]
 # ## The divergence, for every order in $[0, \infty]$

@@ -30,7 +30,7 @@ import torch
 from IPython.display import Markdown
 
 import training
-from training import figures, tables
+from training.experiment import figures, tables
 
 # %% [markdown]
 # ## The loss in your own loop, in five lines
@@ -39,7 +39,7 @@ from training import figures, tables
 # imports torch only: that one file may be carried into another project.
 
 # %%
-digits = training.sources.open_source(training.Recipe()).train()
+digits = training.data.sources.open_source(training.Recipe()).train()
 pixels, labels = digits.pixels.flatten(1) / 255, digits.labels
 students = torch.nn.ModuleList(torch.nn.Linear(64, 10) for _ in range(3))
 optimizer = torch.optim.SGD(students.parameters(), lr=0.5)

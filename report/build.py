@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 
 import sims
 import training
-from sims.figures import draw
+from sims.verdicts.figures import draw
 from theory.check import check_all
-from training.record import environment
+from training.run.environment import environment
 
 from . import figures, page, study_figures, theorem_figures
 from . import study as committed

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from training.tables import markdown
+from training.experiment.tables import markdown
 
 from . import study as committed
 from . import study_figures

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
-from training.tables import SHOWN, compared, markdown
+from training.experiment.tables import SHOWN, compared, markdown
 
 RESULTS = Path(__file__).parent.parent / "results"
 Published = dict[str, Any]

@@ -5,9 +5,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from theory import peer_gradient, renyi_divergence, renyi_divergence_from_logits, student_gradient
-from theory.arguments import Array
 from theory.constants import pinsker_constant, self_bounding_constant
 from theory.convergence import dropped_gradient_bound
+from theory.divergence.arguments import Array
 
 from .figures import BLACK, BLUE, GREEN, ORANGE, opened
 

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sims.engine.backend import Backend
+from sims.engine.sweep import write_atomically
+from sims.verdicts import Cell, Row, Study, takes_device, with_steps
+from sims.verdicts.estimate import estimated_seconds
+from sims.verdicts.fits import between
+
 from . import STUDIES
-from .backend import Backend
-from .estimate import estimated_seconds
-from .fit import between
-from .study import Cell, Row, Study, takes_device, with_steps
-from .sweep import write_atomically
 
 PLAIN = {"backend": "numpy", "device": "cpu", "dtype": "float64"}
 
@@ -128,7 +129,7 @@ def _refuse_unwritable(out: Path) -> None:
 
 
 def _run(plan: _Plan, seed: int, jobs: int, out: Path) -> int:
-    from .figures import draw  # matplotlib takes a second to import
+    from sims.verdicts.figures import draw  # matplotlib takes a second to import
 
     study, unfinished = plan.study, out / f".{plan.study.name}"
     if plan.where["backend"] != "numpy" and (left := sum(not takes_device(cell) for cell in plan.cells)):

@@ -1,13 +1,14 @@
 """The Rényi divergence, its gradients and its theorems, in float64 and without torch."""
 
-from .constants import pinsker_constant, self_bounding_constant
-from .divergence import (
+from theory.divergence.gradients import peer_gradient, student_gradient, student_hessian
+from theory.divergence.values import (
     geometric_mixture,
     geometric_mixture_from_logits,
     renyi_divergence,
     renyi_divergence_from_logits,
 )
-from .gradient import peer_gradient, student_gradient, student_hessian
+
+from .constants import pinsker_constant, self_bounding_constant
 
 __all__ = [
     "geometric_mixture",

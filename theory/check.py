@@ -1,21 +1,25 @@
 """The four questions asked of every theorem, and the verdict as data."""
 
+import runpy
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from multiprocessing import get_context
 from os import cpu_count
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from theory.statements.sampling import describe
+from theory.statements.search import search
+from theory.statements.theorem import THEOREMS, Theorem
+
 from . import theorems as _shelves  # noqa: F401 (fills the registry, in worker processes too)
 from .certificates import summary
-from .sampling import describe
-from .search import search
-from .theorem import THEOREMS, Theorem
 
 POINTS = 4000
+CONJECTURE_POINTS = 40_000
 TIGHT = 0.99
 """A witness must bring lhs/rhs at least this close to 1, so that a constant 5 % too weak is noticed."""
 
@@ -83,6 +87,25 @@ def check(theorem: Theorem, seconds: float = 10.0, seed: int = 0, points: int = 
         certificate=summary(theorem.certificates),
         passed=passed,
     )
+
+
+def search_file(path: Path, seconds: float = 10.0, seed: int = 0) -> list[Verdict]:
+    """Run a Python file and search every conjecture (or theorem) that it defines for a counterexample.
+
+    Args:
+        path: the file; whatever stands in it is executed.
+        seconds: a cap on each search.
+        seed: of the searches.
+
+    Raises:
+        ValueError: there is no such file, or it defines nothing with `@conjecture` or `@theorem`.
+    """
+    if not path.is_file():
+        raise ValueError(f"there is no file {str(path)!r} to take conjectures from")
+    made = [value for value in runpy.run_path(str(path)).values() if isinstance(value, Theorem)]
+    if not made:
+        raise ValueError(f"{path} defines no conjecture: decorate a function with theory.statements.theorem.conjecture")
+    return [check(one, seconds, seed, CONJECTURE_POINTS) for one in made]
 
 
 def selected(only: Sequence[str] = ()) -> list[Theorem]:

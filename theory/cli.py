@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from json import dumps
 from pathlib import Path
 
-from .check import Verdict, check_all
-from .conjectures import search_file
+from .check import Verdict, check_all, search_file
 
 
 def theory(

@@ -13,9 +13,9 @@ from numpy.typing import ArrayLike
 from scipy.optimize import minimize
 from scipy.special import expit, lambertw
 
-from .arguments import Array, as_order, refuse_where
-from .divergence import renyi_divergence_from_logits
-from .gradient import peer_gradient, student_gradient
+from theory.divergence.arguments import Array, as_order, refuse_where
+from theory.divergence.gradients import peer_gradient, student_gradient
+from theory.divergence.values import renyi_divergence_from_logits
 
 POINT_MASS_ROOT = float(-0.5 / lambertw(-np.exp(-0.5) / 2, -1).real)
 """x = 0.284668..., the root of 2x log x = x - 1 below 1."""

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.linalg import solve_discrete_lyapunov
 
-from .arguments import Array, as_order, refuse_where
+from theory.divergence.arguments import Array, as_order, refuse_where
 
 ROUNDING = 1e-10
 

@@ -1,13 +1,14 @@
 """Deep mutual learning with the Rényi divergence, in PyTorch."""
 
-from .compare import Comparison, compare, standard_variants
-from .data import Images, Source, from_datasets, from_tensors
+from training.data.images import Images, Source, from_datasets, from_tensors
+from training.experiment.comparison import Comparison, compare, standard_variants
+from training.measure.scores import Result
+from training.recipe.named import RECIPES
+from training.recipe.recipe import Recipe
+from training.run.train import train
+
 from .loss import RenyiDivergenceLoss, mutual_loss, renyi_divergence_loss
 from .networks import MODELS
-from .recipe import Recipe
-from .recipes import RECIPES
-from .result import Result
-from .train import train
 
 __all__ = [
     "MODELS",

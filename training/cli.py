@@ -9,17 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
-from . import figures, tables
-from . import measure as measured
-from .compare import Comparison, standard_variants
-from .compare import compare as compare_variants
-from .evaluate import evaluate_run
-from .files import probe_folder, write_atomically, write_json
-from .placement import leads
-from .recipe import Recipe
-from .recipes import RECIPES
-from .record import open_run
-from .runs import Task, check_jobs, train_all
+from training.experiment import figures, tables
+from training.experiment import measurement as measured
+from training.experiment.comparison import Comparison, standard_variants
+from training.experiment.comparison import compare as compare_variants
+from training.experiment.evaluation import evaluate_run
+from training.experiment.parallel import Task, check_jobs, train_all
+from training.recipe.named import RECIPES
+from training.recipe.recipe import Recipe
+from training.run.placement import leads
+from training.run.run_folder import open_run, probe_folder, write_atomically, write_json
 
 
 def flag_type(kind: Any) -> Any:

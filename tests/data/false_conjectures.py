@@ -4,8 +4,8 @@ import numpy as np
 from scipy.special import log_softmax
 
 from theory import renyi_divergence_from_logits as divergence
-from theory.domain import Interval, Logits, Order
-from theory.theorem import conjecture
+from theory.statements.domains import Interval, Logits, Order
+from theory.statements.theorem import conjecture
 from theory.theorems.quantities import l1_distance
 from theory.theorems.rotation import lasting_gradient
 

@@ -1,7 +1,7 @@
 """Make more reference cases: `python tests/data/make_renyi_cases.py SEED COUNT > cases.json`.
 
-Each case is computed with 400 digits from the definitions in `theory.reference`; the regimes are those where textbook
-formulas fail. `renyi.json` holds 120 such cases, made once by an independent program.
+Each case is computed with 400 digits from the definitions in `theory.divergence.reference`; the regimes are those
+where textbook formulas fail. `renyi.json` holds 120 such cases, made once by an independent program.
 """
 
 import json
@@ -11,7 +11,7 @@ from collections.abc import Callable
 import mpmath
 import numpy as np
 
-from theory import reference
+from theory.divergence import reference
 
 Regime = Callable[[np.random.Generator, int], tuple[np.ndarray, np.ndarray, float]]
 DIGITS = 400

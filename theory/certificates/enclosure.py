@@ -16,7 +16,8 @@ from typing import Any
 from flint import arb, ctx
 from scipy.special import expit
 
-from ..constants import GOLDEN_ORDER, POINT_MASS_ROOT, VERTEX_ORDER, nearest_coins, pinsker_constant
+from theory.constants import GOLDEN_ORDER, POINT_MASS_ROOT, VERTEX_ORDER, nearest_coins, pinsker_constant
+
 from .balls import PRECISION, ball
 from .prove import prove
 

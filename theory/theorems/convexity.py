@@ -3,11 +3,12 @@ r"""Shelf B: convexity of $D_\alpha$ in the distributions and in the student's l
 
 import numpy as np
 
-from ..arguments import Array
-from ..divergence import renyi_divergence
-from ..domain import Interval, Logits, Order, Simplex
-from ..gradient import student_gradient
-from ..theorem import theorem
+from theory.divergence.arguments import Array
+from theory.divergence.gradients import student_gradient
+from theory.divergence.values import renyi_divergence
+from theory.statements.domains import Interval, Logits, Order, Simplex
+from theory.statements.theorem import theorem
+
 from .quantities import OURS, PAIR, VAN_ERVEN, Pair, divergence, dot, per_class
 
 SHARE = Interval(0, 1)

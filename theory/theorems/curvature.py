@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from ..arguments import Array
-from ..domain import Interval, Logits, Order, Reals
-from ..gradient import student_gradient, student_hessian
-from ..theorem import theorem
+from theory.divergence.arguments import Array
+from theory.divergence.gradients import student_gradient, student_hessian
+from theory.statements.domains import Interval, Logits, Order, Reals
+from theory.statements.theorem import theorem
+
 from .quantities import COARSE, OURS, PAIR, Pair, dot, integral, per_class, probabilities
 from .symbols import ONE, a, covariance, mixture_of_logits, renyi_of_logits, softmax, y, z
 

@@ -10,17 +10,18 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from ..arguments import Array
-from ..convergence import (
+from theory.convergence import (
     dropped_gradient_bound,
     gradient_bound,
     peer_smoothness,
     smoothness,
     squared_dropped_gradient,
 )
-from ..domain import Interval, Reals
-from ..gradient import student_gradient, student_hessian
-from ..theorem import theorem
+from theory.divergence.arguments import Array
+from theory.divergence.gradients import student_gradient, student_hessian
+from theory.statements.domains import Interval, Reals
+from theory.statements.theorem import theorem
+
 from .quantities import OURS, Pair, divergence, dot
 from .students import Path, Students, run
 from .symbols import HALF, ONE

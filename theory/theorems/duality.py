@@ -4,9 +4,10 @@ r"""Shelf A4-A6: how $D_\alpha$, $D_{1-\alpha}$ and $D_{1/\alpha}$ belong togeth
 import numpy as np
 import sympy as sp
 
-from ..arguments import Array
-from ..domain import Interval, Logits, Order, Reals
-from ..theorem import theorem
+from theory.divergence.arguments import Array
+from theory.statements.domains import Interval, Logits, Order, Reals
+from theory.statements.theorem import theorem
+
 from .quantities import (
     COARSE,
     OURS,

@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from ..arguments import Array
-from ..constants import LARGE_ORDER_CONSTANT, POINT_MASS_ROOT
-from ..domain import Interval, Logits, Order, Reals
-from ..gradient import student_gradient
-from ..theorem import theorem
+from theory.constants import LARGE_ORDER_CONSTANT, POINT_MASS_ROOT
+from theory.divergence.arguments import Array
+from theory.divergence.gradients import student_gradient
+from theory.statements.domains import Interval, Logits, Order, Reals
+from theory.statements.theorem import theorem
+
 from .quantities import COARSE, OURS, PAIR, Pair, divergence, dot, integral, per_class, probabilities
 from .symbols import ONE, TWO, a, mixture_of_logits, renyi_of_logits, softmax, y, z
 

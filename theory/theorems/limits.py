@@ -3,8 +3,9 @@ r"""Shelf A1: the orders 0, 1/2, 1, 2 and inf, where $D_\alpha$ has a name or ne
 import numpy as np
 import sympy as sp
 
-from ..arguments import Array
-from ..theorem import theorem
+from theory.divergence.arguments import Array
+from theory.statements.theorem import theorem
+
 from .quantities import COARSE, VAN_ERVEN, ZEROS, Pair, divergence, log_probabilities, log_sum_exp, probabilities
 from .symbols import ONE, TWO, a, log_power_sum, p, q, relative_entropy, renyi, s
 

@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from ..arguments import Array
-from ..convergence import coupled_hessian, coupled_noise, noise_floor, stationary_covariance
-from ..domain import Integer, Interval, Logits, Reals
-from ..theorem import theorem
+from theory.convergence import coupled_hessian, coupled_noise, noise_floor, stationary_covariance
+from theory.divergence.arguments import Array
+from theory.statements.domains import Integer, Interval, Logits, Reals
+from theory.statements.theorem import theorem
+
 from .quantities import OURS, Pair, divergence, dot, per_class, probabilities
 from .symbols import HALF, ONE, a, expectation, renyi_of_logits, softmax, z
 

@@ -4,9 +4,10 @@ r"""Shelf A2-A3: $D_\alpha = K(\alpha-1)/(\alpha-1)$ as a function of its order;
 import numpy as np
 import sympy as sp
 
-from ..arguments import Array
-from ..domain import Interval, Logits, Order
-from ..theorem import theorem
+from theory.divergence.arguments import Array
+from theory.statements.domains import Interval, Logits, Order
+from theory.statements.theorem import theorem
+
 from .quantities import (
     COARSE,
     OURS,

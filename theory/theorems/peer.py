@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from ..arguments import Array
-from ..convergence import dropped_gradient_bound
-from ..domain import Interval, Order, Reals
-from ..gradient import peer_gradient, student_hessian
-from ..theorem import theorem
+from theory.convergence import dropped_gradient_bound
+from theory.divergence.arguments import Array
+from theory.divergence.gradients import peer_gradient, student_hessian
+from theory.statements.domains import Interval, Order, Reals
+from theory.statements.theorem import theorem
+
 from .quantities import COARSE, OURS, PAIR, Pair, divergence, dot, integral, log_ratio, oscillation, per_class
 from .symbols import ONE, a, covariance, mixture_of_logits, renyi_of_logits, softmax, y, z
 

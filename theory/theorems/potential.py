@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from ..arguments import Array
-from ..domain import Interval, Logits, Reals
-from ..gradient import student_gradient, student_hessian
-from ..theorem import theorem
+from theory.divergence.arguments import Array
+from theory.divergence.gradients import student_gradient, student_hessian
+from theory.statements.domains import Interval, Logits, Reals
+from theory.statements.theorem import theorem
+
 from .quantities import OURS, PAIR, Pair, divergence, dot, integral, oscillation, per_class, tilted_logits
 from .symbols import HALF, ONE, a, covariance, expectation, mixture_of_logits, y, z
 

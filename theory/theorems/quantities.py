@@ -9,11 +9,11 @@ import numpy as np
 from numpy.polynomial.legendre import leggauss
 from scipy.special import log_softmax, logsumexp, softmax
 
-from ..arguments import Array
-from ..divergence import renyi_divergence_from_logits
-from ..domain import Logits
-from ..gradient import student_gradient
-from ..pair import pair_from_logits
+from theory.divergence.arguments import Array
+from theory.divergence.gradients import student_gradient
+from theory.divergence.pair import pair_from_logits
+from theory.divergence.values import renyi_divergence_from_logits
+from theory.statements.domains import Logits
 
 divergence = renyi_divergence_from_logits
 Pair = tuple[Array, Array]

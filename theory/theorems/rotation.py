@@ -12,10 +12,11 @@ import numpy as np
 import sympy as sp
 from scipy.special import expit
 
-from ..arguments import Array
-from ..domain import Interval, Reals
-from ..gradient import peer_gradient, student_gradient
-from ..theorem import theorem
+from theory.divergence.arguments import Array
+from theory.divergence.gradients import peer_gradient, student_gradient
+from theory.statements.domains import Interval, Reals
+from theory.statements.theorem import theorem
+
 from .quantities import OURS, Pair
 from .symbols import ONE, a
 

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..arguments import Array
-from ..gradient import peer_gradient, student_gradient
+from theory.divergence.arguments import Array
+from theory.divergence.gradients import peer_gradient, student_gradient
+
 from .quantities import divergence, dot, oscillation
 
 Two = tuple[Array, Array]

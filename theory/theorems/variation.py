@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from ..arguments import Array, Mask
-from ..constants import (
+from theory.constants import (
     GOLDEN_ORDER,
     LARGE_ORDER_CONSTANT,
     POINT_MASS_ROOT,
@@ -15,8 +14,10 @@ from ..constants import (
     nearest_coins,
     pinsker_constant,
 )
-from ..domain import Integer, Interval, Order
-from ..theorem import theorem
+from theory.divergence.arguments import Array, Mask
+from theory.statements.domains import Integer, Interval, Order
+from theory.statements.theorem import theorem
+
 from .quantities import OURS, PAIR, VAN_ERVEN, Pair, divergence, l1_distance, log_ratio
 from .symbols import ONE, a
 

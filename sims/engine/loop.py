@@ -1,0 +1,119 @@
+"""The loop: constant-rate SGD, vectorised over replicas, of which running moments are kept and nothing else."""
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from array_api_compat import array_namespace
+from numpy.typing import NDArray
+
+from .accumulator import Accumulator
+from .backend import Array, Backend, Random
+from .gradient_check import check_gradient
+from .moments import Moments, Record
+from .simulation import Simulation, biased, descended, floor_of
+
+if TYPE_CHECKING:
+    from .compiled_blocks import Blocks
+
+FLUSH_EVERY = 64  # steps between two looks for tiny numbers in a run without noise
+
+
+def run(
+    simulation: Simulation,
+    replicas: int,
+    seed: int,
+    record: Record = Record(),  # noqa: B008 - frozen
+    *,
+    backend: str = "numpy",
+    device: str = "cpu",
+    dtype: str = "float64",
+    compiled: bool = False,
+) -> Moments:
+    """Run SGD with a constant rate, all replicas at once; memory does not depend on the number of steps.
+
+    The same seed gives the same bits on NumPy. In a run without noise numbers below 1e-300 count as 0 (1e-33 in single
+    precision): subnormal numbers take many times as long as others.
+
+    `compiled` makes one kernel of eight steps, which takes seconds once and then about half of the time: for long runs
+    on torch, of a gradient without Python branches on its values and an oracle that adds noise to it.
+
+    Raises:
+        ValueError: fewer than 2 replicas (a standard error needs them), a backend, device or dtype that is not there,
+            a gradient that disagrees with the problem's value, `compiled` on NumPy or for what torch cannot compile.
+        FloatingPointError: the iterates diverged; names the step.
+    """
+    if replicas < 2:
+        raise ValueError(f"replicas must be at least 2, got {replicas}")
+    _keep_freed_memory()
+    place, rng = Backend(backend, device, dtype, compiled), np.random.default_rng(seed)
+    check_gradient(simulation.problem)
+    state = place.asarray(simulation.problem.start(rng, replicas))
+    return _run(simulation, state, place.random(rng, seed), record, compiled).moments()
+
+
+def states_along(simulation: Simulation, replicas: int, seed: int, points: int, **where: Any) -> NDArray[np.float64]:
+    """States of all replicas at about so many equally spaced counted steps, (points, R, d), on NumPy.
+
+    `where` is the backend, device and dtype of the run.
+
+    Raises:
+        ValueError, FloatingPointError: as `run`.
+    """
+    every = max(1, simulation.schedule.steps // points)
+    trace = run(simulation, replicas, seed, Record(every=every, trace=points, paths=replicas), **where).trace
+    assert trace is not None
+    return trace.states
+
+
+def _keep_freed_memory() -> None:
+    """Let the C library keep memory that a step frees for the next step: fetching it anew took half of the time.
+
+    glibc gives freed memory back once there is more than twice the largest block that it has seen freed, up to 32 MiB.
+    """
+    np.empty(31 << 20, np.uint8)  # freed at once, never touched
+
+
+def _run(simulation: Simulation, state: Array, rng: Random, record: Record, compiled: bool) -> Accumulator:
+    schedule = simulation.schedule
+    kept = Accumulator(record, simulation.problem.students, _stride(schedule.steps, record))
+    blocks = _blocks(simulation, kept, state, rng) if compiled else None
+    step = -schedule.burn_in
+    while step < schedule.steps:
+        if blocks is not None and blocks.fits(step):
+            state, step = blocks.advance(state, step), step + blocks.steps
+        else:
+            state, step = _step(simulation, kept, state, step, rng), step + 1
+    if not array_namespace(state).isfinite(state).all():
+        raise FloatingPointError(f"the iterates diverged within {schedule.burn_in + schedule.steps} steps")
+    return kept
+
+
+def _blocks(simulation: Simulation, kept: Accumulator, state: Array, rng: Random) -> "Blocks":
+    from .compiled_blocks import Blocks  # imports torch
+
+    return Blocks(simulation, kept, state, rng)
+
+
+def _step(simulation: Simulation, kept: Accumulator, state: Array, step: int, rng: Random) -> Array:
+    oracle, measured = simulation.oracle, kept.asks(step) != "nothing"
+    gradient = simulation.problem.gradient(state) if measured or oracle.sample is None else state
+    if oracle.is_exact and step % FLUSH_EVERY == 0:
+        kept.floor = floor_of(gradient) if _is_tiny(gradient) else 0.0
+    if measured:
+        kept.add(state, gradient, step)
+    seen = biased(gradient if oracle.sample is None else oracle.sample(rng, state), oracle)
+    noisy = seen if oracle.noise is None else seen + oracle.noise(rng, tuple(seen.shape))
+    return descended(state, noisy, simulation.schedule.eta, kept.floor)
+
+
+def _is_tiny(gradient: Array) -> bool:
+    """Whether a square is anywhere near subnormal."""
+    xp = array_namespace(gradient)
+    size = xp.abs(gradient)
+    return bool(xp.any((size > 0) & (size < 1e10 * math.sqrt(floor_of(gradient)))))
+
+
+def _stride(steps: int, record: Record) -> int:
+    """Of measured steps between two points of the trace."""
+    return math.ceil(math.ceil(steps / record.every) / record.trace) if record.trace else 1

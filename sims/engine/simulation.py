@@ -1,0 +1,83 @@
+"""A simulation is data: problem, stochastic gradient, constant learning rate, and what theory says of it."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from array_api_compat import array_namespace
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from .accumulator import flushed
+from .backend import Array
+from .oracles import Oracle
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is descended; R replicas at once.
+
+    Attributes:
+        gradient: states (R, d) to gradients (R, d); for K students the stacked gradients of their own losses.
+        start: NumPy's generator and R to states (R, d), on every backend.
+        students: K, by which the squared gradient norm is divided.
+        value: states (R, d) to losses (R,), or (R, K) for K students whose parameters are K equal blocks; None if it
+            is not stated, and then nothing checks the gradient.
+        beta: a bound on the curvature of every loss; None if it is not stated.
+    """
+
+    gradient: Callable[[Array], Array]
+    start: Callable[[Generator, int], NDArray[np.float64]]
+    students: int = 1
+    value: Callable[[Array], Array] | None = None
+    beta: float | None = None
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """A constant learning rate: `burn_in` steps that are not counted, then `steps` that are."""
+
+    eta: float
+    steps: int
+    burn_in: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.eta < math.inf:
+            raise ValueError(f"eta must be positive and finite, got {self.eta}")
+        if self.steps < 1 or self.burn_in < 0:
+            raise ValueError(f"steps must be at least 1 and burn_in at least 0, got {self.steps} and {self.burn_in}")
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """Problem, stochastic gradient, learning rate, and what theory says of X (see `Moments`), exactly or as a bound.
+
+    Raises:
+        ValueError: a learning rate above 2/beta, where constant-rate SGD diverges at the curvature that is stated.
+    """
+
+    problem: Problem
+    oracle: Oracle
+    schedule: Schedule
+    theory: float
+
+    def __post_init__(self) -> None:
+        beta, eta = self.problem.beta, self.schedule.eta
+        if beta is not None and eta * beta > 2:
+            raise ValueError(f"eta must be at most 2/beta = {2 / beta:g}, got {eta}")
+
+
+def biased(gradient: Array, oracle: Oracle) -> Array:
+    """The gradient with the oracle's bias."""
+    return gradient if oracle.bias is None else gradient + oracle.bias(gradient)
+
+
+def descended(state: Array, gradient: Array, eta: float, floor: float) -> Array:
+    """The state after one step; numbers below the floor are 0."""
+    return flushed(state - eta * gradient, floor)
+
+
+def floor_of(array: Array) -> float:
+    """A size below which numbers may count as 0: a rate times it is not subnormal yet."""
+    return float(array_namespace(array).finfo(array.dtype).smallest_normal) * 1e5

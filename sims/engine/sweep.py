@@ -1,0 +1,148 @@
+"""Sweeps over learning rate, order, number of students, weight: on all cores or a cluster, and safe to kill.
+
+Cells run through joblib: `with joblib.parallel_config(backend="dask"): sweep(...)` takes them to a Dask cluster.
+"""
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import product
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import numpy as np
+from joblib import Parallel, delayed
+
+from .loop import run
+from .simulation import Simulation
+
+Numbers = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Task:
+    """Work that returns numbers; name and settings, plain data, say all that the numbers depend on."""
+
+    name: str
+    work: Callable[[], Numbers]
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def file(self) -> str:
+        """A name that other settings don't share, so that their numbers are not mistaken for these."""
+        return hashlib.sha256(_text([self.name, dict(self.settings)]).encode()).hexdigest()[:24] + ".json"
+
+
+def sweep(
+    make: Callable[..., Simulation],
+    grid: Mapping[str, Sequence[float]],
+    replicas: int,
+    seed: int = 0,
+    folder: Path | None = None,
+    jobs: int | None = None,
+    progress: bool = False,
+    **where: Any,
+) -> list[Numbers]:
+    """Run `make(**point)` at every point of the grid; rows of point, measured X, standard error, theory and sizes.
+
+    A point's random numbers depend on the seed and the point only: not on the grid, the jobs or interruptions.
+
+    Args:
+        make: keywords of the grid to a simulation, for instance eta, order, students, lam.
+        grid: values of each keyword; every combination is a cell.
+        folder: where finished cells are kept and the same sweep continues; one folder for one `make`, whose code
+            nothing compares. None keeps nothing.
+        jobs: processes; None leaves it to `joblib.parallel_config`.
+        where: backend, device and dtype of `run`.
+
+    Raises:
+        ValueError: a keyword without values, or what `make` and `run` refuse.
+    """
+    if empty := [name for name, values in grid.items() if not len(values)]:
+        raise ValueError(f"every keyword of the grid needs a value, got none for {', '.join(empty)}")
+    axes = [np.asarray(values).tolist() for values in grid.values()]  # Python's numbers, which JSON can write
+    points = [dict(zip(grid, values, strict=True)) for values in product(*axes)]
+    return collect([_task(make(**point), point, replicas, seed, where) for point in points], folder, jobs, progress)
+
+
+def _task(simulation: Simulation, point: Numbers, replicas: int, seed: int, where: Mapping[str, Any]) -> Task:
+    schedule = simulation.schedule
+    sizes = {"replicas": replicas, "steps": schedule.steps, "burn_in": schedule.burn_in, "seed": seed}
+    facts = sizes | {"oracle": simulation.oracle.name, "theory": simulation.theory}
+    own = int.from_bytes(hashlib.sha256(_text([seed, point]).encode()).digest()[:6], "big")
+    return Task(_text(point), partial(_measure, simulation, point | sizes, own, where), facts | dict(where))
+
+
+def _measure(simulation: Simulation, row: Numbers, seed: int, where: Mapping[str, Any]) -> Numbers:
+    kept = run(simulation, row["replicas"], seed, **where)
+    return row | {"measured": kept.mean, "standard_error": kept.standard_error, "theory": simulation.theory}
+
+
+def collect(
+    tasks: Sequence[Task], folder: Path | None = None, jobs: int | None = None, progress: bool = False, label: str = ""
+) -> list[Numbers]:
+    """The numbers of every task, in order; tasks whose file lies in the folder already are not run again.
+
+    Only this process writes, each finished task at once and atomically: workers need no common disk, and a kill loses
+    the unfinished tasks only.
+    """
+    from tqdm import tqdm  # only a person who waits needs it
+
+    found = {task.file: numbers for task in tasks if (numbers := _load(task, folder)) is not None}
+    missing = [task for task in tasks if task.file not in found]
+    watched: Any = {"initializer": _watch, "initargs": (os.getpid(),)}
+    workers = Parallel(n_jobs=jobs, return_as="generator_unordered", **watched)
+    arriving: Any = workers(delayed(_numbered)(k, task.work) for k, task in enumerate(missing))
+    bar = tqdm(arriving, label, len(tasks), initial=len(found), unit="cell", disable=not progress)
+    for k, numbers in bar:
+        _save(missing[k], numbers, folder)
+        found[missing[k].file] = numbers
+    return [found[task.file] for task in tasks]
+
+
+def _watch(parent: int) -> None:
+    """End this process soon after the one that it works for, which may be killed; joblib's would wait for minutes."""
+
+    def mourn() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    Thread(target=mourn, daemon=True).start()
+
+
+def _numbered(k: int, work: Callable[[], Numbers]) -> tuple[int, Numbers]:
+    return k, work()
+
+
+def _load(task: Task, folder: Path | None) -> Numbers | None:
+    if folder is None or not (folder / task.file).exists():
+        return None
+    return json.loads((folder / task.file).read_text())["numbers"]
+
+
+def _save(task: Task, numbers: Numbers, folder: Path | None) -> None:
+    if folder is None:
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    content = {"name": task.name, "settings": dict(task.settings), "numbers": numbers}
+    write_atomically(folder / task.file, _text(content))
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a file so that whoever looks, whenever, finds the old content or the new, never a part."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    with open(temporary, "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+
+
+def _text(data: Any) -> str:
+    return json.dumps(data, sort_keys=True)

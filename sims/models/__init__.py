@@ -1,0 +1,1 @@
+"""What is descended: test problems, students, and local theory; this room imports theory and sims.engine."""

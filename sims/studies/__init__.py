@@ -1,0 +1,36 @@
+"""The studies, one file each, in reading order; this room imports theory and every other room of sims."""
+
+from sims.verdicts import Study
+
+from . import (
+    drift,
+    escape,
+    limit_cycle,
+    noise_floor,
+    order_as_variance,
+    potential,
+    rotating_pair,
+    search_for_cycles,
+    sharper_bound,
+    stationary_covariance,
+    students_generic,
+    three_terms,
+)
+
+_MODULES = (
+    three_terms,
+    noise_floor,
+    students_generic,
+    drift,
+    rotating_pair,
+    limit_cycle,
+    potential,
+    sharper_bound,
+    stationary_covariance,
+    order_as_variance,
+    escape,
+    search_for_cycles,
+)
+STUDIES: dict[str, Study] = {module.STUDY.name: module.STUDY for module in _MODULES}
+
+__all__ = ["STUDIES"]

@@ -1,0 +1,139 @@
+"""The figure of each study; the only file here that needs matplotlib."""
+
+from collections.abc import Callable, Iterable
+from itertools import cycle
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from sims.studies.limit_cycle import portrait
+from sims.studies.potential import descents
+
+from .fits import between
+from .results import RATE, Panel, Row, StudyResult
+
+# Okabe and Ito: safe for colour-blind readers
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
+MARKERS = "osD^vP"
+
+
+def draw(result: StudyResult) -> Figure:
+    """The figure of a study's result; its caption is `result.caption`."""
+    figure = Figure(figsize=(7.2, 4.0), layout="constrained")
+    if result.study not in DRAWINGS:
+        return _standard(figure, result)
+    axes = figure.subplots()
+    DRAWINGS[result.study](axes, [row for row in result.rows if row.panel == 0])
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, loc="upper left", ncols=2 if len(axes.get_lines()) > 5 else 1)
+    return figure
+
+
+def _standard(figure: Figure, result: StudyResult) -> Figure:
+    """Measurements with error bars; theory as a line through its values, dashed where it is a bound."""
+    series = list(dict.fromkeys(row.series for row in result.rows if row.panel is not None))
+    down = 1 if len(result.panels) < 4 else 2
+    figure.set_size_inches(max(5.4, 3.6 * len(result.panels) / down), 4.4 * (1 + down) / 2)
+    for k, (axes, panel) in enumerate(
+        zip(np.ravel(figure.subplots(down, -(-len(result.panels) // down))), result.panels, strict=True)
+    ):
+        for name in series:
+            rows = sorted((row for row in result.rows if (row.series, row.panel) == (name, k)), key=lambda row: row.x)
+            if rows:
+                _curve(axes, rows, series.index(name), _with_fits(name, result.rows))
+        if result.study in PICTURES and k == len(result.panels) - 1:
+            PICTURES[result.study](axes)
+        _dress(axes, panel, sorted({row.x for row in result.rows if row.panel == k}))
+    named = [zip(*axes.get_legend_handles_labels(), strict=True) for axes in figure.axes]
+    handles = {label: handle for pairs in named for handle, label in pairs}
+    if any(handles):
+        fits = any(row.interval for row in result.rows)
+        columns = 2 if fits else min(3, 1 + len(result.panels))
+        figure.legend(handles.values(), handles, frameon=False, loc="outside lower center", ncols=columns)
+    return figure
+
+
+def _dress(axes: Axes, panel: Panel, places: list[float]) -> None:
+    axes.set(xlabel=panel.x.label, ylabel=panel.y.label, title=panel.title)
+    for axis, scale in ((panel.x, axes.set_xscale), (panel.y, axes.set_yscale)):
+        scale(axis.scale, **({"linthresh": axis.width} if axis.scale == "symlog" else {}))
+    if panel.y.scale == "symlog":
+        axes.set_ylim(-panel.y.width / 2, 3 * axes.get_ylim()[1])
+    if 0 < len(places) <= 7:
+        axes.set_xticks(places, [f"{x:g}" for x in places])
+        axes.xaxis.minorticks_off()
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def _with_fits(series: str, rows: Iterable[Row]) -> str:
+    fits = [row for row in rows if row.interval and row.series == series]
+    return "\n".join([series, *(f"{row.name.removeprefix(f'{series}: ')} {between(row)}" for row in fits)])
+
+
+def _curve(axes: Axes, rows: list[Row], place: int, label: str) -> None:
+    x, theory = np.array([(row.x, row.theory) for row in rows]).T
+    _, measured, error = _columns(rows)
+    look: dict[str, Any] = {"color": COLOURS[place % len(COLOURS)]}
+    axes.plot(x, theory, "-" if rows[0].relation == "=" else "--", marker="_", linewidth=1, **look)
+    axes.errorbar(x, measured, error, fmt=MARKERS[place % len(MARKERS)], markersize=5, label=label, **look)
+
+
+def _rotating_pair(axes: Axes, rows: Iterable[Row]) -> None:
+    rows = list(rows)
+    orders = dict.fromkeys(row.order for row in rows)
+    for order, colour, marker in zip(orders, cycle(COLOURS), cycle(MARKERS), strict=False):
+        chosen = [row for row in rows if row.order == order]
+        eta, measured, error = _columns(chosen)
+        axes.axhline(chosen[0].theory, color=colour, linewidth=1)
+        shown = f"{max(measured):.0e}" if chosen[0].theory == 0 else f"{chosen[0].theory:.5g}"
+        label = rf"$\alpha = {order:g}$: $X$ {'≤' if chosen[0].theory == 0 else '='} {shown}"
+        axes.errorbar(eta, measured, error, fmt=marker, color=colour, markersize=6, label=label)
+    axes.set_xscale("log")
+    rates = sorted({row.eta for row in rows})
+    axes.set_xticks(rates, [f"{eta:g}" for eta in rates])
+    axes.minorticks_off()
+    axes.set(xlabel=RATE.label, ylabel=r"mean squared gradient $X$ (loss² per parameter²)", ylim=(-0.0008, 0.024))
+
+
+def _three_terms(axes: Axes, rows: Iterable[Row]) -> None:
+    rows = list(rows)
+    problems = list(dict.fromkeys(row.name.split("; ")[0] for row in rows))
+    for k, series in enumerate(dict.fromkeys(row.series for row in rows)):
+        for rate, face in ((1.0, COLOURS[k]), (0.1, "none")):
+            chosen = [row for row in rows if row.series == series and row.x == rate]
+            place = [problems.index(row.name.split("; ")[0]) + (k - 2.5) * 0.13 for row in chosen]
+            height = [row.measured / row.theory for row in chosen]
+            look: dict[str, Any] = {"color": COLOURS[k], "markerfacecolor": face, "markersize": 5}
+            axes.plot(place, height, MARKERS[k], label=series if rate == 1 else None, **look)
+    axes.axhline(1, color="0.4", linestyle="--", linewidth=1)
+    names = [name.replace(" quadratic", "\nquadratic").replace(", ", ",\n") for name in problems]
+    axes.set_xticks(range(len(problems)), names, fontsize=8)
+    axes.set(ylabel="$X$ / bound (dimensionless)", xlabel="problem", ylim=(0, 1.5))
+    axes.tick_params("x", length=0)
+
+
+def _portrait(axes: Axes) -> None:
+    for order, style, colour in ((1.0, "-", COLOURS[0]), (0.5, ":", COLOURS[1])):
+        paths = portrait(order)
+        axes.plot(paths[..., 0], paths[..., 1], style, color=colour, linewidth=1, alpha=0.8)
+        if order == 0.5:
+            axes.plot(*paths[-1].T, "x", color=colour)
+
+
+def _descents(axes: Axes) -> None:
+    for k, order in enumerate((0.5, 1.0)):
+        axes.plot(*descents(order), color=COLOURS[k + 1], label=rf"$\Phi$ at $\alpha = {order:g}$")
+
+
+def _columns(rows: Iterable[Row]) -> np.ndarray:
+    return np.array([(row.eta, row.measured, row.standard_error) for row in rows]).T
+
+
+DRAWINGS: dict[str, Callable[[Axes, Iterable[Row]], None]] = {
+    "rotating_pair": _rotating_pair,
+    "three_terms": _three_terms,
+}
+PICTURES: dict[str, Callable[[Axes], None]] = {"limit_cycle": _portrait, "potential": _descents}
+"""What the last panel of a standard figure shows beside the rows."""

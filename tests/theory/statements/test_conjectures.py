@@ -1,0 +1,84 @@
+"""False conjectures are refuted within seconds, from Python and from the shell; true ones survive."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from theory import renyi_divergence_from_logits
+from theory.check import Verdict, search_file
+from theory.statements.domains import Logits, Order
+from theory.statements.theorem import conjecture
+
+FALSE = Path(__file__).parents[2] / "data" / "false_conjectures.py"
+TRUE = '''
+from theory import renyi_divergence_from_logits as divergence
+from theory.statements.domains import Logits
+from theory.statements.theorem import conjecture
+
+@conjecture(given={"y": Logits(), "z": Logits()})
+def hellinger_is_below_kl(y, z):
+    r"""$D_{1/2} \\le D_1$."""
+    return divergence(y, z, 0.5), divergence(y, z, 1.0)
+'''
+
+
+@pytest.fixture(scope="module")
+def refuted() -> list[Verdict]:
+    return search_file(FALSE, seconds=10)
+
+
+def test_every_false_conjecture_of_the_file_is_refuted(refuted):
+    assert len(refuted) == 4
+    for verdict in refuted:
+        assert not verdict.passed, verdict.name
+        assert verdict.margin < -1e-4, verdict.name
+
+
+def test_a_counterexample_to_joint_convexity_at_order_2_is_one_by_hand_too(refuted):
+    """The counterexample of van Erven & Harremoës: q = (.1, .9), p_1 = 1, .5 and their midpoint."""
+    q, (p1, p2) = np.log([0.1, 0.9]), (np.array([0.0, -np.inf]), np.log([0.5, 0.5]))
+    middle = renyi_divergence_from_logits(np.log([0.75, 0.25]), q, 2)
+    ends = (renyi_divergence_from_logits(p1, q, 2) + renyi_divergence_from_logits(p2, q, 2)) / 2
+    assert (middle, ends) == (pytest.approx(1.7395, abs=1e-4), pytest.approx(1.6621, abs=1e-4))
+    found = next(v for v in refuted if v.name == "order_2_is_jointly_convex")
+    assert set(found.point) == {"y1", "y2", "z1", "z2"}
+
+
+def test_the_shell_names_the_point_and_reports_failure(tmp_path):
+    command = [sys.executable, "-m", "rdml", "theory", "--search", str(FALSE), "--json", str(tmp_path / "found.json")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 1, done.stderr
+    assert done.stdout.count("REFUTED") == 4
+    assert "alpha = " in done.stdout
+    assert len(json.loads((tmp_path / "found.json").read_text())) == 4
+
+
+def test_a_true_conjecture_survives(tmp_path):
+    (tmp_path / "mine.py").write_text(TRUE)
+    (verdict,) = search_file(tmp_path / "mine.py", seconds=600)
+    assert verdict.passed
+    assert verdict.status == "conjecture"
+    assert verdict.points > 30_000
+
+
+def test_a_file_without_conjectures_or_no_file_is_refused(tmp_path):
+    (tmp_path / "empty.py").write_text("x = 1\n")
+    with pytest.raises(ValueError, match=r"empty\.py defines no conjecture"):
+        search_file(tmp_path / "empty.py")
+    with pytest.raises(ValueError, match="there is no file"):
+        search_file(tmp_path / "missing.py")
+
+
+def test_a_domain_that_the_hypothesis_rarely_reaches_is_reported():
+    @conjecture(
+        given={"y": Logits(), "z": Logits(), "alpha": Order(0, 2)}, where=lambda y, z, alpha: np.abs(alpha - 1.3) < 1e-3
+    )
+    def rarely(y, z, alpha):
+        """$0 \\le 1$ near order 1.3."""
+        return 0 * alpha, 1 + 0 * alpha
+
+    assert rarely.search(seconds=20, points=4000).reach < 0.05

@@ -1,0 +1,122 @@
+import csv
+import dataclasses
+import io
+import json
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+
+from training import Comparison, Recipe, Result, compare, standard_variants
+from training.experiment import tables
+from training.experiment.parallel import Task, run_all
+
+FAST = Recipe(epochs=1, subset=100)
+PAIR = standard_variants(FAST, orders=(1.0,))
+
+
+def result(seed, accuracy, train_accuracy=1.0):
+    def report(value):
+        scores = {"accuracy": value, "nll": 1 - value, "calibration_error": 0.1}
+        return {"student 1": scores, "ensemble": scores, "cohort": {"agreement": 0.9, "divergence": 0.1}}
+
+    return Result(seed, report(accuracy), report(accuracy), report(train_accuracy), {"test": 10})
+
+
+def made_up(independent, mutual):
+    runs = {"independent": independent, "DML (order 1)": mutual}
+    return Comparison(PAIR, "independent", {k: [result(i, x) for i, x in enumerate(v)] for k, v in runs.items()})
+
+
+def find(comparison, variant, who, metric):
+    keys = (variant, who, metric)
+    return next(row for row in comparison.rows if (row["variant"], row["who"], row["metric"]) == keys)
+
+
+def test_standard_variants_are_independent_students_and_four_orders_of_one_recipe():
+    variants = standard_variants(FAST)
+    assert list(variants) == ["independent", "RDML 0.5", "DML (order 1)", "RDML 1.5", "RDML 2"]
+    assert [recipe.weight for recipe in variants.values()] == [0, 1, 1, 1, 1]
+    assert {dataclasses.replace(r, alpha=1.0, weight=1.0) for r in variants.values()} == {FAST}
+
+
+def test_a_difference_is_the_paired_t_interval_of_scipy():
+    x, y = np.array([0.5, 0.7, 0.6, 0.9]), np.array([0.55, 0.72, 0.69, 0.91])
+    row = find(made_up(x, y), "DML (order 1)", "student 1", "accuracy")
+    interval = stats.ttest_rel(y, x).confidence_interval(0.95)
+    assert (row["low"], row["high"]) == pytest.approx((interval.low, interval.high))
+    assert row["difference"] == pytest.approx((y - x).mean())
+    assert (row["mean"], row["se"], row["n"]) == pytest.approx((y.mean(), stats.sem(y), 4))
+
+
+def test_the_reference_is_not_compared_with_itself():
+    row = find(made_up([0.5, 0.6], [0.5, 0.7]), "independent", "ensemble", "accuracy")
+    assert (row["difference"], row["low"], row["high"]) == (None, None, None)
+
+
+def test_one_seed_has_a_mean_and_a_difference_but_no_interval():
+    row = find(made_up([0.5], [0.6]), "DML (order 1)", "ensemble", "accuracy")
+    assert (row["se"], row["low"], row["high"]) == (None, None, None)
+    assert row["difference"] == pytest.approx(0.1)
+
+
+def test_the_generalisation_gap_is_training_minus_test():
+    comparison = made_up([0.5, 0.6], [0.5, 0.7])
+    assert find(comparison, "independent", "ensemble", "gap_accuracy")["mean"] == pytest.approx(0.45)
+    assert find(comparison, "independent", "ensemble", "gap_nll")["mean"] == pytest.approx(0.45)
+
+
+@pytest.mark.parametrize("seeds", [0, -1])
+def test_no_seeds_are_refused(seeds):
+    with pytest.raises(ValueError, match=f"seeds must be at least 1, got {seeds}"):
+        compare(FAST, PAIR, seeds=seeds)
+
+
+@pytest.mark.parametrize("jobs", [0, -2])
+def test_a_number_of_processes_that_means_nothing_is_refused(jobs, tmp_path):
+    with pytest.raises(ValueError, match=f"jobs must be a positive number or -1 for one a core, got {jobs}"):
+        compare(FAST, PAIR, seeds=2, folder=tmp_path / "none", jobs=jobs)
+    assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize(("place", "threads", "jobs"), [("cpu", 1, 8), ("cpu", 3, 2), ("cuda", 1, 1)])
+def test_runs_at_the_same_time_leave_each_other_room(place, threads, jobs, monkeypatch):
+    taken = []
+    monkeypatch.setattr("training.experiment.parallel.choose_device", lambda name: torch.device(name))
+    monkeypatch.setattr("joblib.cpu_count", lambda: 8)
+    monkeypatch.setattr("training.experiment.parallel.Task.run", lambda task, progress=False: taken.append(1))
+    monkeypatch.setattr(
+        "training.experiment.parallel._shared_out", lambda tasks, progress, jobs: taken.append(jobs) or []
+    )
+    recipe = dataclasses.replace(FAST, device=place, threads=threads)
+    list(run_all([Task("run", recipe, seed, None) for seed in range(9)], False, -1))
+    assert taken == ([jobs] if jobs > 1 else [1] * 9)
+
+
+def test_numbers_do_not_depend_on_the_number_of_processes():
+    assert compare(FAST, PAIR, seeds=2, jobs=1).rows == compare(FAST, PAIR, seeds=2, jobs=2).rows
+
+
+def test_a_comparison_continues_where_it_stopped(tmp_path):
+    first = compare(FAST, PAIR, seeds=1, folder=tmp_path, jobs=1)
+    stamp = (tmp_path / "independent" / "seed-0" / "result.json").stat().st_mtime_ns
+    both = compare(FAST, PAIR, seeds=2, folder=tmp_path, jobs=1)
+    assert (tmp_path / "independent" / "seed-0" / "result.json").stat().st_mtime_ns == stamp
+    assert both.results["independent"][0] == first.results["independent"][0]
+    assert json.loads((tmp_path / "comparison.json").read_text())["rows"] == both.rows
+
+
+def test_a_folder_of_another_recipe_is_refused(tmp_path):
+    compare(FAST, PAIR, seeds=1, folder=tmp_path, jobs=1)
+    with pytest.raises(ValueError, match="holds a run of another recipe"):
+        compare(FAST, standard_variants(dataclasses.replace(FAST, lr=0.5), (1.0,)), 1, folder=tmp_path, jobs=1)
+
+
+def test_tables_show_what_the_rows_say():
+    comparison = made_up([0.5, 0.6], [0.55, 0.75])
+    text = tables.comparison_table(comparison, "accuracy")
+    assert "| DML (order 1)       | 65.00 ± 10.00 (+10.00 [-53.53, 73.53])" in text
+    assert tables.latex_table(comparison, "accuracy").count(r"\\") == 3
+    rows = list(csv.DictReader(io.StringIO(tables.csv_table(comparison))))
+    assert float(rows[0]["mean"]) == comparison.rows[0]["mean"]

@@ -1,0 +1,152 @@
+"""What the losses refuse, logits of -inf and NaN, and the file on its own."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from theory import renyi_divergence_from_logits, student_gradient
+from training import RenyiDivergenceLoss, mutual_loss, renyi_divergence_loss
+
+INF = float("inf")
+LABELS = torch.tensor([0, 3, 1, 1, 2])
+PEER = torch.zeros(2, 3)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "sentence"),
+    [
+        (lambda: renyi_divergence_loss(PEER, PEER, -1), ValueError, "alpha must be in [0, inf], got -1"),
+        (lambda: renyi_divergence_loss(PEER, PEER, float("nan")), ValueError, "alpha must be in [0, inf], got nan"),
+        (
+            lambda: renyi_divergence_loss(PEER, PEER, torch.ones(2)),
+            ValueError,
+            "alpha must be one number, got a tensor of shape (2,)",
+        ),
+        (
+            lambda: renyi_divergence_loss(PEER, PEER, torch.tensor(1.0, requires_grad=True)),
+            ValueError,
+            "alpha can not be learned: D is nondecreasing in the order, descent would drive it to 0",
+        ),
+        (
+            lambda: RenyiDivergenceLoss(1.0, "max"),
+            ValueError,
+            "reduction must be one of none, batchmean, sum, mean, got 'max'",
+        ),
+        (
+            lambda: renyi_divergence_loss(PEER.long(), PEER, 1),
+            TypeError,
+            "student_logits must be floating point, got torch.int64",
+        ),
+        (
+            lambda: renyi_divergence_loss(PEER, PEER[:, :2], 1),
+            ValueError,
+            "student_logits and peer_logits must have the same number >= 1 of classes, got 3 and 2",
+        ),
+        (
+            lambda: renyi_divergence_loss(PEER, torch.zeros(5, 3), 1),
+            ValueError,
+            "the shapes of student_logits and peer_logits must broadcast, got (2, 3) and (5, 3)",
+        ),
+        (
+            lambda: renyi_divergence_loss(PEER, PEER, 1, dim=2),
+            ValueError,
+            "dim must be one of the 2 axes of student_logits, got 2",
+        ),
+        (
+            lambda: mutual_loss([], LABELS, 1),
+            ValueError,
+            "mutual_loss needs the logits of at least one student, got none",
+        ),
+        (
+            lambda: mutual_loss([PEER, PEER[:1]], LABELS[2:4], 1),
+            ValueError,
+            "the logits of all students must have one shape (N, C), got [(2, 3), (1, 3)]",
+        ),
+        (
+            lambda: mutual_loss([PEER, PEER], LABELS, 1),
+            ValueError,
+            "labels must be 2 class indices, got shape (5,)",
+        ),
+        (
+            lambda: mutual_loss([PEER, PEER], torch.tensor([0, 3]), 1),
+            ValueError,
+            "labels must be class indices in [0, 3), got 3",
+        ),
+        (
+            lambda: mutual_loss([PEER, PEER], torch.tensor([-100, 0]), 1),
+            ValueError,
+            "labels must be class indices in [0, 3), got -100",
+        ),
+        (
+            lambda: mutual_loss([PEER, PEER], torch.zeros(2), 1),
+            TypeError,
+            "labels must be class indices of dtype torch.int64, got torch.float32",
+        ),
+        (
+            lambda: mutual_loss([PEER, PEER], LABELS[2:4], 1, weight=-0.5),
+            ValueError,
+            "weight must be finite and >= 0, got -0.5",
+        ),
+        (
+            lambda: mutual_loss([PEER, PEER], LABELS[2:4], 1, temperature=0.0),
+            ValueError,
+            "temperature must be finite and > 0, got 0.0",
+        ),
+        (
+            lambda: mutual_loss([PEER, PEER], LABELS[2:4], 1, label_smoothing=1.5),
+            ValueError,
+            "label_smoothing must be in [0, 1], got 1.5",
+        ),
+        (
+            lambda: mutual_loss([PEER, PEER], LABELS[2:4], 1, weights=[[0, 1], [-2, 0]]),
+            ValueError,
+            "weights must be finite and not negative, got -2.0",
+        ),
+        (
+            lambda: mutual_loss([PEER, PEER], LABELS[2:4], 1, weights=[[0, 1, 1]]),
+            ValueError,
+            "weights must be a 2 x 2 matrix, got rows of [3]",
+        ),
+    ],
+)
+def test_refusals_are_one_sentence_that_names_the_value(call, error, sentence):
+    with pytest.raises(error) as refusal:
+        call()
+    assert str(refusal.value) == sentence
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.3, 0.5, 0.97, 1.0, 1.5, 2.0, 7.0, 9.0, 1e6, INF])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_a_logit_of_minus_infinity_is_a_class_that_cannot_occur(alpha, dtype):
+    peers = [[0.5, -INF, 1.0], [0.5, 0.2, 1.0], [-INF, -INF, 1.0], [0.0, -INF, -INF]]
+    students = [[0.1, 0.3, 0.2], [0.1, 0.3, -INF], [0.1, -INF, 0.2], [-INF, 0.0, 0.0]]
+    peer, student = torch.tensor(peers, dtype=dtype), torch.tensor(students, dtype=dtype, requires_grad=True)
+    rows = renyi_divergence_loss(student, peer, alpha, "none")
+    truth = renyi_divergence_from_logits(peer.double().numpy(), student.detach().double().numpy(), alpha)
+    np.testing.assert_allclose(rows.detach(), truth, rtol=1e-12 if dtype == torch.float64 else 1e-5)
+    finite = np.isfinite(truth)
+    rows[torch.tensor(finite)].sum().backward()
+    assert student.grad is not None
+    slope = student_gradient(peer.double().numpy(), student.detach().double().numpy(), alpha)
+    np.testing.assert_allclose(student.grad[torch.tensor(finite)], slope[finite], rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.5, 1.0, 3.0, INF])
+def test_nan_stays_nan_in_its_own_row(alpha):
+    student = torch.tensor([[0.0, float("nan")], [0.0, 1.0]])
+    rows = renyi_divergence_loss(student, torch.zeros(2, 2), alpha, "none")
+    assert rows.isnan().tolist() == [True, False]
+
+
+def test_the_file_alone_works_in_another_project(tmp_path):
+    shutil.copy(Path(__file__).parents[3] / "training" / "loss.py", tmp_path / "carried.py")
+    program = (
+        "import torch, carried; print(float(carried.mutual_loss(torch.zeros(2, 1, 4), torch.tensor([1]), 2.0)[0]))"
+    )
+    result = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert float(result.stdout) == pytest.approx(np.log(4))

@@ -1,0 +1,78 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from theory import renyi_divergence
+from training.measure import scores as metrics
+
+LABELS = torch.tensor([0, 1, 2, 3, 4, 5])
+
+
+def random_logits(students, seed, number=200, classes=6):
+    generator = torch.Generator().manual_seed(seed)
+    logits = 2 * torch.randn(students, number, classes, generator=generator, dtype=torch.float64)
+    return logits, torch.randint(classes, (number,), generator=generator)
+
+
+def test_uniform_students_score_as_chance_does():
+    scores = metrics.report(torch.zeros(2, 6, 6), LABELS)["ensemble"]
+    assert scores["nll"] == pytest.approx(math.log(6))
+    assert scores["calibration_error"] == pytest.approx(abs(scores["accuracy"] - 1 / 6), abs=1e-6)
+
+
+def test_a_student_that_is_sure_and_right_is_perfect():
+    scores = metrics.report(100 * torch.eye(6)[None], LABELS)["student 1"]
+    assert scores == {
+        "accuracy": 1.0,
+        "top5": 1.0,
+        "nll": 0.0,
+        "calibration_error": pytest.approx(0, abs=1e-6),
+    }
+
+
+@settings(max_examples=20)
+@given(st.integers(1, 4), st.integers(0, 10**6))
+def test_scores_are_those_of_their_definitions(students, seed):
+    logits, labels = random_logits(students, seed)
+    p = torch.softmax(logits, -1)
+    found = metrics.report(logits, labels)
+    for who, q in [("student 1", p[0]), ("ensemble", p.mean(0))]:
+        assert found[who]["accuracy"] == pytest.approx((q.argmax(-1) == labels).double().mean().item())
+        assert found[who]["top5"] == pytest.approx((q.argmin(-1) != labels).double().mean().item())
+        assert found[who]["nll"] == pytest.approx(-q[torch.arange(200), labels].log().mean().item())
+
+
+@settings(max_examples=20)
+@given(st.integers(0, 10**6))
+def test_calibration_error_is_the_mean_distance_of_confidence_from_accuracy_over_fifteen_bins(seed):
+    logits, labels = random_logits(1, seed)
+    confidence, guess = (x.numpy() for x in torch.softmax(logits[0], -1).max(-1))
+    bins = np.ceil(confidence * 15).astype(int)
+    right = guess == labels.numpy()
+    gaps = [(bins == b).mean() * abs(right[bins == b].mean() - confidence[bins == b].mean()) for b in set(bins)]
+    assert metrics.report(logits, labels)["student 1"]["calibration_error"] == pytest.approx(sum(gaps), abs=1e-5)
+
+
+def test_agreement_counts_pairs():
+    guesses = torch.tensor([[0, 1, 2, 3], [0, 1, 2, 0], [0, 1, 1, 1]])
+    assert metrics.agreement(torch.nn.functional.one_hot(guesses, 4)) == pytest.approx((3 + 2 + 2) / 12)
+
+
+@pytest.mark.parametrize("alpha", [0.5, 1.0, 2.0])
+def test_mean_divergence_averages_theorys_divergence_over_ordered_pairs(alpha):
+    logits, _ = random_logits(3, 0)
+    p = torch.softmax(logits, -1).numpy()
+    pairs = [renyi_divergence(p[j], p[k], alpha).mean() for j in range(3) for k in range(3) if j != k]
+    assert metrics.mean_divergence(logits, alpha) == pytest.approx(np.mean(pairs), rel=1e-9)
+
+
+def test_one_student_agrees_with_itself():
+    assert metrics.report(torch.randn(1, 6, 6), LABELS)["cohort"] == {"agreement": 1.0, "divergence": 0.0}
+
+
+def test_few_classes_have_no_top_five():
+    assert "top5" not in metrics.report(torch.randn(1, 4, 3), torch.tensor([0, 1, 2, 0]))["student 1"]

@@ -1,0 +1,144 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tyro
+
+from training import Recipe, cli, train
+from training.experiment.evaluation import evaluate_run
+from training.recipe.named import RECIPES
+from training.run.run_folder import read_json
+
+QUICK = ["--epochs", "1", "--subset", "100", "--jobs", "1"]
+
+
+def run(command, *flags):
+    return tyro.cli(command, args=[str(flag) for flag in flags])
+
+
+def test_train_records_every_seed_and_prints_one_table(tmp_path, capsys):
+    assert run(cli.train, *QUICK, "--seeds", 2, "--alpha", "1.5", "--folder", tmp_path / "run") == 0
+    out = capsys.readouterr().out
+    assert "2 seed(s), 599 test images" in out
+    assert "| ensemble  |" in out
+    assert "| generalisation gap, % |" in out
+    results = read_json(tmp_path / "run" / "results.json")
+    assert [result["seed"] for result in results] == [0, 1]
+    assert results[1] == read_json(tmp_path / "run" / "seed-1" / "result.json")
+    assert Recipe.from_json(read_json(tmp_path / "run" / "recipe.json")).alpha == 1.5
+    made = read_json(tmp_path / "run" / "seed-1" / "environment.json")
+    assert made["versions"]["torch"]
+    assert made["seconds"] > 0
+
+
+def test_a_used_folder_is_refused_and_resume_keeps_its_results(tmp_path):
+    run(cli.train, *QUICK, "--folder", tmp_path)
+    with pytest.raises(ValueError, match="pass --resume"):
+        run(cli.train, *QUICK, "--folder", tmp_path)
+    with pytest.raises(ValueError, match="another recipe"):
+        run(cli.train, *QUICK, "--lr", "0.2", "--folder", tmp_path, "--resume")
+    assert run(cli.train, *QUICK, "--folder", tmp_path, "--resume") == 0
+
+
+def test_every_field_of_the_recipe_is_a_flag(capsys):
+    with pytest.raises(SystemExit):
+        run(cli.train, "--help")
+    text = capsys.readouterr().out
+    missing = [name for name in Recipe().to_json() if f"--{name.replace('_', '-')}" not in text]
+    assert missing == []
+
+
+@pytest.mark.parametrize(
+    ("flags", "amp"), [([], True), (["--amp"], True), (["--amp", "True"], True), (["--amp", "False"], False)]
+)
+def test_a_truth_value_on_the_command_line_overrides_the_recipe_only_when_given(flags, amp):
+    assert cli.override(RECIPES["gpu"], tyro.cli(cli.Flags, args=flags)).amp is amp
+
+
+def test_a_truth_value_that_is_none_is_refused(capsys):
+    with pytest.raises(SystemExit):
+        run(cli.train, "--amp", "maybe")
+    assert "maybe" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("flags", "sentence"), [(["--seeds", "0"], "got 0"), (["--alpha", "learned"], "drive the order")]
+)
+def test_a_bad_flag_is_one_sentence(flags, sentence, tmp_path):
+    with pytest.raises(ValueError, match=sentence):
+        run(cli.train, *flags, "--folder", tmp_path)
+
+
+def test_a_mistake_on_the_command_line_prints_no_traceback(tmp_path):
+    command = [
+        sys.executable,
+        "-m",
+        "rdml",
+        "train",
+        "--data",
+        "mnist",
+        "--data-root",
+        str(tmp_path / "nowhere"),
+    ]
+    done = subprocess.run(
+        [*command, "--folder", str(tmp_path / "run")],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2
+    assert "holds none of" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_compare_writes_tables_and_figures_for_every_net(tmp_path, capsys):
+    flags = [*QUICK, "--seeds", 2, "--orders", "1", "2", "--nets", "mlp+mlp", "mlp+cnn", "--folder", tmp_path]
+    assert run(cli.compare, *flags) == 0
+    assert "mlp + cnn on digits" in capsys.readouterr().out
+    for net in ("mlp+mlp", "mlp+cnn"):
+        names = {path.name for path in (tmp_path / net).iterdir()}
+        assert {"tables.md", "rows.csv", "accuracy.tex", "order.svg", "order.png", "comparison.json"} <= names
+        assert json.loads((tmp_path / net / "comparison.json").read_text())["seeds"] == [0, 1]
+
+
+def test_evaluate_finds_the_scores_of_the_run_again_and_exports_predictions(tmp_path, capsys):
+    run(cli.train, *QUICK, "--folder", tmp_path)
+    result = read_json(tmp_path / "seed-0" / "result.json")
+    assert evaluate_run(tmp_path)[0] == result["test"]
+    assert evaluate_run(tmp_path, "validation")[0] == result["validation"]
+    with np.load(tmp_path / "seed-0" / "predictions-test.npz") as arrays:
+        accuracy = (arrays["logits"][0].argmax(-1) == arrays["labels"]).mean()
+    assert accuracy == pytest.approx(result["test"]["student 1"]["accuracy"], rel=1e-6)
+    assert run(cli.evaluate, tmp_path) == 0
+    assert "seed 0, test set" in capsys.readouterr().out
+
+
+def test_a_run_of_another_machine_is_evaluated_on_the_device_that_is_here(tmp_path):
+    run(cli.train, *QUICK, "--folder", tmp_path)
+    scores = evaluate_run(tmp_path)
+    elsewhere = {**read_json(tmp_path / "recipe.json"), "device": "cuda:77"}
+    (tmp_path / "recipe.json").write_text(json.dumps(elsewhere))
+    with pytest.raises(ValueError, match="device must be auto, cpu or a device of this machine, got 'cuda:77'"):
+        evaluate_run(tmp_path)
+    assert run(cli.evaluate, tmp_path, "--device", "cpu") == 0
+    assert evaluate_run(tmp_path, device="cpu") == scores
+
+
+def test_evaluating_what_is_no_run_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"holds no run: there is no recipe.json"):
+        evaluate_run(tmp_path)
+    train(Recipe(epochs=1, subset=100, checkpoint_epochs=1), 0, tmp_path / "seed-0")
+    (tmp_path / "recipe.json").write_text(json.dumps(Recipe(epochs=1, subset=100).to_json()))
+    for path in (tmp_path / "seed-0" / "checkpoints").iterdir():
+        path.unlink()
+    with pytest.raises(ValueError, match="holds no good checkpoint"):
+        evaluate_run(tmp_path)
+
+
+def test_the_published_protocol_is_the_one_of_the_papers_experiments():
+    paper = RECIPES["paper"]
+    assert (paper.epochs, paper.batch_size, paper.weight_decay, paper.momentum) == (200, 128, 5e-4, 0.9)
+    assert (paper.lr, paper.nesterov, paper.augment) == ("step:0.1:0.2:60", True, ("crop", "flip"))

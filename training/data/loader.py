@@ -1,0 +1,153 @@
+"""Batches made on the device: uint8 pixels stay there, an epoch's randomness is drawn once, no worker processes.
+
+Everything random in an epoch (order, crops, flips, cutouts) is a `Plan`, a pure function of seed and epoch. A loader
+therefore has no state to save: to resume is to continue the same plan at the same step.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from training.recipe.recipe import Recipe
+
+from .images import Images
+
+Batch = tuple[Tensor, Tensor]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What happens to the n images of an epoch: `order` (n,), crop `offset` (n, 2), `flip` (n,), `hole` (n, 2)."""
+
+    order: Tensor
+    offset: Tensor
+    flip: Tensor
+    hole: Tensor
+
+    def to(self, device: torch.device) -> "Plan":
+        """The same plan on another device."""
+        return Plan(*(part.to(device) for part in (self.order, self.offset, self.flip, self.hole)))
+
+    def __getitem__(self, part: slice) -> "Plan":
+        return Plan(self.order[part], self.offset[part], self.flip[part], self.hole[part])
+
+
+def draw_plan(images: Images, recipe: Recipe, seed: int, epoch: int) -> Plan:
+    """The plan of one epoch, drawn on the CPU so that every device sees the same images."""
+    number, (height, width) = len(images), images.pixels.shape[1:3]
+    generator = torch.Generator().manual_seed((seed * 1_000_003 + epoch) % 2**63)
+    order = torch.randperm(number, generator=generator)
+    padding = recipe.crop_padding
+    offset = torch.randint(0, 2 * padding + 1, (number, 2), generator=generator)
+    flip = torch.rand(number, generator=generator) < 0.5
+    hole = (torch.rand(number, 2, generator=generator) * torch.tensor([height, width])).long()
+    return Plan(order, offset if "crop" in recipe.augment else torch.full_like(offset, padding), flip, hole)
+
+
+class Loader:
+    """Training batches of one seed.
+
+    Args:
+        images: the training images; they are moved to `device` if they fit (see `fits`), else copied batch by batch.
+        recipe: batch size and augmentation.
+        seed: decides order and augmentation of every epoch.
+        device: where batches come out.
+        share: (rank, ranks): this process takes that part of every global batch.
+    """
+
+    def __init__(
+        self, images: Images, recipe: Recipe, seed: int, device: torch.device, share: tuple[int, int] = (0, 1)
+    ) -> None:
+        rank, ranks = share
+        if recipe.batch_size % ranks:
+            raise ValueError(f"batch_size must be a multiple of the {ranks} processes, got {recipe.batch_size}")
+        self._recipe, self._seed, self._device, self._images = recipe, seed, device, images
+        size = recipe.batch_size // ranks
+        self._start, self._stop = rank * size, (rank + 1) * size
+        self._mean, self._scale = normalisation(images, device)
+        resident = fits(images, device) if recipe.resident is None else recipe.resident
+        home = device if resident else torch.device("cpu")
+        self._pixels, self._labels = planes(images).to(home), images.labels.to(home)
+
+    def __len__(self) -> int:
+        return len(self._images) // self._recipe.batch_size
+
+    def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
+        """Batches (pixels float32 (B, C, H, W), labels (B,)) of an epoch, from step `start` on."""
+        plan = draw_plan(self._images, self._recipe, self._seed, epoch)
+        order, plan = plan.order.to(self._pixels.device), plan.to(self._device)
+        for step in range(start, len(self)):
+            first = step * self._recipe.batch_size
+            own = slice(first + self._start, first + self._stop)
+            pixels, labels = (self._moved(images[order[own]]) for images in (self._pixels, self._labels))
+            yield self.prepare(augment(pixels, plan[own], self._recipe), plan[own]), labels
+
+    def _moved(self, part: Tensor) -> Tensor:
+        """On the device; a GPU copies from pinned memory while Python goes on."""
+        if self._device.type == "cuda" and part.is_cpu:
+            part = part.pin_memory()
+        return part.to(self._device, non_blocking=True)
+
+    def prepare(self, pixels: Tensor, part: Plan | None = None) -> Tensor:
+        """Normalised float32 pixels (B, C, H, W), channels last in memory on request, with the holes of cutout."""
+        floats = pixels.float().sub_(self._mean).mul_(self._scale)
+        if part is not None and "cutout" in self._recipe.augment:
+            floats *= cutout_mask(part.hole, pixels.shape[2:], self._recipe.cutout_size)
+        return floats.contiguous(memory_format=torch.channels_last) if self._recipe.channels_last else floats
+
+    def sweep(self, images: Images, size: int = 1000) -> Iterator[Batch]:
+        """Batches of other images in their own order, not augmented, normalised like the training images."""
+        for first in range(0, len(images), size):
+            part = images[torch.arange(first, min(first + size, len(images)))]
+            yield self.prepare(planes(part).to(self._device)), part.labels.to(self._device)
+
+
+def planes(images: Images) -> Tensor:
+    """The pixels plane by plane, (N, C, H, W): the order in which crops and normalisation are fastest."""
+    return images.pixels.permute(0, 3, 1, 2).contiguous()
+
+
+def normalisation(images: Images, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Mean and reciprocal standard deviation (C, 1, 1) of each channel; a constant channel keeps scale 1."""
+    channels = images.pixels.shape[3]
+    counts = torch.stack([torch.bincount(images.pixels[..., c].flatten(), minlength=256) for c in range(channels)])
+    level, weight = torch.arange(256.0, dtype=torch.float64), counts.double() / counts.sum(1, keepdim=True)
+    mean = weight @ level
+    deviation = (weight * (level - mean[:, None]).square()).sum(1).sqrt()
+    scale = torch.where(deviation > 0, 1 / deviation, 1.0)
+    return mean.float()[:, None, None].to(device), scale.float()[:, None, None].to(device)
+
+
+def augment(pixels: Tensor, part: Plan, recipe: Recipe) -> Tensor:
+    """Crop and flip a batch (B, C, H, W) in one gather; each image has its own offset and side."""
+    if not {"crop", "flip"} & set(recipe.augment):
+        return pixels
+    batch, channels, height, width = pixels.shape
+    padding = recipe.crop_padding
+    rows = part.offset[:, :1] + torch.arange(height, device=pixels.device)
+    columns = part.offset[:, 1:] + torch.arange(width, device=pixels.device)
+    if "flip" in recipe.augment:
+        columns = torch.where(part.flip[:, None], columns.flip(1), columns)
+    padded = F.pad(pixels, (padding,) * 4).flatten(2)
+    index = (rows[:, :, None] * (width + 2 * padding) + columns[:, None, :]).view(batch, 1, -1)
+    return padded.gather(2, index.expand(-1, channels, -1)).view_as(pixels)
+
+
+def cutout_mask(hole: Tensor, shape: tuple[int, int] | torch.Size, size: int) -> Tensor:
+    """(B, 1, H, W): 0 inside a square of side `size` around `hole` (cut off at the border), 1 elsewhere."""
+    low, high = hole - size // 2, hole - size // 2 + size
+    rows, columns = (torch.arange(side, device=hole.device) for side in shape)
+    inside_rows = (rows >= low[:, :1]) & (rows < high[:, :1])
+    inside_columns = (columns >= low[:, 1:]) & (columns < high[:, 1:])
+    return (~(inside_rows[:, :, None] & inside_columns[:, None, :])).float()[:, None]
+
+
+def fits(images: Images, device: torch.device) -> bool:
+    """Whether the pixels take at most half of the device's free memory (always on the CPU, where they are already)."""
+    if device.type != "cuda":
+        return True
+    free, _ = torch.cuda.mem_get_info(device)
+    return images.pixels.nbytes <= free // 2

@@ -1,0 +1,173 @@
+"""The data sets by name."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from training.recipe.recipe import Recipe
+
+from .download import Remote, fetch
+from .formats import check_labels, read_cifar, read_idx
+from .images import Images, Source, from_tensors
+from .picture_folder import folder_source
+
+
+def open_source(recipe: Recipe) -> Source:
+    """The source that `recipe.data` names; files that are not under `recipe.data_root` are downloaded.
+
+    Raises:
+        ValueError: if the images are not named but handed over, or a file is damaged (when it is read).
+        OSError: if a file is missing or cannot be downloaded.
+    """
+    if recipe.data not in SOURCES:
+        raise ValueError(f"data={recipe.data!r} needs a source: train(recipe, source=from_tensors(...))")
+    return SOURCES[recipe.data](recipe)
+
+
+def digits(recipe: Recipe) -> Source:
+    """scikit-learn's 1797 handwritten digits, 8 x 8, 17 grey levels; a fixed stratified third is the test set."""
+    return Source(lambda: _digits_halves()[0], lambda: _digits_halves()[1])
+
+
+@cache
+def _digits_halves() -> tuple[Images, Images]:
+    from sklearn.datasets import load_digits
+    from sklearn.model_selection import train_test_split
+
+    images, labels = load_digits(return_X_y=True)
+    pixels = torch.from_numpy(images.reshape(-1, 8, 8, 1) * 15).to(torch.uint8)  # 0..16 to 0..240, exact
+    parts = train_test_split(pixels.numpy(), labels, test_size=1 / 3, stratify=labels, random_state=0)
+    source = from_tensors(parts[0], parts[2], parts[1], parts[3], classes=10)
+    return source.train(), source.test()
+
+
+@dataclass(frozen=True)
+class Idx:
+    """MNIST and the sets that took over its format: 28 x 28 grey pictures of 10 classes in four idx.gz files."""
+
+    bases: tuple[str, ...]
+    md5: dict[str, str]
+
+    def __call__(self, recipe: Recipe) -> Source:
+        files = {name: self._locate(name, recipe) for name in self.md5}
+        return Source(lambda: _idx_half(files, "train"), lambda: _idx_half(files, "t10k"))
+
+    def _locate(self, name: str, recipe: Recipe) -> Path:
+        remote = Remote(f"{recipe.data}-{name}", tuple(base + name for base in self.bases), self.md5[name])
+        return locate(recipe.data_root, (name, f"{recipe.data}/{name}")) or fetch(remote)
+
+
+def _idx_half(files: dict[str, Path], half: str) -> Images:
+    pixels = read_idx(files[f"{half}-images-idx3-ubyte.gz"], 3)
+    path = files[f"{half}-labels-idx1-ubyte.gz"]
+    labels = check_labels(read_idx(path, 1), 10, path)
+    if len(labels) != len(pixels):
+        raise ValueError(f"{path} holds {len(labels)} labels for {len(pixels)} images; download both files again")
+    return _images(pixels[..., None], labels, 10)
+
+
+@dataclass(frozen=True)
+class Cifar:
+    """CIFAR-10 or CIFAR-100 in the binary layout: 32 x 32 colour pictures; files are (name, number of images)."""
+
+    remote: Remote
+    folder: str
+    train_files: tuple[tuple[str, int], ...]
+    test_file: tuple[str, int]
+    classes: int
+
+    def __call__(self, recipe: Recipe) -> Source:
+        test, _ = self.test_file
+        found = locate(recipe.data_root, (f"{self.folder}/{test}", test, self.remote.name))
+        place = found.parent if found is not None and found.name == test else found or fetch(self.remote)
+        return Source(lambda: self._read(place, self.train_files), lambda: self._read(place, (self.test_file,)))
+
+    def _read(self, place: Path, files: tuple[tuple[str, int], ...]) -> Images:
+        label_bytes = 1 if self.classes == 10 else 2
+        parts = [read_cifar(place, name, images, label_bytes) for name, images in files]
+        for (_, labels), (name, _) in zip(parts, files, strict=True):
+            check_labels(labels, self.classes, place / name)
+        pixels, labels = (np.concatenate(column) for column in zip(*parts, strict=True))
+        return _images(pixels, labels, self.classes)
+
+
+def locate(root: str | None, names: tuple[str, ...]) -> Path | None:
+    """The first of `names` that exists under the data root; None if there is no data root.
+
+    Raises:
+        FileNotFoundError: if there is a data root and it holds none of them.
+    """
+    if root is None:
+        return None
+    found = next((Path(root) / name for name in names if (Path(root) / name).is_file()), None)
+    if found is None:
+        raise FileNotFoundError(
+            f"{root} holds none of {', '.join(names)}; put one there, or leave out --data-root to download it"
+        )
+    return found
+
+
+def folder(recipe: Recipe) -> Source:
+    """The pictures under the data root (see training.data.picture_folder)."""
+    if recipe.data_root is None:
+        raise ValueError("data=folder needs --data-root, the folder that holds train and test")
+    return folder_source(Path(recipe.data_root), recipe.image_size)
+
+
+def _images(pixels: np.ndarray, labels: np.ndarray, classes: int) -> Images:
+    return Images(torch.from_numpy(pixels.copy()), torch.from_numpy(labels.astype(np.int64)), classes)
+
+
+TORONTO = "https://www.cs.toronto.edu/~kriz/"
+MNIST_MD5 = {
+    "train-images-idx3-ubyte.gz": "f68b3c2dcbeaaa9fbdd348bbdeb94873",
+    "train-labels-idx1-ubyte.gz": "d53e105ee54ea40749a09fcbcd1e9432",
+    "t10k-images-idx3-ubyte.gz": "9fb629c4189551a2d022fa330f9573f3",
+    "t10k-labels-idx1-ubyte.gz": "ec29112dd5afa0611ce80d1b7f02629c",
+}
+FASHION_MD5 = {
+    "train-images-idx3-ubyte.gz": "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
+    "train-labels-idx1-ubyte.gz": "25c81989df183df01b3e8a0aad5dffbe",
+    "t10k-images-idx3-ubyte.gz": "bef4ecab320f06d8554ea6380940ec79",
+    "t10k-labels-idx1-ubyte.gz": "bb300cfdad3c16e7a12a480ee83cd310",
+}
+SOURCES: dict[str, Callable[[Recipe], Source]] = {
+    "digits": digits,
+    "mnist": Idx(
+        (
+            "https://ossci-datasets.s3.amazonaws.com/mnist/",
+            "https://storage.googleapis.com/cvdf-datasets/mnist/",
+        ),
+        MNIST_MD5,
+    ),
+    "fashion-mnist": Idx(
+        ("https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",), FASHION_MD5
+    ),
+    "cifar10": Cifar(
+        Remote(
+            "cifar-10-binary.tar.gz",
+            (TORONTO + "cifar-10-binary.tar.gz",),
+            "c32a1d4ab5d03f1284b67883e8d87530",
+        ),
+        "cifar-10-batches-bin",
+        tuple((f"data_batch_{i}.bin", 10_000) for i in range(1, 6)),
+        ("test_batch.bin", 10_000),
+        10,
+    ),
+    "cifar100": Cifar(
+        Remote(
+            "cifar-100-binary.tar.gz",
+            (TORONTO + "cifar-100-binary.tar.gz",),
+            "03b5dce01913d631647c71ecec9e9cb8",
+        ),
+        "cifar-100-binary",
+        (("train.bin", 50_000),),
+        ("test.bin", 10_000),
+        100,
+    ),
+    "folder": folder,
+}

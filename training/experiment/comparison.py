@@ -1,0 +1,169 @@
+"""Variants of a recipe on the same seeds, and what can be said about their differences."""
+
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+from training.measure.scores import Result
+from training.recipe.recipe import Recipe
+from training.run.run_folder import open_run, read_json, write_json
+
+from .parallel import Task, check_jobs, train_all
+
+Row = dict[str, str | int | float | None]
+ORDERS = (0.5, 1.0, 1.5, 2.0)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The results of several variants over the same seeds.
+
+    Attributes:
+        variants: the recipe of each variant, by name.
+        reference: the variant that the others are compared with.
+        results: the results of each variant, in the order of the seeds.
+        made: each different environment (versions, device, commit) in which runs were finished, and how many.
+        seconds: of training, over all runs.
+    """
+
+    variants: dict[str, Recipe]
+    reference: str
+    results: dict[str, list[Result]]
+    made: tuple[dict[str, Any], ...] = ()
+    seconds: float | None = None
+
+    @property
+    def title(self) -> str:
+        """The students and the data that the variants share."""
+        recipe = self.variants[self.reference]
+        return f"{' + '.join(recipe.students)} on {recipe.data}"
+
+    @property
+    def rows(self) -> list[Row]:
+        """One row a variant, scored one ("student 1", ..., "ensemble", "cohort") and metric on the test set.
+
+        Keys: variant, who, metric, n (seeds), mean, se (standard error of the mean), and, against the reference on
+        the same seeds, difference, low, high (95 % t-interval). A number that n does not allow is None.
+        Generalisation gaps are among the metrics (see `Result.test_with_gaps`).
+        """
+        return [row for name in self.variants for row in self._variant_rows(name)]
+
+    def to_json(self) -> dict[str, Any]:
+        """Recipes, seeds, rows, the value of every seed, and what they were made with, as JSON."""
+        return {
+            "title": self.title,
+            "made": list(self.made),
+            "seconds": self.seconds,
+            "reference": self.reference,
+            "variants": {name: recipe.to_json() for name, recipe in self.variants.items()},
+            "seeds": [result.seed for result in self.results[self.reference]],
+            "images": self.results[self.reference][0].images,
+            "rows": self.rows,
+            "values": [
+                {"variant": name, "who": who, "metric": metric, "values": values.tolist()}
+                for name, results in self.results.items()
+                for (who, metric), values in _collect(results).items()
+            ],
+        }
+
+    def _variant_rows(self, name: str) -> Iterator[Row]:
+        measured, against = _collect(self.results[name]), _collect(self.results[self.reference])
+        for (who, metric), values in measured.items():
+            row: Row = {"variant": name, "who": who, "metric": metric, **_mean(values)}
+            other = against.get((who, metric)) if name != self.reference else None
+            yield row | _difference(values, other)
+
+
+def standard_variants(base: Recipe, orders: tuple[float | str, ...] = ORDERS) -> dict[str, Recipe]:
+    """Independent students, and the base recipe at each order or schedule; order 1 is Deep Mutual Learning (DML)."""
+    named = {"independent": dataclasses.replace(base, weight=0.0)}
+    for order in orders:
+        shown = order if isinstance(order, str) else f"{order:g}"
+        named["DML (order 1)" if order == 1 else f"RDML {shown}"] = dataclasses.replace(base, alpha=order)
+    return named
+
+
+def compare(
+    base: Recipe,
+    variants: dict[str, Recipe] | None = None,
+    seeds: int = 5,
+    progress: bool = False,
+    folder: Path | None = None,
+    jobs: int = -1,
+) -> Comparison:
+    """Train every variant from the seeds 0 .. seeds - 1 and compare them, paired by seed, with the first variant.
+
+    The runs are shared out to processes; the numbers do not depend on how many there are. With a folder, each run
+    is recorded there, and calling again continues where the last call stopped.
+
+    Args:
+        base: the recipe that the variants vary.
+        variants: recipes by name, the reference first; by default `standard_variants(base)`.
+        seeds: how many, at least 1; intervals need 2.
+        progress: show a progress bar over the runs on the standard error stream.
+        folder: where runs, `comparison.json` and tables go; nothing is written without one.
+        jobs: processes at the same time; -1: one a core, divided by the threads of a run; on a GPU one.
+
+    Raises:
+        ValueError, OSError: as `train` does; or if seeds or jobs mean nothing, or the folder holds other recipes.
+    """
+    if seeds < 1:
+        raise ValueError(f"seeds must be at least 1, got {seeds}")
+    check_jobs(jobs)
+    variants = variants or standard_variants(base)
+    for name, recipe in variants.items() if folder else ():
+        open_run(_place(folder, name), recipe, resume=True)
+    tasks = [
+        Task(name, recipe, seed, _place(folder, name) / f"seed-{seed}" if folder else None)
+        for seed in range(seeds)
+        for name, recipe in variants.items()
+    ]
+    found = train_all(tasks, progress, jobs)
+    results = {name: [found[name, seed] for seed in range(seeds)] for name in variants}
+    if folder is None:
+        return Comparison(variants, next(iter(variants)), results)
+    made, seconds = _provenance([task.folder for task in tasks if task.folder])
+    comparison = Comparison(variants, next(iter(variants)), results, made, seconds)
+    write_json(folder / "comparison.json", comparison.to_json())
+    return comparison
+
+
+def _provenance(folders: list[Path]) -> tuple[tuple[dict[str, Any], ...], float]:
+    """The different environments of finished runs with their numbers of runs, and the seconds of all."""
+    found = [read_json(folder / "environment.json") for folder in folders]
+    seconds = sum(one.pop("seconds") for one in found)
+    different = [one for k, one in enumerate(found) if one not in found[:k]]
+    return tuple(one | {"runs": found.count(one)} for one in different), seconds
+
+
+def _place(folder: Path | None, name: str) -> Path:
+    plain = "".join(letter if letter.isalnum() or letter in ".-" else "-" for letter in name)
+    return Path(folder or ".") / plain.strip("-")
+
+
+def _collect(results: list[Result]) -> dict[tuple[str, str], np.ndarray]:
+    """Arrays over seeds by (who, metric), the generalisation gaps among them."""
+    reports = [result.test_with_gaps() for result in results]
+    keys = [(who, metric) for who, scores in reports[0].items() for metric in scores]
+    return {(who, metric): np.array([report[who][metric] for report in reports]) for who, metric in keys}
+
+
+def _mean(values: np.ndarray) -> Row:
+    n = len(values)
+    return {"n": n, "mean": float(values.mean()), "se": float(values.std(ddof=1) / n**0.5) if n > 1 else None}
+
+
+def _difference(values: np.ndarray, reference: np.ndarray | None) -> Row:
+    if reference is None:
+        return {"difference": None, "low": None, "high": None}
+    gaps = values - reference
+    centre, error = float(gaps.mean()), _mean(gaps)["se"]
+    if not isinstance(error, float):
+        return {"difference": centre, "low": None, "high": None}
+    reach = float(stats.t.ppf(0.975, len(gaps) - 1)) * error
+    return {"difference": centre, "low": centre - reach, "high": centre + reach}

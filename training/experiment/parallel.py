@@ -1,0 +1,104 @@
+"""Many runs at once, shared out to processes; what they find does not depend on how many there are."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from threading import Thread
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+import joblib
+from tqdm import tqdm
+
+from training.measure.scores import Result
+from training.recipe.recipe import Recipe
+from training.run.device import choose_device
+from training.run.train import train
+
+Found = TypeVar("Found", covariant=True)
+
+
+class Work(Protocol[Found]):
+    """Something that trains by a recipe and finds a result."""
+
+    @property
+    def recipe(self) -> Recipe: ...
+
+    def run(self, progress: bool = False) -> Found: ...
+
+
+class Task(NamedTuple):
+    """One run: a recipe and a seed, filed under a name, recorded in a folder (None: nowhere)."""
+
+    name: str
+    recipe: Recipe
+    seed: int
+    folder: Path | None
+
+    def run(self, progress: bool = False) -> tuple[str, int, Result]:
+        """Train it, or continue it where its folder says that it stopped."""
+        result = train(self.recipe, self.seed, self.folder, resume=self.folder is not None, progress=progress)
+        return self.name, self.seed, result
+
+
+def check_jobs(jobs: int) -> None:
+    """Raise ValueError unless jobs is positive or -1; asked before anything is written."""
+    if jobs < 1 and jobs != -1:
+        raise ValueError(f"jobs must be a positive number or -1 for one a core, got {jobs}")
+
+
+def run_all(tasks: Sequence[Work[Found]], progress: bool, jobs: int) -> Iterator[Found]:
+    """What every task finds, in the order in which they are done; progress goes to the standard error stream.
+
+    Args:
+        tasks: the runs.
+        progress: show a bar over the runs, or over the epochs of each run if jobs is 1.
+        jobs: processes at the same time; -1: one a core, divided by the threads of a run; on a GPU one.
+    """
+    recipes = [task.recipe for task in tasks]
+    if any(recipe.placement != "single" for recipe in recipes):
+        jobs = 1  # torchrun has started the processes already
+    if jobs == -1:
+        jobs = _room(recipes)
+    if min(jobs, len(tasks)) == 1:
+        return (task.run(progress) for task in tasks)
+    return _shared_out(tasks, progress, jobs)
+
+
+def _room(recipes: Sequence[Recipe]) -> int:
+    """How many run at the same time: one on a GPU, whose memory they would share, or as many as the cores take."""
+    if any(choose_device(recipe.device).type != "cpu" for recipe in recipes):
+        return 1
+    return max(1, joblib.cpu_count() // max(recipe.threads for recipe in recipes))
+
+
+def train_all(tasks: Sequence[Task], progress: bool, jobs: int) -> dict[tuple[str, int], Result]:
+    """The result of every task by (name, seed)."""
+    return {(name, seed): result for name, seed, result in run_all(tasks, progress, jobs)}
+
+
+def _shared_out(tasks: Sequence[Work[Found]], progress: bool, jobs: int) -> Iterator[Found]:
+    # The initialiser also gives training processes of its own: joblib takes one that has done lighter work, and then
+    # grows by all of torch, for one that leaks, and ends it.
+    watched: Any = {"initializer": _watch, "initargs": (os.getpid(),)}
+    pool = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", **watched)
+    finished: Any = pool(joblib.delayed(_run)(task, os.getpid()) for task in tasks)
+    return iter(tqdm(finished, total=len(tasks), unit="run", disable=not progress, leave=False))
+
+
+def _run(task: Work[Found], parent: int) -> Found:
+    if os.getppid() != parent:  # a killed command leaves tasks in the queue that nobody waits for any more
+        os._exit(1)
+    return task.run()
+
+
+def _watch(parent: int) -> None:
+    """Should the parent be killed, this process stops at a checkpoint, as if asked to, and leaves the folder free."""
+
+    def mourn() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    Thread(target=mourn, daemon=True).start()

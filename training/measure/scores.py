@@ -1,0 +1,106 @@
+"""What is measured about a cohort of students, from their logits on one data set."""
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torchmetrics.functional.classification import multiclass_accuracy, multiclass_calibration_error
+
+from training.loss import renyi_divergence_loss
+
+Scores = dict[str, float]
+Report = dict[str, Scores]
+"""Scores of "student 1", "student 2", ..., "ensemble" and, about all of them together, "cohort"."""
+
+ENSEMBLE, COHORT = "ensemble", "cohort"
+
+
+def report(logits: Tensor, labels: Tensor) -> Report:
+    """Scores of each student, of the ensemble (mean of the students' probabilities), and of the cohort.
+
+    Args:
+        logits: (K, N, C).
+        labels: (N,).
+    """
+    log_p = logits.double().log_softmax(-1)
+    rows = {f"student {k + 1}": scores(row, labels) for k, row in enumerate(log_p)}
+    rows[ENSEMBLE] = scores(log_p.logsumexp(0) - math.log(len(logits)), labels)
+    rows[COHORT] = {"agreement": agreement(logits), "divergence": mean_divergence(logits)}
+    return rows
+
+
+def scores(log_p: Tensor, labels: Tensor) -> Scores:
+    """Accuracy, top-5 accuracy (from six classes on), negative log-likelihood in nats, and calibration error.
+
+    The calibration error is the expected one over 15 bins of equal width in confidence (Guo et al. 2017).
+    """
+    classes = log_p.shape[-1]
+    ranks = {"accuracy": 1} | ({"top5": 5} if classes > 5 else {})
+    found = {name: _top(log_p, labels, k) for name, k in ranks.items()}
+    found["nll"] = F.nll_loss(log_p, labels).item()
+    found["calibration_error"] = multiclass_calibration_error(
+        log_p.exp(), labels, classes, n_bins=15, norm="l1", validate_args=False
+    ).item()
+    return found
+
+
+def agreement(logits: Tensor) -> float:
+    """Share of (image, pair of students) on which both predict the same class; 1 for a single student."""
+    guess = logits.argmax(-1)
+    return _pairs_mean((guess[:, None] == guess[None]).double().mean(-1), single=1.0)
+
+
+def mean_divergence(logits: Tensor, alpha: float = 1.0) -> float:
+    """Mean of D_alpha(p_j || p_k) in nats over images and ordered pairs; 0 for a single student.
+
+    Order 1 by default, whatever order a run is trained at, so that runs can be compared.
+    """
+    values = logits.double()
+    rows = [
+        torch.stack([renyi_divergence_loss(student, peer, alpha, reduction="batchmean") for peer in values])
+        for student in values
+    ]
+    return _pairs_mean(torch.stack(rows), single=0.0)
+
+
+def _top(log_p: Tensor, labels: Tensor, k: int) -> float:
+    return multiclass_accuracy(log_p, labels, log_p.shape[-1], average="micro", top_k=k, validate_args=False).item()
+
+
+def _pairs_mean(matrix: Tensor, single: float) -> float:
+    students = len(matrix)
+    if students == 1:
+        return single
+    off_diagonal = ~torch.eye(students, dtype=torch.bool, device=matrix.device)
+    return matrix[off_diagonal].mean().item()
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one seed came to: scores on the three parts of the data, after the last epoch (nothing is selected)."""
+
+    seed: int
+    test: Report
+    validation: Report
+    train: Report
+    images: dict[str, int]
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON."""
+        return asdict(self)
+
+    def test_with_gaps(self) -> Report:
+        """The test scores with the generalisation gaps.
+
+        `gap_accuracy` is training minus test accuracy, `gap_nll` test minus training NLL; images not augmented.
+        """
+        return {who: scores | _gaps(self.train[who], scores) for who, scores in self.test.items()}
+
+
+def _gaps(train: Scores, test: Scores) -> Scores:
+    if "accuracy" not in test:
+        return {}
+    return {"gap_accuracy": train["accuracy"] - test["accuracy"], "gap_nll": test["nll"] - train["nll"]}

@@ -1,0 +1,166 @@
+"""A training run as frozen data: every field is one flag of the command line."""
+
+import dataclasses
+import json
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from training.networks import check_model
+
+from . import schedule
+from .topology import topology_matrix
+
+DATA_SETS = ("digits", "mnist", "fashion-mnist", "cifar10", "cifar100", "folder", "tensors")
+"""`tensors` stands for images that Python hands over."""
+
+CHOICES = {
+    "updates": ("simultaneous", "sequential"),
+    "optimizer": ("sgd", "adamw"),
+    "placement": ("single", "data", "students"),
+}
+
+
+def _about(text: str, default: Any) -> Any:
+    """A field of the recipe with its default and the sentence that the command line shows for it."""
+    return field(default=default, metadata={"help": text})
+
+
+@dataclass(frozen=True)
+class Recipe:
+    r"""What a run is: K students, the objective that couples them, the data and the optimisation.
+
+    Student k minimises $CE(y, p_k) + \frac{\lambda}{K-1}\sum_{j\ne k} D_\alpha(p_j\|p_k)$ with its peers detached.
+    Independent students are `weight=0` and Deep Mutual Learning is `alpha=1`, on the same code path.
+    Variants are made by `dataclasses.replace(recipe, alpha=1.5)`. A seed is not part of the recipe.
+
+    Raises:
+        ValueError: when a value is outside its domain, in one sentence that names it.
+    """
+
+    students: tuple[str, ...] = _about("architecture of each student (see training.MODELS)", ("mlp", "mlp"))
+    alpha: float | str = _about("order in [0, inf], or a schedule such as linear:2:0.5", 1.0)
+    weight: float | str = _about("weight lam of the divergence from the peers, or a schedule; 0: independent", 1.0)
+    temperature: float = _about("temperature that divides the logits inside the divergence", 1.0)
+    topology: str = _about("who learns from whom: all, ring, star, or the rows of a K x K matrix '0,1;1,0'", "all")
+    updates: Literal["simultaneous", "sequential"] = _about("sequential is the original DML", "simultaneous")
+    label_smoothing: float = _about("label smoothing of the cross-entropy, in [0, 1)", 0.0)
+
+    data: str = _about("digits, mnist, fashion-mnist, cifar10, cifar100 or folder (of PNG or JPEG files)", "digits")
+    data_root: str | None = _about("folder that already holds the files; otherwise they are downloaded", None)
+    image_size: int | None = _about("side in pixels to which the pictures of a folder are resized", None)
+    validation: float = _about("share of the training set kept for validation, stratified, in (0, 1)", 0.2)
+    subset: int | None = _about("train on this many images only, drawn stratified", None)
+    augment: tuple[Literal["crop", "flip", "cutout"], ...] = _about("random changes of the training images", ())
+    crop_padding: int = _about("pixels of padding before the random crop", 4)
+    cutout_size: int = _about("side of the square that cutout blanks, in pixels", 8)
+
+    epochs: int = _about("passes over the training set", 30)
+    batch_size: int = _about("images a step; an incomplete last batch is left out", 32)
+    optimizer: Literal["sgd", "adamw"] = _about("the optimiser of each student", "sgd")
+    lr: float | str = _about("learning rate, constant by default, or a schedule such as cosine:0.1:0", 0.1)
+    warmup_epochs: float = _about("epochs over which the rate grows linearly from 0", 0.0)
+    momentum: float = _about("momentum of SGD, in [0, 1)", 0.0)
+    nesterov: bool = _about("Nesterov's form of the momentum", False)
+    weight_decay: float = _about("weight decay of the optimiser", 0.0)
+    clip_norm: float | None = _about("clip each student's gradient to this Euclidean norm", None)
+    max_loss: float = _about("stop when a student's loss exceeds this", 1e4)
+
+    device: str = _about("cpu, cuda, cuda:1, ...; auto takes a GPU where there is one", "auto")
+    threads: int = _about("threads of one process on the CPU (results may differ in the last bit between counts)", 1)
+    resident: bool | None = _about("keep the images on the device; unset: where they fit", None)
+    amp: bool = _about("forward passes in bfloat16 (autocast)", False)
+    channels_last: bool = _about("store activations channels last", False)
+    compile: bool = _about("compile the students with torch.compile, and their loss", False)
+    compile_loss: bool = _about("compile their loss only, which pays for small students", False)
+    placement: Literal["single", "data", "students"] = _about(
+        "under torchrun: share the batch or the students", "single"
+    )
+    checkpoint_epochs: int = _about("epochs between checkpoints", 1)
+    checkpoint_steps: int | None = _about("also a checkpoint every so many steps", None)
+    tensorboard: bool = _about("also write the metrics for TensorBoard", False)
+
+    def __post_init__(self) -> None:
+        _check_objective(self)
+        _check_data(self)
+        _check_optimisation(self)
+
+    @property
+    def order(self) -> schedule.Schedule:
+        """The order as a function of (epoch, epochs)."""
+        return schedule.parse(self.alpha, "alpha")
+
+    @property
+    def coupling(self) -> schedule.Schedule:
+        """The weight lam as a function of (epoch, epochs)."""
+        return schedule.parse(self.weight, "weight")
+
+    @property
+    def rate(self) -> Callable[[int, int], float]:
+        """The learning rate as a function of (step of the run, steps an epoch), warm-up included."""
+        return schedule.learning_rate(self.lr, self.epochs, self.warmup_epochs)
+
+    def to_json(self) -> dict[str, Any]:
+        """The recipe as JSON; an infinite order is the string "inf", which reads back as the same schedule."""
+        plain = json.loads(json.dumps(dataclasses.asdict(self)))
+        return {key: str(value) if value == math.inf else value for key, value in plain.items()}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> "Recipe":
+        """The recipe that `to_json` wrote; a field that this version does not know is refused."""
+        unknown = sorted(set(data) - {item.name for item in dataclasses.fields(cls)})
+        if unknown:
+            raise ValueError(f"a recipe has no field {unknown[0]!r}; its fields are those of `rdml train --help`")
+        fields: dict[str, Any] = {key: tuple(item) if isinstance(item, list) else item for key, item in data.items()}
+        return cls(**fields)
+
+
+def _require(holds: bool, name: str, domain: str, value: object) -> None:
+    if not holds:
+        raise ValueError(f"{name} must be {domain}, got {value!r}")
+
+
+def _check_objective(recipe: Recipe) -> None:
+    _require(len(recipe.students) >= 1, "students", "at least one architecture", recipe.students)
+    for name in recipe.students:
+        check_model(name)
+    _require(recipe.epochs >= 1, "epochs", "at least 1", recipe.epochs)
+    for name, top in (("alpha", math.inf), ("weight", math.nextafter(math.inf, 0)), ("lr", 1e6)):
+        for value in schedule.values(getattr(recipe, name), name, recipe.epochs):
+            _require(
+                0 <= value <= top,
+                name,
+                "in [0, inf]" if name == "alpha" else "finite and not negative",
+                value,
+            )
+    topology_matrix(recipe.topology, len(recipe.students))
+    _require(0 < recipe.temperature < math.inf, "temperature", "positive and finite", recipe.temperature)
+    _require(0 <= recipe.label_smoothing < 1, "label_smoothing", "in [0, 1)", recipe.label_smoothing)
+
+
+def _check_data(recipe: Recipe) -> None:
+    _require(recipe.data in DATA_SETS, "data", "one of " + ", ".join(DATA_SETS), recipe.data)
+    _require(0 < recipe.validation < 1, "validation", "in (0, 1)", recipe.validation)
+    _require(recipe.subset is None or recipe.subset >= 1, "subset", "at least 1", recipe.subset)
+    _require(recipe.image_size is None or recipe.image_size >= 1, "image_size", "at least 1", recipe.image_size)
+    _require(recipe.crop_padding >= 1, "crop_padding", "at least 1", recipe.crop_padding)
+    _require(recipe.cutout_size >= 1, "cutout_size", "at least 1", recipe.cutout_size)
+    unknown = set(recipe.augment) - {"crop", "flip", "cutout"}
+    _require(not unknown, "augment", "made of crop, flip and cutout", recipe.augment)
+
+
+def _check_optimisation(recipe: Recipe) -> None:
+    _require(recipe.batch_size >= 1, "batch_size", "at least 1", recipe.batch_size)
+    for name, choices in CHOICES.items():
+        _require(getattr(recipe, name) in choices, name, "one of " + ", ".join(choices), getattr(recipe, name))
+    _require(0 <= recipe.momentum < 1, "momentum", "in [0, 1)", recipe.momentum)
+    _require(not recipe.nesterov or recipe.momentum > 0, "momentum", "positive with nesterov", recipe.momentum)
+    _require(0 <= recipe.weight_decay < math.inf, "weight_decay", "finite and not negative", recipe.weight_decay)
+    _require(0 <= recipe.warmup_epochs < math.inf, "warmup_epochs", "finite and not negative", recipe.warmup_epochs)
+    _require(recipe.clip_norm is None or recipe.clip_norm > 0, "clip_norm", "positive", recipe.clip_norm)
+    _require(recipe.threads >= 1, "threads", "at least 1", recipe.threads)
+    _require(recipe.max_loss > 0, "max_loss", "positive", recipe.max_loss)
+    _require(recipe.checkpoint_epochs >= 1, "checkpoint_epochs", "at least 1", recipe.checkpoint_epochs)
+    steps = recipe.checkpoint_steps
+    _require(steps is None or steps >= 1, "checkpoint_steps", "at least 1", steps)

@@ -1,0 +1,149 @@
+"""The epochs of a run."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from training.data.images import Images, Splits
+from training.data.loader import Loader
+from training.measure import scores as metrics
+from training.measure.scores import Result
+
+from .checkpoint import State, resume_state, save_state
+from .cohort import Cohort, predict
+from .environment import environment
+from .run_folder import append_line, probe_folder, read_lines, truncate_lines, write_json
+from .step import objective_at, step
+from .stopping import Guard, Interrupt
+from .tensorboard import Board
+
+ASK_EVERY = 10
+"""Steps between two questions whether another process was asked to stop."""
+
+
+class Run:
+    """The moving parts of a run and the order in which they move."""
+
+    def __init__(
+        self,
+        cohort: Cohort,
+        loader: Loader,
+        splits: Splits,
+        seed: int,
+        folder: Path | None,
+        interrupt: Interrupt,
+    ) -> None:
+        self.cohort, self.loader, self.splits, self.seed, self.folder = cohort, loader, splits, seed, folder
+        self.recipe, self.interrupt = cohort.recipe, interrupt
+        self.state = State(torch.zeros(len(cohort.recipe.students), dtype=torch.float64, device=cohort.device))
+        self.rate, self.leads = self.recipe.rate, cohort.placement.leads
+        self.board: Board | None = None
+
+    def fit(self, resume: bool, progress: bool) -> None:
+        """All epochs that are left."""
+        if self.folder is not None:
+            self._open(self.folder, resume)
+        epochs = self.recipe.epochs
+        with tqdm(
+            total=epochs,
+            initial=self.state.epoch,
+            unit="epoch",
+            disable=not (progress and self.leads),
+            leave=False,
+        ) as bar:
+            while self.state.epoch < epochs:
+                row = self._epoch()
+                bar.update()
+                bar.set_postfix(loss=f"{row['loss'][0]:.3f}", accuracy=f"{row['ensemble']['accuracy']:.3f}")
+
+    def _open(self, folder: Path, resume: bool) -> None:
+        if self.leads:
+            probe_folder(folder, needed=4 * _bytes(self.cohort))
+        if resume:
+            resume_state(folder, self.cohort, self.state)
+        self.cohort.placement.wait()
+        for name in ("metrics", "timing") if self.leads else ():
+            truncate_lines(folder / f"{name}.jsonl", self.state.epoch)
+        if self.leads and self.recipe.tensorboard:
+            self.board = Board(folder, self.state.epoch)
+
+    def _epoch(self) -> dict[str, Any]:
+        state, began = self.state, time.perf_counter()
+        objective, steps = objective_at(self.recipe, state.epoch), len(self.loader)
+        guard = Guard(self.recipe, objective.alpha, self.cohort.device, self.folder)
+        for batch in self.loader.epoch(state.epoch, start=state.step):
+            losses = step(self.cohort, batch, objective, self.rate(state.epoch * steps + state.step, steps))
+            guard.watch(state.epoch * steps + state.step, losses)
+            state.losses += losses
+            state.step += 1
+            self._between_steps(guard)
+        guard.check()
+        row = self._row(objective.alpha, objective.weight, steps)
+        state.next_epoch()
+        self._write(row, time.perf_counter() - began)
+        if state.epoch % self.recipe.checkpoint_epochs == 0 or state.epoch == self.recipe.epochs:
+            self._save(guard)
+        return row
+
+    def _write(self, row: dict[str, Any], seconds: float) -> None:
+        if self.folder is not None and self.leads:
+            append_line(self.folder / "metrics.jsonl", row)
+            append_line(self.folder / "timing.jsonl", {"epoch": row["epoch"], "seconds": seconds})
+        if self.board is not None:
+            self.board.write(row)
+
+    def _between_steps(self, guard: Guard) -> None:
+        every = self.recipe.checkpoint_steps
+        due = every is not None and self.state.step % every == 0 and self.state.step < len(self.loader)
+        stop = self._shall_stop()
+        if due or stop:
+            self._save(guard)
+        if stop:
+            raise KeyboardInterrupt
+
+    def _shall_stop(self) -> bool:
+        """Whether any process was asked to stop; asking all of them waits for all of them, so it is not done often."""
+        done = self.state.epoch * len(self.loader) + self.state.step
+        if self.cohort.placement.ranks > 1 and done % ASK_EVERY:
+            return False
+        return self.cohort.placement.any(self.interrupt.requested, self.cohort.device)
+
+    def _save(self, guard: Guard) -> None:
+        if self.folder is not None:
+            guard.check()
+            guard.check_weights(self.cohort.students)
+            save_state(self.folder, self.cohort, self.state, len(self.loader))
+
+    def _row(self, alpha: float, weight: float, steps: int) -> dict[str, Any]:
+        last = (self.state.epoch + 1) * steps - 1
+        row = {"epoch": self.state.epoch, "step": last + 1, "alpha": alpha, "weight": weight}
+        row |= {"lr": self.rate(last, steps), "loss": (self.state.losses / steps).tolist()}
+        return row | metrics.report(*self._predict(self.splits.validation))
+
+    def _predict(self, images: Images) -> tuple[Tensor, Tensor]:
+        return predict(self.cohort, self.loader.sweep(images))
+
+    def finish(self) -> Result:
+        """Read the test set, for the first time, and write the result."""
+        parts = {"train": self.splits.train, "validation": self.splits.validation, "test": self.splits.test()}
+        reports = {name: metrics.report(*self._predict(images)) for name, images in parts.items()}
+        result = Result(self.seed, images={name: len(images) for name, images in parts.items()}, **reports)
+        if self.folder is not None and self.leads:
+            write_json(self.folder / "environment.json", self._made())
+            write_json(self.folder / "result.json", result.to_json())
+        return result
+
+    def _made(self) -> dict[str, Any]:
+        """What the result was made with; `seconds` counts the epochs, not what an interruption cost."""
+        assert self.folder is not None
+        seconds = sum(row["seconds"] for row in read_lines(self.folder / "timing.jsonl"))
+        return environment(self.cohort.device) | {"seconds": seconds}
+
+
+def _bytes(cohort: Cohort) -> int:
+    """Bytes of weights and optimiser state (at most two numbers a weight more)."""
+    return 3 * sum(p.numel() * p.element_size() for s in cohort.students for p in s.parameters())

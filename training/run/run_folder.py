@@ -1,0 +1,141 @@
+"""The run folder: one recipe, held by one process at a time, of files that are whole or absent.
+
+RUN/recipe.json         the recipe
+RUN/seed-0/metrics.jsonl      one line an epoch: step, order, weight, rate, losses, validation scores
+RUN/seed-0/timing.jsonl       one line an epoch: seconds (apart, so that metrics are reproducible to the bit)
+RUN/seed-0/tensorboard/       the same for TensorBoard, when asked
+RUN/seed-0/checkpoints/       the newest checkpoints
+RUN/seed-0/result.json        scores on the test set, read once, at the end
+RUN/seed-0/environment.json   what they were made with: versions, device, commit, seconds of training
+RUN/results.json              the results of all seeds
+"""
+
+import contextlib
+import json
+import math
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from training.recipe.recipe import Recipe
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a file completely or not at all, and only return once it is on the disk."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with draft.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        raise OSError(f"cannot write {path} ({error.strerror}); free the disk or choose another folder") from error
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name == "posix":  # the rename itself reaches the disk only with its folder
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def probe_folder(folder: Path, needed: int = 0) -> None:
+    """Find out before the work starts whether `needed` bytes can be written into the folder.
+
+    Raises:
+        OSError: if they cannot.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f".probe-{os.getpid()}"
+        probe.write_bytes(b"probe")
+        probe.unlink()
+    except OSError as error:
+        raise OSError(f"cannot write into {folder} ({error.strerror}); choose another folder") from error
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise OSError(f"{folder} has {free / 2**20:.0f} MiB free, a run needs {needed / 2**20:.0f} MiB; free the disk")
+
+
+@contextlib.contextmanager
+def held(folder: Path, patience: float = 20.0) -> Iterator[None]:
+    """Keep other processes from writing into the folder meanwhile; the system lets go of it if this one is killed.
+
+    Raises:
+        OSError: if another process holds it for longer than `patience` seconds, or it cannot be written.
+    """
+    probe_folder(folder)
+    lock = FileLock(folder / ".lock", timeout=patience)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise OSError(f"another process is writing into {folder}; wait until it has ended, or end it") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write JSON atomically; a number that JSON does not know (nan, inf) is an error, not a surprise for a reader."""
+    write_atomically(path, (json.dumps(content, indent=1, allow_nan=False, ensure_ascii=False) + "\n").encode())
+
+
+def read_json(path: Path) -> Any:
+    """Read JSON; damage is one sentence that names the file."""
+    try:
+        return json.loads(path.read_text())
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{path} is not JSON ({error}); delete it to make it anew") from error
+
+
+def append_line(path: Path, row: dict[str, Any]) -> None:
+    """Append one JSON line and wait until it is on the disk."""
+    with path.open("a") as file:
+        file.write(dump(row) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """The complete JSON lines of a file; a last line that a kill cut short is left out."""
+    if not path.exists():
+        return []
+    return [json.loads(line) for line in path.read_text().splitlines(keepends=True) if line.endswith("\n")]
+
+
+def truncate_lines(path: Path, epochs: int) -> None:
+    """Keep the rows of the first `epochs` epochs: the later ones will come again."""
+    kept = [row for row in read_lines(path) if row["epoch"] < epochs]
+    write_atomically(path, "".join(dump(row) + "\n" for row in kept).encode())
+
+
+def dump(row: dict[str, Any]) -> str:
+    """One line of strict JSON; an infinite order is written as the string "inf", as in a recipe."""
+    return json.dumps({key: "inf" if value == math.inf else value for key, value in row.items()}, allow_nan=False)
+
+
+def open_run(folder: Path, recipe: Recipe, resume: bool) -> None:
+    """Make a run folder, or check that the one which is there may be continued.
+
+    Raises:
+        ValueError: if the folder holds a run already and `resume` is False, or holds one of another recipe.
+        OSError: if the folder cannot be written.
+    """
+    file = folder / "recipe.json"
+    if file.exists():
+        if Recipe.from_json(read_json(file)) != recipe:
+            raise ValueError(f"{folder} holds a run of another recipe (see {file}); choose another folder")
+        if not resume:
+            raise ValueError(f"{folder} holds a run already; pass --resume to continue it, or choose another folder")
+    probe_folder(folder)
+    write_json(file, recipe.to_json())

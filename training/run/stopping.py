@@ -1,0 +1,90 @@
+"""What watches over a run: losses that are no longer finite, and requests to stop."""
+
+import signal
+import threading
+from pathlib import Path
+from types import FrameType
+from typing import Any, Self
+
+import torch
+from torch import Tensor, nn
+
+from training.recipe.recipe import Recipe
+
+from . import checkpoint
+
+
+class TrainingDiverged(ValueError):
+    """A loss or a weight is not finite, or a loss is above `max_loss`."""
+
+
+class Guard:
+    """Looks at the losses of every step: at once on the CPU, in blocks on a GPU so that it never waits for one."""
+
+    def __init__(self, recipe: Recipe, alpha: float, device: torch.device, folder: Path | None) -> None:
+        self._recipe, self._alpha, self._folder = recipe, alpha, folder
+        self._every = 1 if device.type == "cpu" else 50
+        self._first, self._losses = 0, list[Tensor]()
+
+    def watch(self, step: int, losses: Tensor) -> None:
+        """Take note of the losses (K,) of a step."""
+        if not self._losses:
+            self._first = step
+        self._losses.append(losses)
+        if len(self._losses) >= self._every:
+            self.check()
+
+    def check(self) -> None:
+        """Raise TrainingDiverged if a loss noted since the last check is not finite or too large."""
+        if not self._losses:
+            return
+        losses = torch.stack(self._losses)
+        self._losses.clear()
+        bad = ~(losses <= self._recipe.max_loss)  # true for nan as well
+        if bad.any():
+            step, student = bad.nonzero()[0].tolist()
+            self._stop(f"the loss of student {student + 1} is {losses[step, student]:.6g} at step {self._first + step}")
+
+    def check_weights(self, students: list[nn.Module]) -> None:
+        """Raise TrainingDiverged if a weight is not finite, so that a checkpoint never holds one."""
+        for k, student in enumerate(students):
+            if not nn.utils.get_total_norm(student.parameters()).isfinite():
+                self._stop(f"student {k + 1} has weights that are not finite")
+
+    def _stop(self, what: str) -> None:
+        path = checkpoint.newest(self._folder / "checkpoints") if self._folder else None
+        good = f"the last good checkpoint is {path}" if path else "there is no checkpoint"
+        raise TrainingDiverged(
+            f"training stopped: {what} (order {self._alpha:g}, lr {self._recipe.lr}, max_loss "
+            f"{self._recipe.max_loss:g}); {good}; try a smaller learning rate, weight or order"
+        )
+
+
+class Interrupt:
+    """Turns Ctrl-C and SIGTERM into a request that the run honours between two steps; the same again acts at once.
+
+    The same, since torchrun answers a Ctrl-C, which its processes have heard as well, with a SIGTERM to each of them.
+    """
+
+    def __init__(self) -> None:
+        self._heard: set[int] = set()
+        self._before: dict[int, Any] = {}
+
+    @property
+    def requested(self) -> bool:
+        """Whether the run shall stop."""
+        return bool(self._heard)
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():  # elsewhere signals cannot be handled
+            self._before = {number: signal.signal(number, self._ask) for number in (signal.SIGINT, signal.SIGTERM)}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _ask(self, number: int, frame: FrameType | None) -> None:
+        if number in self._heard:
+            raise KeyboardInterrupt
+        self._heard.add(number)

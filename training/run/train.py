@@ -1,0 +1,70 @@
+"""A run: one recipe, one seed, from the first batch to the scores on the test set."""
+
+import contextlib
+from pathlib import Path
+
+import torch
+
+from training.data.images import Source, split
+from training.data.loader import Loader
+from training.data.sources import open_source
+from training.measure.scores import Result
+from training.recipe.recipe import Recipe
+
+from .cohort import build_cohort
+from .device import choose_device, threads, warn_of_imitated_bfloat16
+from .epochs import Run
+from .placement import leads, placed
+from .run_folder import held, read_json
+from .stopping import Interrupt
+
+
+def train(
+    recipe: Recipe,
+    seed: int = 0,
+    folder: Path | None = None,
+    source: Source | None = None,
+    resume: bool = False,
+    progress: bool = False,
+) -> Result:
+    """Train the recipe's students from one seed and score them on the test set.
+
+    Args:
+        recipe: what to run.
+        seed: decides initial weights, order of the images and their augmentation.
+        folder: where metrics, checkpoints and the result go; nothing is written without one.
+        source: the images; by default those that `recipe.data` names.
+        resume: continue from the newest checkpoint in `folder`, to the same bits as a run that was never stopped.
+        progress: show a progress bar on the standard error stream.
+
+    Raises:
+        ValueError: if the data do not fit the recipe, or a loss is not finite (TrainingDiverged).
+        OSError: if a file cannot be read or written.
+        KeyboardInterrupt: after Ctrl-C, once a checkpoint is written.
+    """
+    done = _finished(folder, resume)
+    if done is not None:
+        return done
+    splits, device = split(recipe, source or open_source(recipe)), choose_device(recipe.device)
+    if recipe.amp:
+        warn_of_imitated_bfloat16(device)
+    with threads(recipe.threads), placed(recipe, device) as placement, _alone(folder), Interrupt() as interrupt:
+        torch.manual_seed(seed)  # for dropout; initial weights and batches have generators of their own
+        cohort = build_cohort(recipe, seed, splits.train, device, placement)
+        loader = Loader(splits.train, recipe, seed, device, placement.share)
+        run = Run(cohort, loader, splits, seed, folder, interrupt)
+        run.fit(resume, progress)
+        return run.finish()
+
+
+def _alone(folder: Path | None) -> contextlib.AbstractContextManager[None]:
+    """The folder in the hands of this run only."""
+    return contextlib.nullcontext() if folder is None or not leads() else held(folder)
+
+
+def _finished(folder: Path | None, resume: bool) -> Result | None:
+    if folder is None or not (folder / "result.json").exists():
+        return None
+    if not resume:
+        raise ValueError(f"{folder} holds a finished run; choose another folder, or pass --resume to keep it")
+    return Result(**read_json(folder / "result.json"))
