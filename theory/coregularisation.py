@@ -131,7 +131,7 @@ def first_order_effect(risk_gradient: ArrayLike, hessian: ArrayLike, mutual_grad
         ValueError: a Hessian that is not symmetric positive definite.
     """
     h = as_penalties(hessian, "hessian")
-    least = np.linalg.eigvalsh(h)[..., 0]
+    least = _least_eigenvalue(h)
     refuse_where(~(least > 0), "the least eigenvalue of hessian", least, "be positive")
     move = np.linalg.solve(h, np.asarray(mutual_gradient, np.float64)[..., None])[..., 0]
     return -(np.asarray(risk_gradient, np.float64) * move).sum(axis=-1)
@@ -152,7 +152,7 @@ def as_penalties(matrices: ArrayLike, name: str = "penalties") -> Array:
     skew = np.abs(a - np.swapaxes(a, -1, -2)).max(axis=(-1, -2))
     refuse_where(skew > ROUNDING * size, f"the asymmetry of {name}", skew, "vanish")
     symmetric = (a + np.swapaxes(a, -1, -2)) / 2
-    least = np.linalg.eigvalsh(symmetric)[..., 0]
+    least = _least_eigenvalue(symmetric)
     refuse_where(least < -ROUNDING * size, f"the least eigenvalue of {name}", least, "be non-negative")
     return symmetric
 
@@ -174,9 +174,13 @@ def _share(kappa: ArrayLike) -> Array:
 def _resolvents(a: Array, share: Array) -> Array:
     """(1+c)(A_k + c)^{-1}, finite for every c in [0, inf]; refuses singular penalties at c = 0."""
     if (share == 0).any():
-        least = np.linalg.eigvalsh(a)[..., 0]
+        least = _least_eigenvalue(a)
         refuse_where(~(least > 0), "the least eigenvalue of penalties", least, "be positive at kappa = -1")
-    return np.linalg.inv(share * np.eye(a.shape[-1]) + (1 - share) * a)
+    return np.asarray(np.linalg.inv(share * np.eye(a.shape[-1]) + (1 - share) * a), np.float64)
+
+
+def _least_eigenvalue(a: Array) -> Array:
+    return np.asarray(np.linalg.eigvalsh(a)[..., 0], np.float64)
 
 
 def _matrix(values: Array) -> Array:
