@@ -70,8 +70,8 @@ def coupled_smoothers(penalties: ArrayLike, kappa: ArrayLike) -> Array:
 def dual_coefficients(kernels: ArrayLike, ridge: ArrayLike, targets: ArrayLike, kappa: ArrayLike) -> Array:
     r"""$a_k$ with $f_k(x) = k_k(x,X)\,a_k$ for kernel students after mutual learning, at any input x (G2).
 
-    $a_k = (\rho I+(1+\kappa)K_k)^{-1}(y+\kappa\bar f)$ with $\bar f = (I-\kappa M)^{-1}My$ and $M =
-    \frac1K\sum_kK_k(\rho I+(1+\kappa)K_k)^{-1}$; kernels of finite rank (random features) are welcome.
+    $a_k = G_k(y+\kappa\bar f)$ with $G_k = (\rho I+(1+\kappa)K_k)^{-1}$ and $\bar f = (\sum_k(\rho
+    I+K_k)G_k)^{-1}\sum_kK_kG_k\,y$; kernels of finite rank (random features) are welcome.
 
     Args:
         kernels: $K_k$ on the training inputs, symmetric positive semidefinite, shape (..., K, n, n).
@@ -87,11 +87,11 @@ def dual_coefficients(kernels: ArrayLike, ridge: ArrayLike, targets: ArrayLike, 
     """
     k, rho, c = as_penalties(kernels, "kernels"), _positive_ridge(ridge), _finite_coupling(kappa)
     y, eye = np.asarray(targets, np.float64), np.eye(k.shape[-1])
-    duals = np.linalg.inv(_matrix(rho) * eye + _matrix(1 + c) * k)
-    mean = (k @ duals).mean(axis=-3)
-    wide = c[..., None, None]
-    ensemble = np.linalg.solve(eye - wide * mean, mean @ y[..., None])
-    pulled = y[..., None] + wide * ensemble
+    own = _matrix(rho) * eye
+    duals = np.linalg.inv(own + _matrix(1 + c) * k)
+    fit = (k @ duals).mean(axis=-3) @ y[..., None]
+    ensemble = np.linalg.solve(((own + k) @ duals).mean(axis=-3), fit)
+    pulled = y[..., None] + c[..., None, None] * ensemble
     return (duals @ pulled[..., None, :, :])[..., 0]
 
 

@@ -1,0 +1,97 @@
+r"""Shelf G3, continued: the first-order law for softmax students, against their mutually trained optima."""
+# ruff: noqa: C408  (given=dict(...) reads like the statement)
+
+from typing import Any
+
+import numpy as np
+
+from ..arguments import Array
+from ..coregularisation import first_order_effect
+from ..domain import Interval, Reals
+from ..gradient import student_gradient, student_hessian
+from ..theorem import theorem
+from .quantities import OURS, Pair, divergence, dot
+
+COUPLING = 4e-3
+"""The larger of the two weights of the difference quotient."""
+SMOOTH: dict[str, Any] = dict(
+    designs=Reals(2, 4, 3, 2, scale=2),
+    labels=Reals(4, 3, scale=3),
+    alpha=Interval(0, 4),
+    decay=Interval(0.3, 3),
+)
+
+
+@theorem("G3", given=SMOOTH, source=OURS, relation="==", cost=100, tolerance=1e-6, resolution=0.1)
+def first_order_law_of_softmax_students(designs: Array, labels: Array, alpha: Array, decay: Array) -> Pair:
+    r"""$\frac{d\theta_k}{d\lambda}\big|_0 = -H_k^{-1}\nabla_{\theta_k}\frac1{K-1}\sum_jD_\alpha(p_j\|p_k)$ and
+    $\frac{d\,\mathrm{Risk}}{d\lambda}\big|_0 = -\nabla\mathrm{Risk}^\top H_k^{-1}\nabla\bar D$, all at independent
+    students: whether mutual learning helps is known before it is tried.
+
+    For smooth students with Hessian $H_k\succ0$; checked on two softmax regressions with weight decay, logits
+    $\tanh(X_k)\theta_k$ on three inputs with soft labels, the risk being the cross-entropy on a fourth; left a
+    difference quotient of the optima in $\lambda$. Proof: implicit function theorem at $\lambda=0$; peers, detached,
+    enter at first order with their independent values.
+    """
+    x, alone = np.tanh(designs), np.zeros((len(designs), 2, 2))
+    alone = _optimum(x, labels, alpha, np.zeros_like(alpha), decay, alone, 12)
+    ends = [_optimum(x, labels, alpha, c * np.ones_like(alpha), decay, alone, 6) for c in COUPLING * _POINTS]
+    quotients = [
+        _slope(
+            np.stack([theta, np.broadcast_to(_risk(x, labels, theta)[..., None], theta.shape)], -1) for theta in ends
+        )
+    ]
+    hessian = _own_hessian(x, labels, alone, decay)
+    pull = _parametric(x[:, :, :3], _pulls(_logits(x[:, :, :3], alone), alpha))
+    slope = _parametric(x[:, :, 3:], _misfit(_logits(x[:, :, 3:], alone), labels[:, 3:]))
+    moves = -np.linalg.solve(hessian, pull[..., None])[..., 0]
+    effect = first_order_effect(slope, hessian, pull)
+    return quotients[0], np.stack([moves, np.broadcast_to(effect[..., None], moves.shape)], -1)
+
+
+_POINTS = np.array([1.0, -1.0, 0.5, -0.5])
+
+
+def _slope(values: Any) -> Array:
+    """The derivative at 0 from values at c, -c, c/2, -c/2: Richardson's difference quotient, of fourth order."""
+    far, back, near, behind = values
+    return (4 * (near - behind) / COUPLING - (far - back) / (2 * COUPLING)) / 3
+
+
+def _optimum(x: Array, labels: Array, alpha: Array, lam: Array, decay: Array, theta: Array, steps: int) -> Array:
+    """Newton's method on both students at once, each for its own loss."""
+    inputs, wide = x[:, :, :3], lam[:, None, None]
+    for _ in range(steps):
+        z = _logits(inputs, theta)
+        pulls = _misfit(z, labels[:, :3]) + wide[..., None] * _pulls(z, alpha)
+        gradient = _parametric(inputs, pulls) + decay[:, None, None] * theta
+        theta = theta - np.linalg.solve(_own_hessian(x, labels, theta, decay), gradient[..., None])[..., 0]
+    return theta
+
+
+def _logits(x: Array, theta: Array) -> Array:
+    return np.einsum("nkicp,nkp->nkic", x, theta)
+
+
+def _parametric(x: Array, pulls: Array) -> Array:
+    return np.einsum("nkicp,nkic->nkp", x, pulls) / x.shape[2]
+
+
+def _misfit(z: Array, labels: Array) -> Array:
+    return student_gradient(np.broadcast_to(labels[:, None], z.shape), z, 1.0)
+
+
+def _pulls(z: Array, alpha: Array) -> Array:
+    return student_gradient(z[:, ::-1], z, alpha[:, None, None])
+
+
+def _own_hessian(x: Array, labels: Array, theta: Array, decay: Array) -> Array:
+    inputs = x[:, :, :3]
+    z = _logits(inputs, theta)
+    curvature = student_hessian(z, z, 1.0)
+    return np.einsum("nkicp,nkicd,nkidq->nkpq", inputs, curvature, inputs) / 3 + decay[:, None, None, None] * np.eye(2)
+
+
+def _risk(x: Array, labels: Array, theta: Array) -> Array:
+    z = _logits(x[:, :, 3:], theta)[:, :, 0]
+    return divergence(np.broadcast_to(labels[:, 3:], z.shape), z, 1.0)
