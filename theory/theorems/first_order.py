@@ -48,7 +48,7 @@ def a_student_fits_the_disagreement_with_its_own_smoother(
 
 def _nearly_interpolating(t: float) -> dict[str, Any]:
     features = np.zeros((2, 5, 4))
-    features[:, 0, 0] = 1.0, 1.2
+    features[:, 0, 0], features[:, 3, 0] = (1.0, 1.2), (0.5, 0.6)
     return dict(features=features / t ** (1 / 6), target=np.array([1.0, 0, 0]), ridge=1.0, kappa=t ** (1 / 3))
 
 
@@ -106,7 +106,8 @@ def no_pull_between_equal_predictions(y: Array, shift: Array, alpha: Array) -> P
     or weight: $\nabla_zD_\alpha(p\|q) = 0$.
 
     So where independent students interpolate, their optimum remains one. (The logits may differ by a shift, whose
-    rounding a large order magnifies: drawn up to $10^3$; at inf the gradient is 0 by convention.) Proof: w = p = q in D1.
+    rounding a large order magnifies: drawn up to $10^3$; at inf the gradient is 0 by convention.)
+    Proof: w = p = q in D1.
     """
     pull = student_gradient(y, y + shift[:, None], alpha)
     return pull, np.zeros_like(pull)

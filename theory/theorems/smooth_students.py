@@ -10,7 +10,7 @@ from ..coregularisation import first_order_effect
 from ..domain import Interval, Reals
 from ..gradient import student_gradient, student_hessian
 from ..theorem import theorem
-from .quantities import OURS, Pair, divergence, dot
+from .quantities import OURS, Pair, divergence
 
 COUPLING = 4e-3
 """The larger of the two weights of the difference quotient."""
@@ -34,19 +34,15 @@ def first_order_law_of_softmax_students(designs: Array, labels: Array, alpha: Ar
     enter at first order with their independent values.
     """
     x, alone = np.tanh(designs), np.zeros((len(designs), 2, 2))
-    alone = _optimum(x, labels, alpha, np.zeros_like(alpha), decay, alone, 12)
+    alone = _optimum(x, labels, alpha, np.zeros_like(alpha), decay, alone, 10)
     ends = [_optimum(x, labels, alpha, c * np.ones_like(alpha), decay, alone, 6) for c in COUPLING * _POINTS]
-    quotients = [
-        _slope(
-            np.stack([theta, np.broadcast_to(_risk(x, labels, theta)[..., None], theta.shape)], -1) for theta in ends
-        )
-    ]
+    quotients = [_slope(values) for values in (ends, [_risk(x, labels, theta)[..., None] for theta in ends])]
     hessian = _own_hessian(x, labels, alone, decay)
     pull = _parametric(x[:, :, :3], _pulls(_logits(x[:, :, :3], alone), alpha))
     slope = _parametric(x[:, :, 3:], _misfit(_logits(x[:, :, 3:], alone), labels[:, 3:]))
     moves = -np.linalg.solve(hessian, pull[..., None])[..., 0]
-    effect = first_order_effect(slope, hessian, pull)
-    return quotients[0], np.stack([moves, np.broadcast_to(effect[..., None], moves.shape)], -1)
+    effect = first_order_effect(slope, hessian, pull)[..., None]
+    return np.concatenate(quotients, -1), np.concatenate([moves, effect], -1)
 
 
 _POINTS = np.array([1.0, -1.0, 0.5, -0.5])
