@@ -45,7 +45,8 @@ def best_coupling(omega: ArrayLike, shrinker: ArrayLike) -> Array:
     """
     value, s = _omega(omega), as_shrinkers(shrinker)
     middle = (value > 1) & (value < 2)
-    inside = (2 - value) / (s * np.where(middle, value - 1, 1.0))
+    with np.errstate(over="ignore"):  # inf is the right answer beyond 1e308
+        inside = (2 - value) / np.where(middle, value - 1, 1.0) / s
     return np.where(middle, inside, np.where(value <= 1, np.inf, 0.0))[()]
 
 
@@ -142,7 +143,7 @@ def noise_ratio_threshold(mu: ArrayLike) -> Array:
         ValueError: a negative mu.
     """
     value = _non_negative("mu", mu, finite=False)
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", over="ignore"):  # mu = 0, or below 1e-308
         return (1 / (2 / value + 3))[()]
 
 

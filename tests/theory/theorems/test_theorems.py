@@ -30,7 +30,7 @@ def test_is_stated_in_latex_and_sourced(theorem: Theorem):
     assert theorem.statement.count("$") >= 2
     assert theorem.statement.count("$") % 2 == 0
     assert "Proof" in theorem.statement or theorem.source != "this project" or theorem.status != "proved"
-    assert theorem.label[0] in "ABCDE"
+    assert theorem.label[0] in "ABCDEGNOPS"
     assert theorem.label[1:].isdigit()
 
 
