@@ -11,7 +11,7 @@ from ..domain import Interval, Logits, Reals, Simplex
 from ..theorem import theorem
 from .quantities import OURS, Pair, divergence, dot, kl, log_probabilities
 
-HESKES = "Heskes 1998, eq. (9) (no. unconfirmed)"
+HESKES = "Heskes 1998 (logarithmic opinion pools; no. unconfirmed)"
 COHORT = Reals(3, "C")
 """Logits of three students."""
 

