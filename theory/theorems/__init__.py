@@ -2,10 +2,10 @@
 
 from . import (
     accounting,
+    best_coupling,
     convexity,
     curvature,
     descent,
-    dispersion,
     duality,
     ensembles,
     first_order,
@@ -27,10 +27,10 @@ from . import (
 
 __all__ = [
     "accounting",
+    "best_coupling",
     "convexity",
     "curvature",
     "descent",
-    "dispersion",
     "duality",
     "ensembles",
     "first_order",

@@ -74,9 +74,9 @@ def mutual_term_is_ambiguity_near_agreement(z: Array, moves: Array, alpha: Array
     2K\sum_k\|z_k-\bar z\|^2$, and $\mathrm{osc}(z_k-\bar z)\le\frac{K-1}KO$.
     """
     students = z[:, None] + moves
-    pairs = [(j, k) for j in range(3) for k in range(3) if j != k]
-    mutual = np.mean([divergence(students[:, j], students[:, k], alpha) for j, k in pairs], axis=0)
-    widest = np.max([np.ptp(moves[:, j] - moves[:, k], axis=-1) for j, k in pairs], axis=0)
+    peers, own = [1, 2, 0, 2, 0, 1], [0, 0, 1, 1, 2, 2]
+    mutual = divergence(students[:, peers], students[:, own], alpha[:, None]).mean(axis=-1)
+    widest = np.ptp(moves[:, peers] - moves[:, own], axis=-1).max(axis=-1)
     law = 3 * alpha * kl(np.broadcast_to(students.mean(axis=1, keepdims=True), students.shape), students).mean(axis=-1)
     room = (1 + (alpha - 1) ** 2 + 5 * alpha) / 24 * widest**3
     return np.stack([mutual, law], -1), np.stack([law + room, mutual + room], -1)

@@ -40,6 +40,11 @@ def apply(matrices: Array, vectors: Array) -> Array:
     return (matrices @ vectors[..., None])[..., 0]
 
 
+def solved(matrices: Array, vectors: Array) -> Array:
+    """Inverse matrices times vectors in the last axes."""
+    return np.asarray(np.linalg.solve(matrices, vectors[..., None])[..., 0], np.float64)
+
+
 def uncoupled_mean(students: Array) -> Array:
     """The ensemble, repeated for each student: shape (..., K, n)."""
     return np.broadcast_to(students.mean(axis=-2, keepdims=True), students.shape)
@@ -101,7 +106,7 @@ def ensemble_is_one_ridge_fit(roots: Array, target: Array, kappa: Array) -> Pair
     """
     penalties = definite(roots)
     students = _fixed_point(penalties, target, kappa)
-    one_fit = np.linalg.solve(np.eye(3) + resolvent_average(penalties, kappa), target[..., None])[..., 0]
+    one_fit = solved(np.eye(3) + resolvent_average(penalties, kappa), target)
     each = apply(coupled_smoothers(penalties, kappa), target[:, None])
     left = np.concatenate([students.mean(axis=1, keepdims=True), students], 1)
     return left, np.concatenate([one_fit[:, None], each], 1)
@@ -115,8 +120,7 @@ def _fixed_point(penalties: Array, target: Array, kappa: Array) -> Array:
         system[:, k, :, j] = -wide / count * eye
         if j == k:
             system[:, k, :, j] += penalties[:, k] + (1 + wide) * eye
-    stacked = np.tile(target, count)[..., None]
-    return np.linalg.solve(system.reshape(n, 3 * count, 3 * count), stacked).reshape(n, count, 3)
+    return solved(system.reshape(n, 3 * count, 3 * count), np.tile(target, count)).reshape(n, count, 3)
 
 
 @ensemble_is_one_ridge_fit.identity
@@ -148,7 +152,7 @@ def kernel_students_are_stationary(features: Array, target: Array, ridge: Array,
     left, right = (apply(np.swapaxes(features, -1, -2), v) for v in (ridge[:, None, None] * duals, force))
     joint = dual_coefficients(kernels, ridge, target, -1.0)
     mean = kernels.mean(axis=1)
-    wide_model = apply(mean, np.linalg.solve(mean + ridge[:, None, None] * np.eye(3), target[..., None])[..., 0])
+    wide_model = apply(mean, solved(mean + ridge[:, None, None] * np.eye(3), target))
     ensemble = apply(kernels, joint).mean(axis=1, keepdims=True)
     return _stacked(left, ensemble), _stacked(right, wide_model[:, None])
 

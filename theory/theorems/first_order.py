@@ -10,11 +10,12 @@ from ..coregularisation import coupled_smoothers, dual_coefficients, first_order
 from ..domain import Interval, Logits, Order, Reals
 from ..gradient import student_gradient
 from ..theorem import theorem
-from .ensembles import FEW, ROOTS, apply, uncoupled_mean
+from .ensembles import FEW, ROOTS, apply, solved, uncoupled_mean
 from .quantities import OURS, Pair
 
 KERNELS: dict[str, Any] = dict(features=Reals("C", 5, 4, scale=3), target=Reals(3, scale=3), ridge=Interval(0.05, 10))
 """Features at three training inputs and two others."""
+FINE: dict[str, Any] = FEW | dict(tolerance=1e-10)
 
 
 def _split(features: Array) -> tuple[Array, Array]:
@@ -42,7 +43,7 @@ def a_student_fits_the_disagreement_with_its_own_smoother(
     after, alone = (dual_coefficients(kernels, ridge, target, c) for c in (kappa, np.zeros_like(kappa)))
     values = apply(kernels, after)
     disagreement = kappa[:, None, None] * (uncoupled_mean(values) - values)
-    moves = np.linalg.solve(kernels + ridge[:, None, None, None] * np.eye(3), disagreement[..., None])[..., 0]
+    moves = solved(kernels + ridge[:, None, None, None] * np.eye(3), disagreement)
     return apply(everywhere, after), apply(everywhere, alone + moves)
 
 
@@ -79,7 +80,7 @@ def _nearly_saturated(t: float) -> dict[str, Any]:
 
 
 @theorem("G3", given=dict(roots=ROOTS, target=Reals(3), kappa=Interval(0, 10)), source=OURS, resolution=1e-2,
-         tight=_nearly_saturated, **(FEW | dict(tolerance=1e-10)))  # fmt: skip
+         tight=_nearly_saturated, **FINE)  # fmt: skip
 def ensemble_loses_the_students_variance(roots: Array, target: Array, kappa: Array) -> Pair:
     r"""$\|\bar f(\kappa)-\bar f(0)+\kappa Vy\| \le \kappa^2\|V\|^{1/2}(y^\top Vy)^{1/2}$ for $\kappa\ge0$, with $V =
     \frac1K\sum_kS_k^2-\bar S^2 \succeq 0$: to first order the ensemble's smoother loses exactly the variance of the

@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 import sympy as sp
-from scipy.special import expit, logit
+from scipy.special import expit
 
 from ..arguments import Array
 from ..domain import Interval, Reals
-from ..phases import best_coupling_of_two
 from ..sequence_model import coupled_shrinkers, first_order_gains, risks
 from ..theorem import theorem
+from .ensembles import solved
 from .quantities import OURS, Pair
-from .symbols import ONE, TWO
+from .symbols import ONE
 
 ODDS = Reals("C", scale=3)
 MODE: dict[str, Any] = dict(odds=ODDS, best=Interval(0, 1))
@@ -25,12 +25,12 @@ PLAIN: dict[str, Any] = dict(source=OURS, classes=(2, 3, 5), resolution=1e-3)
 COUPLING = Interval(0)
 
 
-def _risks(shrinkers: Array, best: Array, kappa: Array) -> tuple[Array, Array]:
+def unit_risks(shrinkers: Array, best: Array, kappa: Array) -> tuple[Array, Array]:
+    """Risks of student and ensemble in units of E y^2."""
     return risks(shrinkers, best, 1 - best, kappa)
 
 
-@theorem("G4", given=MODE | dict(kappa=Interval(-1, 1e3, open_low=True)), relation="==",
-         **(PLAIN | dict(tolerance=1e-8)))  # fmt: skip
+@theorem("G4", given=MODE | dict(kappa=Interval(-1, 1e3, open_low=True)), relation="==", tolerance=1e-8, **PLAIN)
 def risks_of_coupled_shrinkers(odds: Array, best: Array, kappa: Array) -> Pair:
     r"""Exactly, at every $\kappa$: ensemble risk $s_{opt}(1-s_{opt})+(\bar T-s_{opt})^2$, mean student's risk
     $\mathrm{Var}_k(T_k)$ more, in units of $Ey^2$; $\bar T = 1/(1+a_\kappa)$ with the resolvent average of the $a_k$.
@@ -45,13 +45,13 @@ def risks_of_coupled_shrinkers(odds: Array, best: Array, kappa: Array) -> Pair:
     errors = students * (truth + noises[..., 0, :, None]) - truth
     together = errors.mean(axis=-1)
     left = np.stack([(errors**2).mean(axis=(0, -1)), (together**2).mean(axis=0)], -1)
-    return left, np.stack(_risks(s, best, kappa), -1)
+    return left, np.stack(unit_risks(s, best, kappa), -1)
 
 
 def _solved(shrinkers: Array, kappa: Array) -> Array:
     count = shrinkers.shape[-1]
     system = (1 / shrinkers + kappa[:, None])[..., None] * np.eye(count) - kappa[:, None, None] / count
-    return np.linalg.solve(system, np.ones((*shrinkers.shape, 1)))[..., 0]
+    return solved(system, np.ones_like(shrinkers))
 
 
 def _nearly_no_coupling(t: float) -> dict[str, Any]:
@@ -75,7 +75,7 @@ def an_underfitting_ensemble_loses_at_every_coupling(odds: Array, share: Array, 
 
 
 def _earlier_and_later(shrinkers: Array, best: Array, kappa: Array, more: Array) -> Pair:
-    return _risks(shrinkers, best, kappa)[1], _risks(shrinkers, best, kappa + more)[1]
+    return unit_risks(shrinkers, best, kappa)[1], unit_risks(shrinkers, best, kappa + more)[1]
 
 
 @theorem("G4", given=PHASE, tight=_nearly_no_coupling, **PLAIN)
@@ -99,7 +99,7 @@ def an_ensemble_is_best_where_its_penalty_is_noise_over_signal(odds: Array, kapp
     """
     s = expit(odds)
     best = coupled_shrinkers(s, kappa).mean(axis=-1)
-    return _risks(s, best, kappa)[1], _risks(s, best, other)[1]
+    return unit_risks(s, best, kappa)[1], unit_risks(s, best, other)[1]
 
 
 @theorem("G4", given=MODE, relation="==", **PLAIN)
@@ -111,7 +111,7 @@ def gain_of_students_at_infinite_coupling(odds: Array, best: Array) -> Pair:
     """
     s, b = expit(odds), best[:, None]
     harmonic = 1 / (1 / s).mean(axis=-1)
-    gain = _risks(s, best, np.zeros_like(best))[0] - _risks(s, best, np.full_like(best, np.inf))[0]
+    gain = unit_risks(s, best, np.zeros_like(best))[0] - unit_risks(s, best, np.full_like(best, np.inf))[0]
     return gain, ((s - b) ** 2).mean(axis=-1) - (harmonic - best) ** 2
 
 
@@ -132,7 +132,7 @@ def first_order_gains_of_student_and_ensemble(odds: Array, best: Array, kappa: A
     """
     s, c = expit(odds), kappa[:, None]
     first = np.stack(first_order_gains(s, best, 1 - best), -1)
-    gains = np.stack(_risks(s, best, np.zeros_like(kappa)), -1) - np.stack(_risks(s, best, kappa), -1)
+    gains = np.stack(unit_risks(s, best, np.zeros_like(kappa)), -1) - np.stack(unit_risks(s, best, kappa), -1)
     variance = s.var(axis=-1)
     room = 2 * np.abs(s.mean(axis=-1) - best) + variance
     rest = c**2 * variance[:, None] * np.stack([room + 3, room], -1)
@@ -155,54 +155,3 @@ def derivative_of_the_mean_and_of_the_variance(one: sp.Expr = ONE) -> list[sp.Ex
 
 def _mean(values: Any) -> sp.Expr:
     return sum(values, sp.Integer(0)) / len(values)
-
-
-def at_the_best_coupling(t: float) -> dict[str, Any]:
-    """Two students in the three phases: omega below 1, between 1 and 2, and just below 2."""
-    s, best = np.array([0.4, 0.5]), np.array([0.3, 0.6, 0.88])
-    kappa = best_coupling_of_two(s, best, 1 - best)
-    return dict(odds=logit(s), best=best, kappa=np.where(np.isinf(kappa), 1 / t, kappa * (1 + t)))
-
-
-@theorem("G4", given=dict(odds=Reals(2, scale=3), best=Interval(0, 1), kappa=COUPLING), tight=at_the_best_coupling,
-         **PLAIN)  # fmt: skip
-def most_that_two_students_gain(odds: Array, best: Array, kappa: Array) -> Pair:
-    r"""Two students, however different, gain by mutual learning at most $V(3-c^2-2\omega)$ if $\omega\le1-c^2$,
-    $\frac{V(2-\omega)^2}{1+c^2}$ if $1-c^2<\omega<2$, and nothing if $\omega\ge2$; $\omega = s_{opt}/\bar s$, $c^2 =
-    V/\bar s^2$. Attained at `best_coupling_of_two`: at $\kappa = \infty$, between, and at 0.
-
-    Proof: with $z = \frac1{1+\kappa\bar s}$ exactly $\bar T = h+\frac V{\bar s}z$ and $\mathrm{Var}_k(T_k) = Vz^2$, so
-    the gain is $V(1+c^2)(1-z)(1+z-2z^*)$, a parabola in $z\in[0,1]$ with vertex $z^* =
-    \frac{\omega-1+c^2}{1+c^2}$.
-    """
-    s = expit(odds)
-    mean, variance = s.mean(axis=-1), s.var(axis=-1)
-    omega, c = best / mean, variance / mean**2
-    middle = np.maximum(2 - omega, 0) ** 2 / (1 + c)
-    most = variance * np.where(omega <= 1 - c, 3 - c - 2 * omega, middle)
-    return _risks(s, best, np.zeros_like(kappa))[0] - _risks(s, best, kappa)[0], most
-
-
-@most_that_two_students_gain.identity
-def two_coupled_shrinkers(one: sp.Expr = ONE) -> list[sp.Expr]:
-    s1, s2, kappa = sp.symbols("s1 s2 kappa", positive=True)
-    mean, variance = (s1 + s2) / 2, (s1 - s2) ** 2 / 4
-    z = 1 / (1 + kappa * mean)
-    total = (1 / (1 + kappa * s1) + 1 / (1 + kappa * s2)) / 2
-    first, second = (s / (1 + kappa * s) / total for s in (s1, s2))
-    together = s1 * s2 / mean + one * variance / mean * z
-    return [sp.cancel((first + second) / 2 - together), sp.cancel(first - second - one * (s1 - s2) * z)]
-
-
-@most_that_two_students_gain.identity
-def parabola_in_z(two: sp.Expr = TWO) -> list[sp.Expr]:
-    z, omega, c = sp.symbols("z omega c", positive=True)  # in units of the mean shrinker, c = V
-
-    def risk(at: sp.Expr) -> sp.Expr:
-        return (1 - c + c * at - omega) ** 2 + c * at**2
-
-    vertex = (omega - 1 + c) / (1 + c)
-    gain = c * (1 + c) * (1 - z) * (1 + z - two * vertex)
-    best = c * (two - omega) ** 2 / (1 + c)
-    return [sp.cancel(risk(ONE) - risk(z) - gain), sp.cancel(risk(ONE) - risk(vertex) - best),
-            sp.cancel(risk(ONE) - risk(0 * ONE) - c * (3 - c - two * omega))]  # fmt: skip

@@ -9,6 +9,7 @@ from ..arguments import Array
 from ..coregularisation import first_order_effect
 from ..domain import Interval, Reals
 from ..theorem import theorem
+from .ensembles import solved
 from .quantities import OURS, Pair, divergence, probabilities
 
 COUPLING = 4e-3
@@ -35,14 +36,21 @@ def first_order_law_of_softmax_students(designs: Array, labels: Array, alpha: Ar
     """
     x, alone = np.tanh(designs), np.zeros((len(designs), 2, 2))
     alone = _optimum(x, labels, alpha, np.zeros_like(alpha), decay, alone, 10)
-    ends = [_optimum(x, labels, alpha, c * np.ones_like(alpha), decay, alone, 6) for c in ENDS]
+    ends = _ends(x, labels, alpha, decay, alone)
     quotients = [_slope(values) for values in (ends, [_risk(x, labels, theta)[..., None] for theta in ends])]
     hessian = _own_hessian(x, labels, alone, decay)
     pull = _parametric(x[:, :, :3], _pulls(_logits(x[:, :, :3], alone), alpha))
     slope = _parametric(x[:, :, 3:], _misfit(_logits(x[:, :, 3:], alone), labels[:, 3:]))
-    moves = -np.linalg.solve(hessian, pull[..., None])[..., 0]
+    moves = -solved(hessian, pull)
     effect = first_order_effect(slope, hessian, pull)[..., None]
     return np.concatenate(quotients, -1), np.concatenate([moves, effect], -1)
+
+
+def _ends(x: Array, labels: Array, alpha: Array, decay: Array, alone: Array) -> Array:
+    """The optima at the four weights of `ENDS`, which come first in the result's shape; found together."""
+    x, labels, alpha, decay, start = (np.concatenate([v] * len(ENDS)) for v in (x, labels, alpha, decay, alone))
+    weights = np.repeat(ENDS, len(alone))
+    return _optimum(x, labels, alpha, weights, decay, start, 6).reshape(len(ENDS), *alone.shape)
 
 
 def _slope(values: Any) -> Array:
@@ -58,7 +66,7 @@ def _optimum(x: Array, labels: Array, alpha: Array, lam: Array, decay: Array, th
         z = _logits(inputs, theta)
         pulls = _misfit(z, labels[:, :3]) + wide[..., None] * _pulls(z, alpha)
         gradient = _parametric(inputs, pulls) + decay[:, None, None] * theta
-        theta = theta - np.linalg.solve(_own_hessian(x, labels, theta, decay), gradient[..., None])[..., 0]
+        theta = theta - solved(_own_hessian(x, labels, theta, decay), gradient)
     return theta
 
 

@@ -19,6 +19,7 @@ from .symbols import ONE, TWO
 
 MODES: dict[str, Any] = dict(odds=Reals(3, "C", scale=3), truth=Reals(3, scale=3), noise=Interval(0.01, 10))
 FEW: dict[str, Any] = dict(source=OURS, classes=(2, 3), resolution=1e-2)
+TWO_STUDENTS: dict[str, Any] = FEW | dict(classes=(2,))
 
 
 @theorem("G5", given=MODES, relation="==", **FEW)
@@ -76,7 +77,7 @@ def from_1_on_the_ensemble_loses_at_every_coupling(odds: Array, size: Array, sha
     return _before_and_after(s, 1.0, size, share, kappa)[1]
 
 
-@theorem("G5", given=SHARED, tight=_weakly_coupled, **(FEW | dict(classes=(2,))))
+@theorem("G5", given=SHARED, tight=_weakly_coupled, **TWO_STUDENTS)
 def from_2_on_two_students_lose_at_every_coupling(odds: Array, size: Array, share: Array, kappa: Array) -> Pair:
     r"""If all modes share one $\omega$, which then is $\beta^*$, and $\beta^*\ge2$, two students lose on average at
     every $\kappa\ge0$.
@@ -139,7 +140,7 @@ def _flow(rates: Array, x: Array) -> Pair:
     system[:, :count, :count] = system[:, count:-1, count:-1] = -diagonal
     system[:, :count, -1] = rates
     system[:, count:-1, :count] = rates[..., None] / count - diagonal
-    end = expm(x[:, None, None] * system)[..., -1]
+    end = np.asarray(expm(x[:, None, None] * system)[..., -1], np.float64)
     return end[:, :count], end[:, count:-1]
 
 

@@ -1,19 +1,73 @@
-r"""Shelf G4, continued: any number of nearly equal shrinkers, to first order in their dispersion, with bounds on the
-rest."""
+r"""Shelf G4, continued: the best coupling and what it gains, exactly for two students and to first order in the
+dispersion, with bounds on the rest, for any number of nearly equal ones."""
 # ruff: noqa: C408  (given=dict(...) reads like the statement)
 
 from typing import Any
 
 import numpy as np
 import sympy as sp
+from scipy.special import expit, logit
 
 from ..arguments import Array
 from ..domain import Interval, Reals
-from ..phases import best_coupling, gains_at_best_coupling
+from ..phases import best_coupling, best_coupling_of_two, gains_at_best_coupling
 from ..sequence_model import risks, second_order_risks
 from ..theorem import theorem
+from .phases import COUPLING, PLAIN, unit_risks
 from .quantities import OURS, Pair
 from .symbols import ONE, TWO
+
+
+def _two_at_their_best(t: float) -> dict[str, Any]:
+    """Two students in the three phases: omega below 1, between 1 and 2, and just below 2."""
+    s, best = np.array([0.4, 0.5]), np.array([0.3, 0.6, 0.88])
+    kappa = best_coupling_of_two(s, best, 1 - best)
+    return dict(odds=logit(s), best=best, kappa=np.where(np.isinf(kappa), 1 / t, kappa * (1 + t)))
+
+
+@theorem("G4", given=dict(odds=Reals(2, scale=3), best=Interval(0, 1), kappa=COUPLING), tight=_two_at_their_best,
+         **PLAIN)  # fmt: skip
+def most_that_two_students_gain(odds: Array, best: Array, kappa: Array) -> Pair:
+    r"""Two students, however different, gain by mutual learning at most $V(3-c^2-2\omega)$ if $\omega\le1-c^2$,
+    $\frac{V(2-\omega)^2}{1+c^2}$ if $1-c^2<\omega<2$, and nothing if $\omega\ge2$; $\omega = s_{opt}/\bar s$, $c^2 =
+    V/\bar s^2$. Attained at `best_coupling_of_two`: at $\kappa = \infty$, between, and at 0.
+
+    Proof: with $z = \frac1{1+\kappa\bar s}$ exactly $\bar T = h+\frac V{\bar s}z$ and $\mathrm{Var}_k(T_k) = Vz^2$, so
+    the gain is $V(1+c^2)(1-z)(1+z-2z^*)$, a parabola in $z\in[0,1]$ with vertex $z^* =
+    \frac{\omega-1+c^2}{1+c^2}$.
+    """
+    s = expit(odds)
+    mean, variance = s.mean(axis=-1), s.var(axis=-1)
+    omega, c = best / mean, variance / mean**2
+    middle = np.maximum(2 - omega, 0) ** 2 / (1 + c)
+    most = variance * np.where(omega <= 1 - c, 3 - c - 2 * omega, middle)
+    return unit_risks(s, best, np.zeros_like(kappa))[0] - unit_risks(s, best, kappa)[0], most
+
+
+@most_that_two_students_gain.identity
+def two_coupled_shrinkers(one: sp.Expr = ONE) -> list[sp.Expr]:
+    s1, s2, kappa = sp.symbols("s1 s2 kappa", positive=True)
+    mean, variance = (s1 + s2) / 2, (s1 - s2) ** 2 / 4
+    z = 1 / (1 + kappa * mean)
+    total = (1 / (1 + kappa * s1) + 1 / (1 + kappa * s2)) / 2
+    first, second = (s / (1 + kappa * s) / total for s in (s1, s2))
+    together = s1 * s2 / mean + one * variance / mean * z
+    return [sp.cancel((first + second) / 2 - together), sp.cancel(first - second - one * (s1 - s2) * z)]
+
+
+@most_that_two_students_gain.identity
+def parabola_in_z(two: sp.Expr = TWO) -> list[sp.Expr]:
+    z, omega, c = sp.symbols("z omega c", positive=True)  # in units of the mean shrinker, c = V
+
+    def risk(at: sp.Expr) -> sp.Expr:
+        return (1 - c + c * at - omega) ** 2 + c * at**2
+
+    vertex = (omega - 1 + c) / (1 + c)
+    gain = c * (1 + c) * (1 - z) * (1 + z - two * vertex)
+    best = c * (two - omega) ** 2 / (1 + c)
+    return [sp.cancel(risk(ONE) - risk(z) - gain), sp.cancel(risk(ONE) - risk(vertex) - best),
+            sp.cancel(risk(ONE) - risk(0 * ONE) - c * (3 - c - two * omega))]  # fmt: skip
+
 
 NEAR: dict[str, Any] = dict(
     shape=Reals("C"), width=Interval(0, 0.3), s=Interval(0.01, 0.7), best=Interval(0, 1), kappa=Interval(0)
