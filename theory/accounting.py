@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import log_softmax, logsumexp
 
-from .arguments import Array, as_logits, refuse_where
+from theory.divergence.arguments import Array, as_logits, refuse_where
 
 
 def ambiguity(logits: ArrayLike) -> Array:

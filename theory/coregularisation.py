@@ -10,7 +10,7 @@ one function that all must represent. (Shelf G; resolvent average: Bauschke, Mof
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .arguments import Array, as_order, refuse_where
+from theory.divergence.arguments import Array, as_order, refuse_where
 
 ROUNDING = 1e-10
 

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .arguments import Array, refuse_where
+from theory.divergence.arguments import Array, refuse_where
+
 from .coregularisation import as_coupling
 from .sequence_model import as_shrinkers, best_shrinker
 

@@ -8,7 +8,8 @@ One mode: truth b, data $y = b + \epsilon$; student k alone estimates $s_ky$, $s
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .arguments import Array, refuse_where
+from theory.divergence.arguments import Array, refuse_where
+
 from .coregularisation import as_coupling
 
 

@@ -5,10 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from ..accounting import ambiguity
-from ..arguments import Array
-from ..domain import Interval, Logits, Reals, Simplex
-from ..theorem import theorem
+from theory.accounting import ambiguity
+from theory.divergence.arguments import Array
+from theory.statements.domains import Interval, Logits, Reals, Simplex
+from theory.statements.theorem import theorem
+
 from .quantities import OURS, Pair, divergence, dot, kl, log_probabilities
 
 HESKES = "Heskes 1998 (logarithmic opinion pools; no. unconfirmed)"

@@ -8,11 +8,12 @@ import numpy as np
 import sympy as sp
 from scipy.special import expit, logit
 
-from ..arguments import Array
-from ..domain import Interval, Reals
-from ..phases import best_coupling, best_coupling_of_two, gains_at_best_coupling
-from ..sequence_model import risks, second_order_risks
-from ..theorem import theorem
+from theory.divergence.arguments import Array
+from theory.phases import best_coupling, best_coupling_of_two, gains_at_best_coupling
+from theory.sequence_model import risks, second_order_risks
+from theory.statements.domains import Interval, Reals
+from theory.statements.theorem import theorem
+
 from .phases import COUPLING, PLAIN, unit_risks
 from .quantities import OURS, Pair
 from .symbols import ONE, TWO

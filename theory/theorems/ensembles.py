@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from ..arguments import Array
-from ..coregularisation import coupled_smoothers, dual_coefficients, resolvent_average
-from ..domain import Interval, Reals
-from ..theorem import theorem
+from theory.coregularisation import coupled_smoothers, dual_coefficients, resolvent_average
+from theory.divergence.arguments import Array
+from theory.statements.domains import Interval, Reals
+from theory.statements.theorem import theorem
+
 from .quantities import OURS, Pair, dot, integral
 from .symbols import ONE, TWO
 

@@ -5,11 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from ..arguments import Array
-from ..coregularisation import coupled_smoothers, dual_coefficients, first_order_duals
-from ..domain import Interval, Logits, Order, Reals
-from ..gradient import student_gradient
-from ..theorem import theorem
+from theory.coregularisation import coupled_smoothers, dual_coefficients, first_order_duals
+from theory.divergence.arguments import Array
+from theory.divergence.gradients import student_gradient
+from theory.statements.domains import Interval, Logits, Order, Reals
+from theory.statements.theorem import theorem
+
 from .ensembles import FEW, ROOTS, apply, solved, uncoupled_mean
 from .quantities import OURS, Pair
 

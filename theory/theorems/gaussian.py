@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from ..arguments import Array, Mask
-from ..domain import Interval, Reals
-from ..theorem import theorem
+from theory.divergence.arguments import Array, Mask
+from theory.statements.domains import Interval, Reals
+from theory.statements.theorem import theorem
+
 from .quantities import OURS, Pair, dot, log_sum_exp, per_class
 from .symbols import ONE, a
 

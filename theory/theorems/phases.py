@@ -11,10 +11,11 @@ import numpy as np
 import sympy as sp
 from scipy.special import expit
 
-from ..arguments import Array
-from ..domain import Interval, Reals
-from ..sequence_model import coupled_shrinkers, first_order_gains, risks
-from ..theorem import theorem
+from theory.divergence.arguments import Array
+from theory.sequence_model import coupled_shrinkers, first_order_gains, risks
+from theory.statements.domains import Interval, Reals
+from theory.statements.theorem import theorem
+
 from .ensembles import solved
 from .quantities import OURS, Pair
 from .symbols import ONE

@@ -5,10 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from ..arguments import Array
-from ..coregularisation import coupled_smoothers, resolvent_average
-from ..domain import Interval, Reals
-from ..theorem import theorem
+from theory.coregularisation import coupled_smoothers, resolvent_average
+from theory.divergence.arguments import Array
+from theory.statements.domains import Interval, Reals
+from theory.statements.theorem import theorem
+
 from .ensembles import EVERY_COUPLING, FEW, RESOLVENT, ROOTS, SIGNS, SOME, apply, definite, uncoupled_mean
 from .quantities import OURS, Pair, dot
 

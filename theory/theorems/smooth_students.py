@@ -5,10 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from ..arguments import Array
-from ..coregularisation import first_order_effect
-from ..domain import Interval, Reals
-from ..theorem import theorem
+from theory.coregularisation import first_order_effect
+from theory.divergence.arguments import Array
+from theory.statements.domains import Interval, Reals
+from theory.statements.theorem import theorem
+
 from .ensembles import solved
 from .quantities import OURS, Pair, divergence, probabilities
 

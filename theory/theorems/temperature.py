@@ -9,11 +9,12 @@ import sympy as sp
 from scipy.linalg import expm
 from scipy.special import expit
 
-from ..arguments import Array
-from ..domain import Interval, Reals
-from ..phases import early_stopping_threshold
-from ..sequence_model import first_order_gains, inverse_temperature, risks
-from ..theorem import theorem
+from theory.divergence.arguments import Array
+from theory.phases import early_stopping_threshold
+from theory.sequence_model import first_order_gains, inverse_temperature, risks
+from theory.statements.domains import Interval, Reals
+from theory.statements.theorem import theorem
+
 from .quantities import OURS, Pair
 from .symbols import ONE, TWO
 

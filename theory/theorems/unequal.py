@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from ..arguments import Array
-from ..domain import Interval, Reals
-from ..phases import excess_loss_of_students, noise_ratio_threshold
-from ..theorem import theorem
+from theory.divergence.arguments import Array
+from theory.phases import excess_loss_of_students, noise_ratio_threshold
+from theory.statements.domains import Interval, Reals
+from theory.statements.theorem import theorem
+
 from .ensembles import definite
 from .quantities import OURS, Pair
 from .symbols import ONE, TWO
