@@ -57,6 +57,6 @@ def describe(given: Mapping[str, Domain]) -> str:
 
 def _symbol(name: str) -> str:
     greek = {"lam": r"\lambda"} | {
-        letter: f"\\{letter}" for letter in ("alpha", "beta", "eta", "theta", "phi", "sigma")
+        letter: f"\\{letter}" for letter in ("alpha", "beta", "eta", "theta", "kappa", "mu", "phi", "sigma", "omega")
     }
     return greek.get(name, name if len(name) == 1 else rf"\text{{{name}}}")

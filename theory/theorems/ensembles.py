@@ -141,7 +141,7 @@ FEATURES: dict[str, Any] = dict(features=Reals("C", 3, 2, scale=3), target=Reals
 def kernel_students_are_stationary(features: Array, target: Array, ridge: Array, kappa: Array) -> Pair:
     r"""With $f_k = \Phi_k\theta_k$ and $R_k = \frac\rho2\|\theta_k\|^2$ the fixed point is $\theta_k =
     \Phi_k^\top a_k$, $a_k = (\rho I+(1+\kappa)K_k)^{-1}(y+\kappa\bar f)$, $K_k = \Phi_k\Phi_k^\top$ of any rank:
-    $\rho\theta_k = \Phi_k^\top[y-f_k+\kappa(\bar f-f_k)]$.
+    $\rho\theta_k+(1+\kappa)\Phi_k^\top f_k = \Phi_k^\top(y+\kappa\bar f)$.
 
     At $\kappa=-1$ the ensemble is the ridge fit of the mean kernel (one wide model). Proof: $f_k = K_ka_k$ and
     $(\rho I+(1+\kappa)K_k)a_k = y+\kappa\bar f$; the mean of $f_k$ determines $\bar f$.
@@ -149,8 +149,8 @@ def kernel_students_are_stationary(features: Array, target: Array, ridge: Array,
     kernels = features @ np.swapaxes(features, -1, -2)
     duals = dual_coefficients(kernels, ridge, target, kappa)
     f, wide = apply(kernels, duals), kappa[:, None, None]
-    force = target[:, None] - f + wide * (uncoupled_mean(f) - f)
-    left, right = (apply(np.swapaxes(features, -1, -2), v) for v in (ridge[:, None, None] * duals, force))
+    sides = ridge[:, None, None] * duals + (1 + wide) * f, target[:, None] + wide * uncoupled_mean(f)
+    left, right = (apply(np.swapaxes(features, -1, -2), side) for side in sides)
     joint = dual_coefficients(kernels, ridge, target, -1.0)
     mean = kernels.mean(axis=1)
     wide_model = apply(mean, solved(mean + ridge[:, None, None] * np.eye(3), target))

@@ -80,7 +80,7 @@ def _nearly_saturated(t: float) -> dict[str, Any]:
     return dict(roots=np.sqrt(small) * np.array([np.zeros((3, 3)), np.eye(3)]), target=10 * np.ones(3), kappa=small)
 
 
-@theorem("G3", given=dict(roots=ROOTS, target=Reals(3), kappa=Interval(0, 10)), source=OURS, resolution=1e-2,
+@theorem("G3", given=dict(roots=ROOTS, target=Reals(3), kappa=Interval(0, 10)), source=OURS, resolution=0.1,
          tight=_nearly_saturated, **FINE)  # fmt: skip
 def ensemble_loses_the_students_variance(roots: Array, target: Array, kappa: Array) -> Pair:
     r"""$\|\bar f(\kappa)-\bar f(0)+\kappa Vy\| \le \kappa^2\|V\|^{1/2}(y^\top Vy)^{1/2}$ for $\kappa\ge0$, with $V =

@@ -31,7 +31,7 @@ def unit_risks(shrinkers: Array, best: Array, kappa: Array) -> tuple[Array, Arra
     return risks(shrinkers, best, 1 - best, kappa)
 
 
-@theorem("G4", given=MODE | dict(kappa=Interval(-1, 1e3, open_low=True)), relation="==", tolerance=1e-8, **PLAIN)
+@theorem("G4", given=MODE | dict(kappa=Interval(-0.9, 1e3)), relation="==", tolerance=1e-8, **PLAIN)
 def risks_of_coupled_shrinkers(odds: Array, best: Array, kappa: Array) -> Pair:
     r"""Exactly, at every $\kappa$: ensemble risk $s_{opt}(1-s_{opt})+(\bar T-s_{opt})^2$, mean student's risk
     $\mathrm{Var}_k(T_k)$ more, in units of $Ey^2$; $\bar T = 1/(1+a_\kappa)$ with the resolvent average of the $a_k$.

@@ -28,8 +28,8 @@ def inverse_temperature_is_the_mean_omega(odds: Array, truth: Array, noise: Arra
     r"""$\beta^* = \arg\min_\beta E\|y'-\beta\bar f\|^2$ of the independent ensemble on fresh data y' is
     $\frac{\sum_iw_i\omega_i}{\sum_iw_i}$ with $w_i = \bar s_i^2Ey_i^2$ and $\omega_i = s_{opt,i}/\bar s_i$.
 
-    Left: $E\langle y',\bar f\rangle/E\|\bar f\|^2$ over noises of random sign. Proof: $E\langle y',\bar f\rangle =
-    \sum_i\bar s_ib_i^2$ and $b_i^2 = \omega_i\bar s_iEy_i^2$.
+    Checked as the normal equation $E\langle y',\bar f\rangle = \beta^*E\|\bar f\|^2$ over noises of random sign. Proof:
+    $E\langle y',\bar f\rangle = \sum_i\bar s_ib_i^2$ and $b_i^2 = \omega_i\bar s_iEy_i^2$.
     """
     mean, deviation = expit(odds).mean(axis=-1), np.sqrt(noise)[:, None]
     data = [truth + sign * deviation for sign in (-1, 1)]
@@ -39,7 +39,7 @@ def inverse_temperature_is_the_mean_omega(odds: Array, truth: Array, noise: Arra
     weights, omega = mean**2 * power, truth**2 / power / mean
     chosen = inverse_temperature(expit(odds), truth**2, noise[:, None])
     weighted = (weights * omega).sum(axis=-1) / weights.sum(axis=-1)
-    return np.stack([product / length, chosen], -1), np.stack([weighted, weighted], -1)
+    return np.stack([product, chosen], -1), np.stack([weighted * length, weighted], -1)
 
 
 @theorem("G5", given=dict(odds=Reals(3, 2, scale=3), truth=Reals(3, scale=3), noise=Interval(0.01, 10)),
