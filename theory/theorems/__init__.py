@@ -3,6 +3,7 @@
 from . import (
     accounting,
     best_coupling,
+    between,
     convexity,
     curvature,
     descent,
@@ -21,6 +22,7 @@ from . import (
     rotation,
     smooth_students,
     temperature,
+    thresholds,
     unequal,
     variation,
 )
@@ -28,6 +30,7 @@ from . import (
 __all__ = [
     "accounting",
     "best_coupling",
+    "between",
     "convexity",
     "curvature",
     "descent",
@@ -46,6 +49,7 @@ __all__ = [
     "rotation",
     "smooth_students",
     "temperature",
+    "thresholds",
     "unequal",
     "variation",
 ]
