@@ -1,9 +1,9 @@
 r"""The best constants of Pinsker's inequality and of self-bounding, for every order.
 
 $c(\alpha) = \inf D_\alpha(p\|q)/V^2$ with $V = \|p-q\|_1$, and $\kappa(\alpha) = \sup\|q-w\|_1^2/D_\alpha$, which is
-$1/c(1/\alpha)$ by escort duality (A5). Binary pairs suffice (C1). c is exactly $\alpha/2$ up to order 1.17082 and exactly
-0.613852... from order 1.39795 on (C3, computer-assisted); between them no closed form is known, the infimum is found
-numerically and `theory.pinsker_enclosure` gives proved bounds (C4).
+$1/c(1/\alpha)$ by escort duality (A5). Binary pairs suffice (C1). c is exactly $\alpha/2$ up to order 1.17082 and
+exactly 0.613852... from order 1.39795 on (C3, computer-assisted); between them no closed form is known, the infimum is
+found numerically and `theory.pinsker_enclosure` gives proved bounds (C4).
 """
 
 from functools import lru_cache

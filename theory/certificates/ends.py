@@ -71,6 +71,12 @@ def vertex(q: arb, far: Fraction) -> bool:
     return bool(most < 2) and bool(low > quad * e ** (2 - order))
 
 
+def slack_below(w: arb, d: arb) -> arb:
+    """Encloses the polynomial below the slack of C3 at the golden order."""
+    square, mixed, fourth = (_value(_terms(kind), w, d, golden_order()) for kind in (2, 1, 0))
+    return square * w * w + mixed * w * d * d + fourth * d**4
+
+
 @cache
 def _slack() -> Polynomial:
     """A polynomial in (w, d, order) below the slack, exactly."""

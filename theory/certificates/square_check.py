@@ -31,7 +31,7 @@ def covers(tree: str, order: arb, constant: arb, allowed: str) -> bool:
 def vertex_order_holds(certificate: dict[str, Any], strength: Fraction) -> bool:
     r"""Whether the certificate's tree proves $D \ge strength\,c_\infty\|p-q\|_1^2$ at the vertex order on the whole
     square, and its decimals enclose both numbers."""
-    x = _root()
+    x = root()
     order, constant = 1 / (1 - x), 1 / (8 * x * (1 - x))
     enclosed = _lies_in(order, certificate["order"]) and _lies_in(constant, certificate["constant"])
     kinds = "ecdmt" if strength == 1 else "ecdm"
@@ -84,7 +84,7 @@ def _halves(rectangle: Rectangle, axis: int) -> tuple[Rectangle, Rectangle]:
     return ((q0, q, p0, p1), (q, q1, p0, p1)) if axis == 0 else ((q0, q1, p0, p), (q0, q1, p, p1))
 
 
-def _root() -> arb:
+def root() -> arb:
     """x, by the sign of 2x log x - x + 1, which falls there."""
     low, high = (_ball(Fraction(2846681370408384616802256767697191 + k, 10**34)) for k in (0, 1))
     if not (_excess(low) > 0 and _excess(high) < 0):

@@ -2,7 +2,8 @@ r"""A checker of saved certificates; with the search it shares the models around
 
 It walks through the tree, so that the leaves cover the box by construction, and settles each by the mean-value form:
 its centre with textbook formulas of p, q, w and $D_\alpha$, its slopes by antiderivatives and by the midpoint rule with
-a remainder. Trees of rectangles and witnesses are checked in `square_check`.
+a remainder. Trees of rectangles are checked in `square_check`, what lies outside the box
+and witnesses in `outside_check`.
 """
 
 from collections.abc import Iterator
@@ -13,8 +14,9 @@ from flint import arb, ctx
 
 from . import touching
 from .balls import ball, square_of_sech, tanh
-from .square_check import covers, divergence, vertex_order_holds
-from .statements import SQUARES, STATEMENTS, Box, Statement
+from .outside_check import rest_holds, witness_holds
+from .square_check import vertex_order_holds
+from .statements import SQUARES, STATEMENTS, Box
 
 UNIT = {"q": ["0", "1"], "p": ["0", "1"]}
 Vector = list[arb]
@@ -47,39 +49,6 @@ def _claims_enough(certificate: dict[str, Any], strength: Fraction) -> bool:
         return strength >= 1
     named = certificate["name"] == f"c-{certificate['order']}" and certificate["strength"] == certificate["lower"]
     return named and witness_holds(certificate)
-
-
-def witness_holds(certificate: dict[str, Any]) -> bool:
-    """Whether the witness lies below `upper`, so that c does."""
-    order, upper = (Fraction(certificate[key]) for key in ("order", "upper"))
-    p, q = map(Fraction, certificate["witness"])
-    value = divergence(p, q, ball(order, order))
-    return 0 < q < p < 1 and bool(value <= ball(4 * upper * (p - q) ** 2, 4 * upper * (p - q) ** 2))
-
-
-def rest_holds(certificate: dict[str, Any]) -> bool:
-    """Whether the pairs outside the box are settled, where the statement speaks of them."""
-    name, statement = certificate["name"], STATEMENTS[certificate["name"]]
-    between = (certificate["order"], certificate["lower"]) if name.startswith("c-") else statement.rest
-    if between is None:
-        return "rest" not in certificate
-    order, constant = map(Fraction, between)
-    fits = _box_is_large_enough(statement) and (name.startswith("c-") or _golden(statement, order, constant))
-    return fits and covers(certificate.get("rest", ""), ball(order, order), ball(constant, constant), "ecidm")
-
-
-def _box_is_large_enough(statement: Statement) -> bool:
-    """Whether it contains all z within 2 and d up to 4, so that leaves of the kind i lie inside."""
-    (low, high), (near, far), orders = statement.box
-    slopes = [(order - 2) / 3 if statement.skewed else Fraction(0) for order in orders]
-    corners = [z - slope * d for z in (-2, 2) for d in (0, 4) for slope in slopes]
-    return low <= min(corners) and max(corners) <= high and near <= 0 and far >= 4
-
-
-def _golden(statement: Statement, order: Fraction, constant: Fraction) -> bool:
-    """Whether the golden order lies in the box, not below `order`, and half of it not above `constant` (A3)."""
-    low, high = statement.box[2]
-    return 5 * low * (low - 1) <= 1 <= 5 * high * (high - 1) and 1 < order <= low and high <= 2 * constant
 
 
 def leaves_of(tree: str, box: Box) -> Iterator[tuple[str, Box] | None]:
