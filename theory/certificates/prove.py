@@ -54,7 +54,11 @@ def prove(name: str, strength: Fraction = Fraction(1), progress: bool = True) ->
     statement, start = STATEMENTS[name], perf_counter()
     with ctx.workprec(PRECISION):
         search = bisect(statement.box, lambda box: settle(statement, strength, box), name, progress)
-        rest = None if statement.rest is None else rest_of_the_square(*map(Fraction, statement.rest), strength)
+        rest = (
+            None
+            if statement.rest is None
+            else rest_of_the_square(Fraction(statement.rest[0]), Fraction(statement.rest[1]), strength)
+        )
     return with_rest(_certificate(name, search, statement.box, statement.axes, strength, start), rest)
 
 
@@ -70,8 +74,10 @@ def _prove_square(name: str, strength: Fraction, progress: bool) -> dict[str, An
 
 def _decimals(value: arb) -> list[str]:
     """25 digits, rounded down and up."""
-    digits = int((value * 10**25).floor().unique_fmpz())
-    return [str(Fraction(digits + k, 10**25)) for k in (0, 1)]
+    digits = (value * 10**25).floor().unique_fmpz()
+    if digits is None:
+        raise ArithmeticError(f"25 digits of {value} are not certain")
+    return [str(Fraction(int(digits) + k, 10**25)) for k in (0, 1)]
 
 
 def _certificate(name: str, search: Search, box: Box, axes: str, strength: Fraction, start: float) -> dict[str, Any]:

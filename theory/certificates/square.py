@@ -25,7 +25,8 @@ EDGE = Fraction(1, 8)
 
 @dataclass(frozen=True)
 class Proof:
-    """An order above 1 and a constant below 1, as balls, and which of the leaves i and t are allowed."""
+    """An order above 1 and a constant below 1, as balls; whether the box of i is bisected elsewhere, and whether these
+    are the vertex order and its constant, so that t is allowed."""
 
     order: arb
     constant: arb

@@ -103,7 +103,7 @@ def derivatives_in_probabilities(one: sp.Expr = ONE) -> list[sp.Expr]:
 @theorem("C4", given=PAIR | dict(alpha=MIDDLE), source=OURS, tight=nearest_pairs_by_order, certificates=CERTIFICATES)
 def pinsker_between_the_closed_forms(y: Array, z: Array, alpha: Array) -> Pair:
     r"""$c_-(\alpha)\|p-q\|_1^2 \le D_\alpha(p\|q)$ for $\alpha_g\le\alpha\le\alpha^*$, where $c_- \le c \le c_+$ is an
-    enclosure of width at most 0.00101 (`theory.pinsker_enclosure`).
+    enclosure of width at most 0.001 (`theory.pinsker_enclosure`).
 
     Proof (computer-assisted): at 21 orders c is enclosed by interval arithmetic from below and by a pair of coins from
     above; for $\alpha_1\le\alpha\le\alpha_2$ the monotonicities of C3 give $\max(c(\alpha_1),

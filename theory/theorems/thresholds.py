@@ -76,8 +76,8 @@ def gap_near_the_vertex(eight: sp.Expr = 8 * ONE) -> list[sp.Expr]:
     divergence_of = (order * sp.log(1 - e) + (1 - order) * sp.log(q) + sp.log(1 + r)) / (order - 1)
     bracket = -sp.log(q) - 4 * c * (1 - q) ** 2
     gap = bracket - 8 * c * beta * e - 4 * c * e**2 + (sp.log(1 - e) + e) / x + sp.log(1 + r) / (order - 1)
-    slope = sp.diff(bracket, beta).subs(beta, 0)
-    return [divergence_of - 4 * c * (1 - e - q) ** 2 - gap, slope]
+    slope = sp.diff(bracket, beta) + 1 / q - 8 * c * (1 - q)
+    return [divergence_of - 4 * c * (1 - e - q) ** 2 - gap, slope, 8 * c * (1 - x) - 1 / x]
 
 
 @theorem("C3", given=dict(alpha=Interval(1.18, 2.0)), source=OURS)
