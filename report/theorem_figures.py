@@ -70,7 +70,7 @@ def _zoom(axes: Axes) -> None:
     axes.plot(some, pinsker_constant(some), "o", markersize=3.5, color=BLACK, label="found by minimisation")
     for order, label, side in ((GOLDEN_ORDER, " 1.17082", "left"), (VERTEX_ORDER, "1.39795 ", "right")):
         axes.axvline(order, color="0.6", linewidth=0.8)
-        axes.text(order, 0.594, label, ha=side, fontsize="small")
+        axes.text(order, 0.579, label, ha=side, fontsize="small")
     axes.set(
         xlabel="order α",
         ylabel=r"$c(\alpha)$",

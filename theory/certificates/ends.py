@@ -47,7 +47,7 @@ def fair_coins(w: arb, d: arb, a: arb) -> bool:
     order = golden_order()
     if not (w.abs_upper() < 0.5 and d.abs_upper() < 0.75 and a.contains(order)):  # so |z + td| <= 2 for t in [0, a]
         return False
-    square, mixed, fourth = (_value(_terms(kind), w, d, order) for kind in (2, 1, 0))
+    square, mixed, fourth = (_value(terms(kind), w, d, order) for kind in (2, 1, 0))
     return bool(square > 0) and bool(4 * square.lower() * fourth.lower() > mixed.abs_upper() ** 2)
 
 
@@ -73,7 +73,7 @@ def vertex(q: arb, far: Fraction) -> bool:
 
 def slack_below(w: arb, d: arb) -> arb:
     """Encloses the polynomial below the slack of C3 at the golden order."""
-    square, mixed, fourth = (_value(_terms(kind), w, d, golden_order()) for kind in (2, 1, 0))
+    square, mixed, fourth = (_value(terms(kind), w, d, golden_order()) for kind in (2, 1, 0))
     return square * w * w + mixed * w * d * d + fourth * d**4
 
 
@@ -123,26 +123,26 @@ def _power(base: Polynomial, n: int) -> Polynomial:
 
 
 @cache
-def _terms(kind: int) -> list[Term]:
+def terms(kind: int) -> list[Term]:
     """The slack's terms with w^2 and more over w^2 (kind 2), with w over w d^2, or without w over d^4.
 
     Raises:
         ArithmeticError: a term of lower order does not vanish at the golden order.
     """
-    slack, over, terms = _slack(), {2: (2, 0), 1: (1, 2), 0: (0, 4)}[kind], []
+    slack, over, kept = _slack(), {2: (2, 0), 1: (1, 2), 0: (0, 4)}[kind], []
     for i, j in sorted({powers[:2] for powers in slack if min(powers[0], 2) == kind}):
         in_order = [slack.get((i, j, k), Fraction(0)) for k in range(1 + max(powers[2] for powers in slack))]
         if vanishes_at_the_golden_order(in_order):
             continue
         if i < over[0] or j < over[1]:
             raise ArithmeticError(f"the term w^{i} d^{j} of the slack does not vanish at the golden order")
-        terms.append((i - over[0], j - over[1], in_order))
-    return terms
+        kept.append((i - over[0], j - over[1], in_order))
+    return kept
 
 
-def _value(terms: list[Term], w: arb, d: arb, order: arb) -> arb:
+def _value(listed: list[Term], w: arb, d: arb, order: arb) -> arb:
     total = arb(0)
-    for i, j, in_order in terms:
+    for i, j, in_order in listed:
         coefficient = sum((ball(c, c) * order**k for k, c in enumerate(in_order)), arb(0))
         total += coefficient * _whole_power(w, i) * _whole_power(d, j)
     return total

@@ -11,7 +11,7 @@ pytest.importorskip("flint")
 
 from flint import arb, ctx
 
-from theory.certificates import load
+from theory.certificates import ends, load
 from theory.certificates.balls import PRECISION, ball
 from theory.certificates.ends import BELOW, fair_coins, golden_order, point_mass_root, slack_below, vertex
 from theory.certificates.outside_check import rest_holds
@@ -104,6 +104,12 @@ def test_the_polynomial_around_fair_coins_lies_below_the_slack():
         found = slack_below(arb(w), arb(d))
         assert -1e-12 < float(found.mid()) <= slack + 1e-12
         assert slack - float(found.mid()) < 0.5 * (abs(w) + 2 * d) ** 6
+
+
+def test_at_another_order_a_term_of_the_slack_does_not_vanish_and_is_named(monkeypatch):
+    monkeypatch.setattr(ends, "GOLDEN_RELATION", [Fraction(-1), Fraction(-5), Fraction(21, 4)])
+    with pytest.raises(ArithmeticError, match=r"w\^0 d\^2"):
+        ends.terms.__wrapped__(0)
 
 
 def test_models_are_refused_where_they_prove_nothing():
