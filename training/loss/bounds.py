@@ -41,8 +41,8 @@ def refuse_what_must_diverge(pairs: Pairs, classes: int, temperature: float, smo
     """Raise ValueError if a student's loss has no lower bound whatever its peers' (finite) logits are."""
     for k in {pair.student for pair in pairs if pair.weight < 0}:
         own = [(pair.weight / temperature, pair.order) for pair in pairs if pair.student == k]
-        above = math.fsum(w for w, order in own if order > 1)
-        up, down = (math.fsum(max(0.0, sign * w) for w, order in own if order == 1) for sign in (1, -1))
+        above = math.fsum([w for w, order in own if order > 1])
+        up, down = (math.fsum([max(0.0, sign * w) for w, order in own if order == 1]) for sign in (1, -1))
         if must_diverge(above, up, down, classes, smoothing):
             raise ValueError(
                 f"the loss of student {k} has no lower bound: at orders >= 1 its peers repel it with net weight "
