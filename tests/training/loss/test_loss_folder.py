@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import training
 import training.loss
 
 FOLDER = Path(training.loss.__file__).parent
@@ -35,3 +36,18 @@ def test_the_folder_alone_works_in_another_project(tmp_path):
     assert float(exponential) == pytest.approx(4)
     assert float(divergence) == 0
     assert not {"training", "theory", "torch._inductor.compile_fx"} & set(modules)
+
+
+def test_the_loss_is_imported_without_the_rest_of_training():
+    program = "import sys; from training import mutual_loss; print(*sys.modules)"
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    loaded = set(run.stdout.split())
+    assert {name for name in loaded if name.startswith("training.") and not name.startswith("training.loss")} == set()
+    assert not {"theory", "torchmetrics", "matplotlib", "sklearn"} & loaded
+
+
+def test_every_name_of_training_has_a_home():
+    assert {name for names in training._HOMES.values() for name in names} == set(training.__all__)
+    assert all(getattr(training, name) is not None for name in training.__all__)
+    with pytest.raises(AttributeError, match="module 'training' has no attribute 'trian'"):
+        _ = training.trian  # pyright: ignore[reportAttributeAccessIssue]
