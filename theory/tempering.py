@@ -57,7 +57,7 @@ def divergence_by_cumulants(logits_p: ArrayLike, logits_q: ArrayLike, alpha: Arr
     Args:
         logits_p, logits_q: as `cumulants`.
         alpha: finite orders that broadcast against the batch shape.
-        terms: N, the last cumulant, at least 2; a small gap needs few, at $\alpha\,\mathrm{osc} \gtrsim 1$ more don't help.
+        terms: N, the last cumulant, at least 2; at $\alpha\,\mathrm{osc} \gtrsim 1$ more do not help.
 
     Raises:
         ValueError: as `cumulants`, terms below 2, or an infinite order.
