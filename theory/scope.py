@@ -12,7 +12,8 @@ All of them broadcast. Labels S1 and S2 are those of `theory.theorems`. (This pr
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .arguments import Array, as_order, refuse_where
+from theory.divergence.arguments import Array, as_order, refuse_where
+
 from .convergence import gradient_bound
 
 ROUNDING = 1e-12

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import softmax
 
-from .arguments import Array, as_logits, as_order, broadcast_rows, refuse_where
-from .gradient import student_gradient
+from theory.divergence.arguments import Array, as_logits, as_order, broadcast_rows, refuse_where
+from theory.divergence.gradients import student_gradient
 
 
 def cumulants(logits_p: ArrayLike, logits_q: ArrayLike, terms: int = 4) -> Array:

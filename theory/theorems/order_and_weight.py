@@ -6,17 +6,18 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from ..arguments import Array
-from ..domain import Interval, Logits, Reals
-from ..gradient import student_gradient
-from ..tempering import (
+from theory.divergence.arguments import Array
+from theory.divergence.gradients import student_gradient
+from theory.statements.domains import Interval, Logits, Reals
+from theory.statements.theorem import theorem
+from theory.tempering import (
     divergence_by_cumulants,
     mean_force,
     order_against_weight,
     tempering_direction,
     tempering_force,
 )
-from ..theorem import theorem
+
 from .quantities import (
     COARSE,
     OURS,
