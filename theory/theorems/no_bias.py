@@ -59,8 +59,8 @@ def largest_shares(scale: sp.Expr = ONE, eighth: sp.Expr = ONE / 8) -> list[sp.E
     share, mean = sp.symbols("pi a", positive=True)
     value = share * (1 - share) * (mean - 2 * share * mean**2)
     best = (1 - 1 / sp.sqrt(3)) / 2
-    corner = value.subs(mean, 1)
-    inner = value.subs(mean, 1 / (4 * share))
+    corner: Any = value.subs(mean, 1)
+    inner: Any = value.subs(mean, 1 / (4 * share))
     return [sp.diff(corner, share).subs(share, best), corner.subs(share, best) - scale / (6 * sp.sqrt(3)),
             inner - eighth * (1 - share)]  # fmt: skip
 
@@ -74,8 +74,8 @@ def complementary_orders_descend_a_potential(
     label: Array, y: Array, z: Array, first: Array, second: Array, alpha: Array, mu: Array
 ) -> Pair:
     r"""Student 1 at order $\alpha$ and weight $\mu/\alpha$, student 2 at order $1-\alpha$ and weight $\mu/(1-\alpha)$:
-    the detached updates are the gradient of $\mathrm{CE}_1+\mathrm{CE}_2+\frac\mu\alpha D_\alpha(p_2\|p_1)$, so there is no
-    bias at any order in (0, 1), and near agreement both feel the stiffness $\mu$.
+    the detached updates are the gradient of $\mathrm{CE}_1+\mathrm{CE}_2+\frac\mu\alpha D_\alpha(p_2\|p_1)$, so there
+    is no bias at any order in (0, 1), and near agreement both feel the stiffness $\mu$.
 
     Checked as the work along a joint step. Proof: A4, $\frac1{1-\alpha}D_{1-\alpha}(p_1\|p_2) =
     \frac1\alpha D_\alpha(p_2\|p_1)$. As $\alpha\to1$ one student uses the forward and the other the reverse KL. For K
@@ -128,9 +128,9 @@ def only_complementary_orders(y: Array, z: Array, first: Array, second: Array, s
     complementary orders and equal stiffness.
 
     Proof: the cross Jacobians are $-\mu_kJ_{w_k}$, and $w_1, w_2$ lie on one path at the shares $\alpha_1$ and
-    $1-\alpha_2$ of the peer. Along it $\frac{d}{ds}u^\top J u = E[(x^2-\sigma^2)l]$, $x = u-Eu$, at most $\frac{\mathrm{osc}\,l}2
-    E|x^2-\sigma^2| \le \frac{\mathrm{osc}\,l}2\frac{2\|u\|_2^2}{3\sqrt3}$ (N1). The first term is met at the fair coin,
-    the second near the coin with heads $\frac12(1-\frac1{\sqrt3})$.
+    $1-\alpha_2$ of the peer. Along it $\frac{d}{ds}u^\top J u = E[(x^2-\sigma^2)l]$, $x = u-Eu$, at most
+    $\frac{\mathrm{osc}\,l}2E|x^2-\sigma^2| \le \frac{\mathrm{osc}\,l}2\frac{2\|u\|_2^2}{3\sqrt3}$ (N1). The first term
+    is met at the fair coin, the second near the coin with heads $\frac12(1-\frac1{\sqrt3})$.
     """
     w = student_hessian_of(tilted_logits(y, z, first)), student_hessian_of(tilted_logits(y, z, 1 - second))
     curl = stiffness[:, None, None] * w[0] - other[:, None, None] * w[1]

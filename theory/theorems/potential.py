@@ -118,9 +118,10 @@ def near_potential(y: Array, z: Array, alpha: Array) -> Pair:
     $\sum\mathrm{CE} + \frac{2\alpha\lambda}{K-1}\sum D_{1/2}$ up to a small bias, $\zeta^2 =
     \lambda^2R^2\alpha^2(\alpha-\frac12)^2\,\mathrm{mean}(\mathrm{osc}^4)/216$ in parameters.
 
-    Proof: with $w_s \propto p^sq^{1-s}$ the left vector is the error $-\frac{\alpha(\alpha-1/2)}{2}w''$ (w'' averaged) of
-    interpolating $w_s$ at s = 0, 1/2; $w''_i = w_i((l_i-m)^2-\mathrm{Var})$, so $\|w''\|_1 \le
-    \mathrm{osc}^2/(3\sqrt3)$ (N1), and $\|x\|_2^2\le\|x\|_1^2/2$ for vectors of sum 0. The constant is the best as osc -> 0.
+    Proof: with $w_s \propto p^sq^{1-s}$ the left vector is the error $-\frac{\alpha(\alpha-1/2)}{2}w''$ (w'' averaged)
+    of interpolating $w_s$ at s = 0, 1/2; $w''_i = w_i((l_i-m)^2-\mathrm{Var})$, so $\|w''\|_1 \le
+    \mathrm{osc}^2/(3\sqrt3)$ (N1), and $\|x\|_2^2\le\|x\|_1^2/2$ for vectors of sum 0. The constant
+    is the best as osc -> 0.
     """
     bias = student_gradient(y, z, alpha) - 2 * per_class(alpha) * student_gradient(y, z, 0.5)
     return dot(bias, bias), alpha**2 * (alpha - 0.5) ** 2 / 216 * oscillation(y, z) ** 4
