@@ -61,7 +61,8 @@ def largest_shares(scale: sp.Expr = ONE, eighth: sp.Expr = ONE / 8) -> list[sp.E
     best = (1 - 1 / sp.sqrt(3)) / 2
     corner: Any = value.subs(mean, 1)
     inner: Any = value.subs(mean, 1 / (4 * share))
-    return [sp.diff(corner, share).subs(share, best), corner.subs(share, best) - scale / (6 * sp.sqrt(3)),
+    slope: Any = sp.diff(corner, share)
+    return [slope.subs(share, best), corner.subs(share, best) - scale / (6 * sp.sqrt(3)),
             inner - eighth * (1 - share)]  # fmt: skip
 
 
