@@ -60,7 +60,7 @@ def test_a_heavy_ball_on_the_steepest_quadratic_is_stable_exactly_up_to_the_seco
     beta, (sure, last) = smoothness(2.0, 0.0, 1.0, 1.0), stability_limits(2.0, 0.0, 1.0, 1.0, momentum=0.9)
     assert sure / last == pytest.approx(0.1 / 1.9)
     for eta, stable in ((0.999 * last, True), (1.001 * last, False)):
-        roots = np.roots([1, -(1.9 - eta * beta), 0.9])
+        roots = np.roots([1.0, float(eta * beta) - 1.9, 0.9])
         assert (np.abs(roots).max() < 1) == stable
 
 

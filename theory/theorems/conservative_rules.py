@@ -21,7 +21,7 @@ from theory.statements.theorem import theorem
 from .quantities import OURS, Pair, dot, integral, log_probabilities, per_class, probabilities
 from .symbols import ONE
 
-NODES = 40
+NODES = 24
 Generator = tuple[Array, Array, Array]
 PLACES: dict[str, Any] = dict(y=Reals("C"), z=Reals("C"), u=Reals("C"), v=Reals("C"))
 FAMILY: dict[str, Any] = dict(b=Interval(0, 3), e=Interval(-3, 1), k=Interval(0, 1))

@@ -13,7 +13,7 @@ from theory.statements.theorem import theorem
 from theory.tempering import complementary_orders
 
 from .quantities import OURS, PAIR, Pair, divergence, dot, integral, oscillation, per_class, tilted_logits
-from .symbols import ONE, a, expectation, log_mass, renyi_of_logits, y, z
+from .symbols import ONE, a, expectation, renyi_of_logits, y, z
 
 HEADS = (1 - 1 / np.sqrt(3)) / 2
 """The coin with the largest third cumulant, 1/(6 sqrt 3)."""
@@ -141,14 +141,13 @@ def only_complementary_orders(y: Array, z: Array, first: Array, second: Array, s
 
 @only_complementary_orders.identity
 def change_of_the_variance_along_the_path(two: sp.Expr = 2 * ONE) -> sp.Expr:
-    t, (u1, u2) = sp.Symbol("t", real=True), sp.symbols("u1 u2", real=True)
-    shift = [u - v for u, v in zip(y[:2], z[:2], strict=True)]
-    logits = [v + t * d for v, d in zip(z[:2], shift, strict=True)]
-    w = [sp.exp(v - log_mass(logits)) for v in logits]
-    mean = expectation(w, (u1, u2))
-    variance = expectation(w, [u1**2, u2**2]) - mean**2
-    moved = expectation(w, [(((u - mean) ** 2) - variance) * d for u, d in zip((u1, u2), shift, strict=True)])
-    return sp.diff(variance, t) - two / 2 * moved
+    """Two classes: along l the mass w of class 1 has the derivative w(1-w)(l_1-l_2)."""
+    w, (u1, u2), gap = sp.Symbol("w"), sp.symbols("u1 u2"), sp.symbols("l1 l2")
+    masses = (w, 1 - w)
+    mean = expectation(masses, (u1, u2))
+    variance = expectation(masses, [u1**2, u2**2]) - mean**2
+    moved = expectation(masses, [((u - mean) ** 2 - variance) * d for u, d in zip((u1, u2), gap, strict=True)])
+    return sp.diff(variance, w) * w * (1 - w) * (gap[0] - gap[1]) - two / 2 * moved
 
 
 def student_hessian_of(logits: Array) -> Array:

@@ -30,7 +30,7 @@ from .quantities import (
     per_class,
     probabilities,
 )
-from .symbols import HALF, ONE, TWO, a, expectation, mixture_of_logits, s, z
+from .symbols import HALF, ONE, TWO, a, expectation, s
 
 ORDERS = np.array([0.25, 0.5, 1.0, 2.0, 4.0])
 FINITE: dict[str, Any] = PAIR | dict(alpha=Interval(0, 20, open_low=True))
@@ -164,12 +164,19 @@ def coefficient_of_the_second_order_term(one: sp.Expr = ONE) -> sp.Expr:
 
 @tempering_law.identity
 def second_and_third_derivative_of_softmax(two: sp.Expr = TWO / 2, three: sp.Expr = 3 * ONE) -> list[sp.Expr]:
-    d = sp.symbols("d1:3", real=True)
-    w = mixture_of_logits(s, [u + v for u, v in zip(z[:2], d, strict=True)], z[:2])
-    x = [v - expectation(w, d) for v in d]
-    variance, third = expectation(w, [v**2 for v in x]), expectation(w, [v**3 for v in x])
-    second = [sp.diff(w[i], s, 2) - w[i] * (x[i] ** 2 - two * variance) for i in (0, 1)]
-    return second + [sp.diff(w[i], s, 3) - w[i] * (x[i] ** 3 - three * variance * x[i] - third) for i in (0, 1)]
+    """Two classes: along v the mass w of class 1 has the derivative w(1-w)(v_1-v_2), and all is polynomial in it."""
+    w, v = sp.Symbol("w"), sp.symbols("v1:3")
+    masses = (w, 1 - w)
+
+    def along(value: sp.Expr) -> sp.Expr:
+        return sp.diff(value, w) * w * (1 - w) * (v[0] - v[1])
+
+    x = [u - expectation(masses, v) for u in v]
+    variance, third = expectation(masses, [u**2 for u in x]), expectation(masses, [u**3 for u in x])
+    second = [along(along(m)) - m * (u**2 - two * variance) for m, u in zip(masses, x, strict=True)]
+    return second + [
+        along(along(along(m))) - m * (u**3 - three * variance * u - third) for m, u in zip(masses, x, strict=True)
+    ]
 
 
 @theorem("O2", given=dict(centre=Logits(2, scale=30), spread=Reals(3, 2, scale=3)), source=OURS, relation="==",
