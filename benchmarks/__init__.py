@@ -1,4 +1,7 @@
-"""What the method costs, as ratios measured side by side: run by hand, results quoted with their hardware."""
+"""What the method costs, as ratios measured side by side; this room imports theory, sims and training.
+
+Run it by hand, and quote results with their hardware.
+"""
 
 import os
 

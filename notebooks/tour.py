@@ -31,7 +31,7 @@ import theory
 import training
 from report.figures import differences
 from report.theorem_figures import divergence_against_order
-from sims.verdicts.figures import draw
+from sims.figures import draw
 from theory.check import THEOREMS
 from theory.divergence import reference
 

@@ -1,4 +1,5 @@
-"""The report page: theorems, simulations and trained students in one self-contained file."""
+"""The report page: theorems, simulations and trained students in one self-contained file; this room imports theory,
+sims and training."""
 
 from .build import build_report
 

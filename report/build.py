@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 import sims
 import training
-from sims.verdicts.figures import draw
+from sims.figures import draw
 from theory.check import check_all
 from training.run.environment import environment
 

@@ -1,6 +1,6 @@
 """Toy simulations of constant-rate SGD against the bounds of `theory`; this room imports theory."""
 
-from .engine import (
+from sims.engine import (
     EXACT,
     Moments,
     Oracle,
@@ -17,8 +17,8 @@ from .engine import (
     run,
     sweep,
 )
-from .studies import STUDIES
-from .verdicts import Cell, Row, Study, StudyResult
+from sims.studies import STUDIES
+from sims.verdicts import Cell, Row, Study, StudyResult
 
 __all__ = [
     "EXACT",

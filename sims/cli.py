@@ -129,7 +129,7 @@ def _refuse_unwritable(out: Path) -> None:
 
 
 def _run(plan: _Plan, seed: int, jobs: int, out: Path) -> int:
-    from sims.verdicts.figures import draw  # matplotlib takes a second to import
+    from .figures import draw  # matplotlib takes a second to import
 
     study, unfinished = plan.study, out / f".{plan.study.name}"
     if plan.where["backend"] != "numpy" and (left := sum(not takes_device(cell) for cell in plan.cells)):

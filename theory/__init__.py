@@ -1,4 +1,7 @@
-"""The Rényi divergence, its gradients and its theorems, in float64 and without torch."""
+"""The Rényi divergence, its gradients and its theorems; this room imports nothing of ours.
+
+Everything is in float64, without torch.
+"""
 
 from theory.divergence.gradients import peer_gradient, student_gradient, student_hessian
 from theory.divergence.values import (

@@ -11,12 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from theory import theorems as _shelves  # noqa: F401 (fills the registry, in worker processes too)
+from theory.certificates import summary
 from theory.statements.sampling import describe
 from theory.statements.search import search
 from theory.statements.theorem import THEOREMS, Theorem
-
-from . import theorems as _shelves  # noqa: F401 (fills the registry, in worker processes too)
-from .certificates import summary
 
 POINTS = 4000
 CONJECTURE_POINTS = 40_000

@@ -1,6 +1,6 @@
-"""Deep mutual learning with the Rényi divergence, in PyTorch.
+"""Deep mutual learning with the Rényi divergence, in PyTorch; this room imports theory.
 
-A name is imported when it is first asked for: who wants the loss alone should not wait for data sets and tables.
+A name is imported when it is first asked for: whoever wants the loss alone should not wait for data sets and tables.
 """
 
 from importlib import import_module
@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from training.data.images import Images, Source, from_datasets, from_tensors
     from training.experiment.comparison import Comparison, compare, standard_variants
+    from training.loss import RenyiDivergenceLoss, mutual_loss, renyi_divergence_loss
     from training.measure.scores import Result
+    from training.networks import MODELS
     from training.recipe.named import RECIPES
     from training.recipe.recipe import Recipe
     from training.run.train import train
-
-    from .loss import RenyiDivergenceLoss, mutual_loss, renyi_divergence_loss
-    from .networks import MODELS
 
 _HOMES = {
     "data.images": ("Images", "Source", "from_datasets", "from_tensors"),

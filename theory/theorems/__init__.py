@@ -1,4 +1,7 @@
-"""The shelves of theorems; importing this package fills the registry."""
+"""The theorems, a file a subject; this room imports the files of theory and every other room of theory.
+
+Importing it fills the registry `theory.statements.theorem.THEOREMS`.
+"""
 
 from . import (
     accounting,

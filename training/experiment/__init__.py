@@ -1,4 +1,4 @@
-"""Many runs and what is said about them; this room imports every other room of training."""
+"""Many runs and what is said about them; this room imports theory and every other room of training."""
 
 from .comparison import Comparison, compare, standard_variants
 

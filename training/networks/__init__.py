@@ -1,4 +1,4 @@
-"""The students' architectures."""
+"""The students' architectures and the registry of their names; this room imports nothing of ours."""
 
 from .registry import MODELS, Shape, build_model, check_model
 

@@ -1,4 +1,4 @@
-"""The figure of each study; the only file here that needs matplotlib."""
+"""The figure of each study; the only file of sims that needs matplotlib."""
 
 from collections.abc import Callable, Iterable
 from itertools import cycle
@@ -10,9 +10,8 @@ from matplotlib.figure import Figure
 
 from sims.studies.limit_cycle import portrait
 from sims.studies.potential import descents
-
-from .fits import between
-from .results import RATE, Panel, Row, StudyResult
+from sims.verdicts.fits import between
+from sims.verdicts.results import RATE, Panel, Row, StudyResult
 
 # Okabe and Ito: safe for colour-blind readers
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
