@@ -14,7 +14,7 @@ from scipy.special import log_softmax, logsumexp
 from theory import renyi_divergence_from_logits
 from theory.divergence.reference import renyi_divergence as exact
 
-from .timing import Clock, interleaved, machine, ratio, table
+from .timing import Clock, interleaved, print_as_measured, ratio, table
 
 TITLE = "Divergence in float64 (time in units of the textbook formula, medians with quartiles; worst relative errors)"
 SHAPES = [(128, 10), (256, 1000)]
@@ -86,9 +86,7 @@ def main(quick: bool = False, clock: Clock = "wall") -> None:
         quick: fewer turns.
         clock: wall, or the processor's time (fair on a busy machine when OMP_NUM_THREADS=1).
     """
-    print(TITLE, machine(torch.device("cpu")), render([]), sep="\n\n")
-    for row in run(quick, "cpu", clock):
-        print(render([row]).splitlines()[-1], flush=True)
+    print_as_measured(TITLE, run(quick, "cpu", clock), render, torch.device("cpu"))
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from torch import Tensor
 from training import renyi_divergence_loss
 from training.run.device import choose_device
 
-from .timing import Clock, Ratio, interleaved, machine, peak_memory, ratio, table, verdict
+from .timing import Clock, Ratio, interleaved, peak_memory, printing, ratio, table, verdict
 
 TITLE = "Loss, forward and backward (medians of ratios with quartiles; memory in units of the student's logits)"
 ORDERS = [0.5, 1.0, 1.5, 2.0]
@@ -102,18 +102,5 @@ def _cells(row: dict) -> list[object]:
     return [*cells, f"{memory:.2f}", verdict(memory, MEMORY_AIM) if ours else ""]
 
 
-def main(quick: bool = False, device: str = "auto", clock: Clock = "wall") -> None:
-    """Measure and print the table.
-
-    Args:
-        quick: fewer turns.
-        device: cpu, cuda, or auto for the GPU where there is one.
-        clock: wall, or the processor's time (fair on a busy machine when OMP_NUM_THREADS=1).
-    """
-    print(TITLE, machine(choose_device(device)), render([]), sep="\n\n")
-    for row in run(quick, device, clock):
-        print(render([row]).splitlines()[-1], flush=True)
-
-
 if __name__ == "__main__":
-    tyro.cli(main)
+    tyro.cli(printing(TITLE, run, render))

@@ -22,7 +22,7 @@ from sims import Oracle, Problem, Record, Schedule, Simulation, gaussian, radema
 from sims.engine.backend import Backend
 from sims.models.students import Students, overlapping_classes
 
-from .timing import Clock, interleaved, machine, ratio
+from .timing import Clock, interleaved, print_as_measured, ratio
 
 DIMENSION, ETA, SIGMA = 10, 0.1, 1.0
 BATCH, EVERY, REPLICAS, PAIRS = 10, 100, 4000, 2000
@@ -178,9 +178,7 @@ def _share(oracle: Oracle, where: Backend, turns: int, clock: Clock) -> dict:
 
 def main(quick: bool = False, clock: Clock = "wall") -> None:
     """Print the table, row by row."""
-    print(TITLE, machine(torch.device("cpu")), render([]), sep="\n\n")
-    for row in run(quick, "cpu", clock):
-        print(render([row]).splitlines()[-1], flush=True)
+    print_as_measured(TITLE, run(quick, "cpu", clock), render, torch.device("cpu"))
 
 
 if __name__ == "__main__":

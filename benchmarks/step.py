@@ -21,7 +21,7 @@ from training.run.device import choose_device
 from training.run.step import objective_at, step
 
 from .loss import common_formula
-from .timing import Clock, Ratio, interleaved, machine, peak_memory, ratio, table, verdict
+from .timing import Clock, Ratio, interleaved, peak_memory, printing, ratio, table, verdict
 
 TITLE = "A training step (medians over turns with quartiles; memory beyond what the students and their images hold)"
 SMALL = Recipe(students=("mlp",) * 2, alpha=1.5, batch_size=64, lr=0.01)
@@ -183,18 +183,5 @@ def _cells(row: dict[str, Any]) -> list[object]:
     return [row["question"], row["students"], row["classes"], row["ratio"], row["aim"], milliseconds, *memory]
 
 
-def main(quick: bool = False, device: str = "auto", clock: Clock = "wall") -> None:
-    """Measure and print the table.
-
-    Args:
-        quick: fewer turns.
-        device: cpu, cuda, or auto for the GPU where there is one.
-        clock: wall, or the processor's time (fair on a busy machine when OMP_NUM_THREADS=1).
-    """
-    print(TITLE, machine(choose_device(device)), render([]), sep="\n\n")
-    for row in run(quick, device, clock):
-        print(render([row]).splitlines()[-1], flush=True)
-
-
 if __name__ == "__main__":
-    tyro.cli(main)
+    tyro.cli(printing(TITLE, run, render))

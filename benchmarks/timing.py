@@ -7,7 +7,7 @@ import gc
 import os
 import platform
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch.profiler import ProfilerActivity, profile
 
+from training.run.device import choose_device
 from training.run.environment import processor
 
 Call = Callable[[], object]
@@ -116,3 +117,30 @@ def table(columns: list[str], rows: list[list[object]]) -> str:
     """A Markdown table."""
     lines = [columns, ["---"] * len(columns), *rows]
     return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
+
+
+def printing(
+    title: str, run: Callable[[bool, str, Clock], Iterator[dict]], render: Callable[[list[dict]], str]
+) -> Callable[..., None]:
+    """The command that measures one table and prints its lines as they come."""
+
+    def main(quick: bool = False, device: str = "auto", clock: Clock = "wall") -> None:
+        """Measure and print the table.
+
+        Args:
+            quick: fewer turns.
+            device: cpu, cuda, or auto for the GPU where there is one.
+            clock: wall, or the processor's time (fair on a busy machine when OMP_NUM_THREADS=1).
+        """
+        print_as_measured(title, run(quick, device, clock), render, choose_device(device))
+
+    return main
+
+
+def print_as_measured(
+    title: str, rows: Iterator[dict], render: Callable[[list[dict]], str], device: torch.device
+) -> None:
+    """Print the table's head, then each line as soon as it is measured."""
+    print(title, machine(device), render([]), sep="\n\n")
+    for row in rows:
+        print(render([row]).splitlines()[-1], flush=True)

@@ -119,7 +119,7 @@ def _place(study: Study, cells: list[Cell], where: dict[str, Any], alone: bool) 
 
 
 def _refuse_unwritable(out: Path) -> None:
-    """Before anything runs: whoever waited for numbers wants to keep them."""
+    """Find out before anything runs, so that no numbers are lost for want of a folder."""
     try:
         out.mkdir(parents=True, exist_ok=True)
         write_atomically(out / ".writable", "")

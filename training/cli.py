@@ -1,8 +1,10 @@
 """The commands `rdml train`, `rdml compare` and `rdml evaluate`."""
 
+import contextlib
 import dataclasses
 import shlex
 import sys
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -86,14 +88,8 @@ def train(
         open_run(place, chosen, resume)
     numbers = range(first_seed, first_seed + seeds)
     tasks = [Task("run", chosen, seed, place / f"seed-{seed}") for seed in numbers]
-    try:
+    with _stopping(f"`rdml train --resume --folder {place}` with the same flags continues"):
         found = train_all(tasks, progress=True, jobs=jobs)
-    except KeyboardInterrupt:
-        print(
-            f"\nstopped; `rdml train --resume --folder {place}` with the same flags continues",
-            file=sys.stderr,
-        )
-        return 130
     results = [found["run", seed] for seed in numbers]
     if not leads():
         return 0
@@ -143,17 +139,13 @@ def compare(
             folder / net.replace(":", "-"),
         )
         variants = standard_variants(chosen, orders)
-        try:
+        with _stopping(f"the same command with --folder {folder} continues"):
             comparison = compare_variants(chosen, variants, seeds, progress=True, folder=place, jobs=jobs)
-        except KeyboardInterrupt:
-            print(f"\nstopped; the same command with --folder {folder} continues", file=sys.stderr)
-            return 130
         print(f"\n{comparison.title}: differences from independent students on the same seeds, 95 % intervals\n")
         print(write_comparison(comparison, place))
         print(place)
         if publish is not None:
-            content = {"command": shlex.join(["rdml", *sys.argv[1:]]), **comparison.to_json()}
-            write_json(publish / f"{place.name}.json", content)
+            _publish(publish / f"{place.name}.json", comparison.to_json())
     return 0
 
 
@@ -186,16 +178,28 @@ def measure(
     if publish is not None:
         probe_folder(publish.parent)
     base = override(RECIPES[recipe], flags)
-    try:
+    with _stopping(f"the same command with --folder {folder} continues"):
         runs = measured.measure(base, orders, rates, seeds, records, folder, progress=True, jobs=jobs)
-    except KeyboardInterrupt:
-        print(f"\nstopped; the same command with --folder {folder} continues", file=sys.stderr)
-        return 130
     print(measured.summary(runs))
     print(folder)
     if publish is not None:
-        write_json(publish, {"command": shlex.join(["rdml", *sys.argv[1:]]), "runs": runs})
+        _publish(publish, {"runs": runs})
     return 0
+
+
+@contextlib.contextmanager
+def _stopping(how_to_continue: str) -> Iterator[None]:
+    """Answer an interruption with how to continue, and with the exit code of a command that Ctrl-C ended."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        print(f"\nstopped; {how_to_continue}", file=sys.stderr)
+        sys.exit(130)
+
+
+def _publish(file: Path, content: dict[str, Any]) -> None:
+    """Write numbers with the command that made them."""
+    write_json(file, {"command": shlex.join(["rdml", *sys.argv[1:]])} | content)
 
 
 def write_comparison(comparison: Comparison, place: Path) -> str:

@@ -95,7 +95,7 @@ def collect(
 
     found = {task.file: numbers for task in tasks if (numbers := _load(task, folder)) is not None}
     missing = [task for task in tasks if task.file not in found]
-    watched: Any = {"initializer": _watch, "initargs": (os.getpid(),)}
+    watched: Any = {"initializer": _end_with, "initargs": (os.getpid(),)}
     workers = Parallel(n_jobs=jobs, return_as="generator_unordered", **watched)
     arriving: Any = workers(delayed(_numbered)(k, task.work) for k, task in enumerate(missing))
     bar = tqdm(arriving, label, len(tasks), initial=len(found), unit="cell", disable=not progress)
@@ -105,15 +105,15 @@ def collect(
     return [found[task.file] for task in tasks]
 
 
-def _watch(parent: int) -> None:
+def _end_with(parent: int) -> None:
     """End this process soon after the one that it works for, which may be killed; joblib's would wait for minutes."""
 
-    def mourn() -> None:
+    def end_with_parent() -> None:
         while os.getppid() == parent:
             time.sleep(0.5)
         os._exit(1)
 
-    Thread(target=mourn, daemon=True).start()
+    Thread(target=end_with_parent, daemon=True).start()
 
 
 def _numbered(k: int, work: Callable[[], Numbers]) -> tuple[int, Numbers]:
@@ -135,7 +135,11 @@ def _save(task: Task, numbers: Numbers, folder: Path | None) -> None:
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Write a file so that whoever looks, whenever, finds the old content or the new, never a part."""
+    """Write a file so that every reader finds the old content or the new, never a part of either.
+
+    `training.run.run_folder` has a function of this name as well: these rooms may not import each other, and what
+    training writes must also survive a power failure, with one sentence for a full disk.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     with open(temporary, "w") as file:
         file.write(text)

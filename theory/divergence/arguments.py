@@ -1,4 +1,4 @@
-"""The door: every argument of the public functions is checked here once, and refused in one sentence."""
+"""The checks of arguments: every public function checks its own here, once, and refuses a wrong one in one sentence."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray

@@ -72,10 +72,10 @@ def search(claim: Claim, seconds: float = 10.0, seed: int = 0, points: int = 20_
     """
     if not (seconds > 0 and points > 0):
         raise ValueError(f"seconds and points must be positive, got seconds={seconds} and points={points}")
-    hunt = _Hunt(_asked(claim), perf_counter() + seconds, max(60, points // claim.cost))
+    run = _Search(_asked(claim), perf_counter() + seconds, max(60, points // claim.cost))
     for stage in (_edges, _random, _optimised):
-        stage(hunt, default_rng([seed, len(stage.__name__)]))
-    return hunt.result()
+        stage(run, default_rng([seed, len(stage.__name__)]))
+    return run.result()
 
 
 def _asked(claim: Claim) -> Claim:
@@ -86,7 +86,7 @@ def _asked(claim: Claim) -> Claim:
     return replace(claim, batched=takes_batches(claim.function, few))
 
 
-class _Hunt:
+class _Search:
     """The running record of one search: the worst points so far, best first, one for each number of classes."""
 
     def __init__(self, claim: Claim, deadline: float, budget: int) -> None:
@@ -153,41 +153,41 @@ def _score(lhs: Array, rhs: Array, excess: Array) -> Array:
     return np.where(usable & (excess < 0), ratio, np.where(empty, -800.0, excess))
 
 
-def _edges(hunt: _Hunt, rng: Generator) -> None:
-    for classes in hunt.classes:
-        if hunt.points == 0 or hunt.going(hunt.budget / 4):
-            most = hunt.budget // (8 if classes <= 10 else 80) + 1
-            hunt.try_batch(corners(hunt.claim.given, rng, classes, most), classes, "edge cases")
+def _edges(run: _Search, rng: Generator) -> None:
+    for classes in run.classes:
+        if run.points == 0 or run.going(run.budget / 4):
+            most = run.budget // (8 if classes <= 10 else 80) + 1
+            run.try_batch(corners(run.claim.given, rng, classes, most), classes, "edge cases")
 
 
-def _random(hunt: _Hunt, rng: Generator) -> None:
-    while hunt.going(SHARE_OF_RANDOM_POINTS * hunt.budget):
-        for classes in hunt.classes:
+def _random(run: _Search, rng: Generator) -> None:
+    while run.going(SHARE_OF_RANDOM_POINTS * run.budget):
+        for classes in run.classes:
             share = BATCH if classes <= 10 else BATCH // 10  # wide rows cost more and rarely decide
-            rows = min(share, hunt.budget // 8 + 1)
-            hunt.try_batch(draw(hunt.claim.given, rng, rows, classes), classes, "random points")
+            rows = min(share, run.budget // 8 + 1)
+            run.try_batch(draw(run.claim.given, rng, rows, classes), classes, "random points")
 
 
-def _optimised(hunt: _Hunt, rng: Generator) -> None:
-    few = [classes for classes in hunt.classes if classes <= OPTIMISED_CLASSES]
+def _optimised(run: _Search, rng: Generator) -> None:
+    few = [classes for classes in run.classes if classes <= OPTIMISED_CLASSES]
     for k, classes in enumerate(few):
-        share = (hunt.budget - hunt.points) / (len(few) - k)
-        if hunt.going():
-            _evolve(hunt, rng, classes, 0.7 * share)
-        if hunt.going() and hunt.claim.relation == "<=":  # an equality's error is rounding: nothing to climb
-            _polish(hunt, classes, 0.15 * share)
+        share = (run.budget - run.points) / (len(few) - k)
+        if run.going():
+            _evolve(run, rng, classes, 0.7 * share)
+        if run.going() and run.claim.relation == "<=":  # an equality's error is rounding: nothing to climb
+            _polish(run, classes, 0.15 * share)
 
 
-def _evolve(hunt: _Hunt, rng: Generator, classes: int, points: float) -> None:
+def _evolve(run: _Search, rng: Generator, classes: int, points: float) -> None:
     """Differential evolution, a whole population at once, from random points and the worst one so far."""
-    given = hunt.claim.given
+    given = run.claim.given
     start = draw(given, rng, 64, classes)
-    worst = hunt.best[classes][2]
-    population = np.concatenate([_encode(hunt, start), _encode(hunt, {name: v[None] for name, v in worst.items()})])
+    worst = run.best[classes][2]
+    population = np.concatenate([_encode(run, start), _encode(run, {name: v[None] for name, v in worst.items()})])
     population = np.clip(population, -BOX, BOX)
 
     def loss(coordinates: Array) -> Array:
-        return -hunt.try_batch(_decode(hunt, coordinates.T, classes), classes, "differential evolution")
+        return -run.try_batch(_decode(run, coordinates.T, classes), classes, "differential evolution")
 
     scipy: Any = differential_evolution  # its annotations forget that `init` may be an array
     scipy(
@@ -200,32 +200,32 @@ def _evolve(hunt: _Hunt, rng: Generator, classes: int, points: float) -> None:
         polish=False,
         tol=0,
         rng=rng,
-        callback=lambda *_: not hunt.going(),
+        callback=lambda *_: not run.going(),
     )
 
 
-def _polish(hunt: _Hunt, classes: int, points: float) -> None:
+def _polish(run: _Search, classes: int, points: float) -> None:
     """Nelder-Mead from the worst point so far: the margin often ends in a kink or at infinity."""
-    worst = {name: value[None] for name, value in hunt.best[classes][2].items()}
+    worst = {name: value[None] for name, value in run.best[classes][2].items()}
 
     def loss(coordinates: Array) -> float:
-        return -float(hunt.try_batch(_decode(hunt, coordinates[None], classes), classes, "Nelder-Mead")[0])
+        return -float(run.try_batch(_decode(run, coordinates[None], classes), classes, "Nelder-Mead")[0])
 
     def stop(*_: object) -> None:
-        if not hunt.going():
+        if not run.going():
             raise StopIteration
 
     options = {"maxfev": max(10, int(points)), "xatol": 1e-10, "fatol": 1e-15, "adaptive": True}
     with np.errstate(invalid="ignore"):
-        minimize(loss, _encode(hunt, worst)[0], method="Nelder-Mead", options=options, callback=stop)
+        minimize(loss, _encode(run, worst)[0], method="Nelder-Mead", options=options, callback=stop)
 
 
-def _encode(hunt: _Hunt, point: Point) -> Array:
-    return np.concatenate([domain.encode(point[name]) for name, domain in hunt.claim.given.items()], axis=1)
+def _encode(run: _Search, point: Point) -> Array:
+    return np.concatenate([domain.encode(point[name]) for name, domain in run.claim.given.items()], axis=1)
 
 
-def _decode(hunt: _Hunt, coordinates: Array, classes: int) -> Point:
-    given = hunt.claim.given
+def _decode(run: _Search, coordinates: Array, classes: int) -> Point:
+    given = run.claim.given
     sizes = [domain.encode(domain.edges(classes)[:1]).shape[1] for domain in given.values()]
     parts = np.split(coordinates, np.cumsum(sizes)[:-1], axis=1)
     return {name: domain.decode(part, classes) for (name, domain), part in zip(given.items(), parts, strict=True)}

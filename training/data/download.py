@@ -1,4 +1,4 @@
-"""Files from the network, checked before anybody sees them: pooch with its cache, progress bar and checksums."""
+"""Files from the network by pooch: cached, with a progress bar, and used only if their checksum is right."""
 
 import logging
 from dataclasses import dataclass

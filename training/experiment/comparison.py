@@ -98,7 +98,7 @@ def compare(
 ) -> Comparison:
     """Train every variant from the seeds 0 .. seeds - 1 and compare them, paired by seed, with the first variant.
 
-    The runs are shared out to processes; the numbers do not depend on how many there are. With a folder, each run
+    The runs are divided among processes; the numbers do not depend on how many there are. With a folder, each run
     is recorded there, and calling again continues where the last call stopped.
 
     Args:

@@ -1,4 +1,4 @@
-"""Many runs at once, shared out to processes; what they find does not depend on how many there are."""
+"""Many runs at once on several processes; the results do not depend on how many there are."""
 
 import os
 import signal
@@ -63,7 +63,7 @@ def run_all(tasks: Sequence[Work[Found]], progress: bool, jobs: int) -> Iterator
         jobs = _room(recipes)
     if min(jobs, len(tasks)) == 1:
         return (task.run(progress) for task in tasks)
-    return _shared_out(tasks, progress, jobs)
+    return _on_processes(tasks, progress, jobs)
 
 
 def _room(recipes: Sequence[Recipe]) -> int:
@@ -78,10 +78,10 @@ def train_all(tasks: Sequence[Task], progress: bool, jobs: int) -> dict[tuple[st
     return {(name, seed): result for name, seed, result in run_all(tasks, progress, jobs)}
 
 
-def _shared_out(tasks: Sequence[Work[Found]], progress: bool, jobs: int) -> Iterator[Found]:
+def _on_processes(tasks: Sequence[Work[Found]], progress: bool, jobs: int) -> Iterator[Found]:
     # The initialiser also gives training processes of its own: joblib takes one that has done lighter work, and then
     # grows by all of torch, for one that leaks, and ends it.
-    watched: Any = {"initializer": _watch, "initargs": (os.getpid(),)}
+    watched: Any = {"initializer": _end_with, "initargs": (os.getpid(),)}
     pool = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", **watched)
     finished: Any = pool(joblib.delayed(_run)(task, os.getpid()) for task in tasks)
     return iter(tqdm(finished, total=len(tasks), unit="run", disable=not progress, leave=False))
@@ -93,12 +93,12 @@ def _run(task: Work[Found], parent: int) -> Found:
     return task.run()
 
 
-def _watch(parent: int) -> None:
+def _end_with(parent: int) -> None:
     """Should the parent be killed, this process stops at a checkpoint, as if asked to, and leaves the folder free."""
 
-    def mourn() -> None:
+    def end_with_parent() -> None:
         while os.getppid() == parent:
             time.sleep(0.5)
         os.kill(os.getpid(), signal.SIGTERM)
 
-    Thread(target=mourn, daemon=True).start()
+    Thread(target=end_with_parent, daemon=True).start()

@@ -1,4 +1,4 @@
-"""The epochs of a run."""
+"""The epochs of a run: steps, validation scores, checkpoints, and the test set once at the end."""
 
 import time
 from pathlib import Path
@@ -19,14 +19,14 @@ from .environment import environment
 from .run_folder import append_line, probe_folder, read_lines, truncate_lines, write_json
 from .step import objective_at, step
 from .stopping import Guard, Interrupt
-from .tensorboard import Board
+from .tensorboard import Curves
 
 ASK_EVERY = 10
 """Steps between two questions whether another process was asked to stop."""
 
 
 class Run:
-    """The moving parts of a run and the order in which they move."""
+    """One run: its cohort, batches and state, and the order of epochs, checkpoints and scores."""
 
     def __init__(
         self,
@@ -41,7 +41,7 @@ class Run:
         self.recipe, self.interrupt = cohort.recipe, interrupt
         self.state = State(torch.zeros(len(cohort.recipe.students), dtype=torch.float64, device=cohort.device))
         self.rate, self.leads = self.recipe.rate, cohort.placement.leads
-        self.board: Board | None = None
+        self.curves: Curves | None = None
 
     def fit(self, resume: bool, progress: bool) -> None:
         """All epochs that are left."""
@@ -69,7 +69,7 @@ class Run:
         for name in ("metrics", "timing") if self.leads else ():
             truncate_lines(folder / f"{name}.jsonl", self.state.epoch)
         if self.leads and self.recipe.tensorboard:
-            self.board = Board(folder, self.state.epoch)
+            self.curves = Curves(folder, self.state.epoch)
 
     def _epoch(self) -> dict[str, Any]:
         state, began = self.state, time.perf_counter()
@@ -93,8 +93,8 @@ class Run:
         if self.folder is not None and self.leads:
             append_line(self.folder / "metrics.jsonl", row)
             append_line(self.folder / "timing.jsonl", {"epoch": row["epoch"], "seconds": seconds})
-        if self.board is not None:
-            self.board.write(row)
+        if self.curves is not None:
+            self.curves.write(row)
 
     def _between_steps(self, guard: Guard) -> None:
         every = self.recipe.checkpoint_steps

@@ -77,7 +77,7 @@ class Placement:
         return total / self.ranks
 
     def collect(self, states: list[Any]) -> list[Any]:
-        """One state a student from whoever holds it (all processes call this; only the leader needs the answer)."""
+        """One state a student, from the process that holds it (all call this, the leader needs the answer)."""
         if self.kind != "students":
             return states
         everyone: list[Any] = [None] * self.ranks

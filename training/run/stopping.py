@@ -1,4 +1,4 @@
-"""What watches over a run: losses that are no longer finite, and requests to stop."""
+"""What ends a run early: a loss that is not finite, or a request to stop."""
 
 import signal
 import threading
@@ -61,19 +61,19 @@ class Guard:
 
 
 class Interrupt:
-    """Turns Ctrl-C and SIGTERM into a request that the run honours between two steps; the same again acts at once.
+    """Turns Ctrl-C and SIGTERM into a request that the run meets between two steps; the same signal again acts at once.
 
-    The same, since torchrun answers a Ctrl-C, which its processes have heard as well, with a SIGTERM to each of them.
+    The same signal: torchrun answers a Ctrl-C, which its processes received as well, with a SIGTERM to each of them.
     """
 
     def __init__(self) -> None:
-        self._heard: set[int] = set()
+        self._received: set[int] = set()
         self._before: dict[int, Any] = {}
 
     @property
     def requested(self) -> bool:
         """Whether the run shall stop."""
-        return bool(self._heard)
+        return bool(self._received)
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():  # elsewhere signals cannot be handled
@@ -85,6 +85,6 @@ class Interrupt:
             signal.signal(number, handler)
 
     def _ask(self, number: int, frame: FrameType | None) -> None:
-        if number in self._heard:
+        if number in self._received:
             raise KeyboardInterrupt
-        self._heard.add(number)
+        self._received.add(number)

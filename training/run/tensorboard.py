@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 
-class Board:
+class Curves:
     """Writes rows of `metrics.jsonl` as curves into the folder `tensorboard` of a run.
 
     Args:
@@ -25,12 +25,12 @@ class Board:
 
     def write(self, row: dict[str, Any]) -> None:
         """Draw the row of one epoch, and wait until it is in the file."""
-        for name, value in curves(row):
+        for name, value in _numbers(row):
             self._writer.add_scalar(name, value, row["epoch"])
         self._writer.flush()
 
 
-def curves(row: dict[str, Any]) -> Iterator[tuple[str, float]]:
+def _numbers(row: dict[str, Any]) -> Iterator[tuple[str, float]]:
     """(name, value) of every number in a row: `lr`, `loss/student 1`, `accuracy/ensemble`, ..."""
     for name in ("alpha", "weight", "lr"):
         yield name, row[name]

@@ -48,7 +48,7 @@ def train(
     splits, device = split(recipe, source or open_source(recipe)), choose_device(recipe.device)
     if recipe.amp:
         warn_of_imitated_bfloat16(device)
-    with threads(recipe.threads), placed(recipe, device) as placement, _alone(folder), Interrupt() as interrupt:
+    with threads(recipe.threads), placed(recipe, device) as placement, _only_writer(folder), Interrupt() as interrupt:
         torch.manual_seed(seed)  # for dropout; initial weights and batches have generators of their own
         cohort = build_cohort(recipe, seed, splits.train, device, placement)
         loader = Loader(splits.train, recipe, seed, device, placement.share)
@@ -57,8 +57,8 @@ def train(
         return run.finish()
 
 
-def _alone(folder: Path | None) -> contextlib.AbstractContextManager[None]:
-    """The folder in the hands of this run only."""
+def _only_writer(folder: Path | None) -> contextlib.AbstractContextManager[None]:
+    """Keep other runs from writing into the folder; processes that do not lead write nothing."""
     return contextlib.nullcontext() if folder is None or not leads() else held(folder)
 
 

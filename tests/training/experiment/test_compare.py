@@ -87,7 +87,7 @@ def test_runs_at_the_same_time_leave_each_other_room(place, threads, jobs, monke
     monkeypatch.setattr("joblib.cpu_count", lambda: 8)
     monkeypatch.setattr("training.experiment.parallel.Task.run", lambda task, progress=False: taken.append(1))
     monkeypatch.setattr(
-        "training.experiment.parallel._shared_out", lambda tasks, progress, jobs: taken.append(jobs) or []
+        "training.experiment.parallel._on_processes", lambda tasks, progress, jobs: taken.append(jobs) or []
     )
     recipe = dataclasses.replace(FAST, device=place, threads=threads)
     list(run_all([Task("run", recipe, seed, None) for seed in range(9)], False, -1))
