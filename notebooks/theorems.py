@@ -26,8 +26,8 @@ from theory.check import THEOREMS, check_all
 from theory.cli import table
 from theory.statements.domains import Logits, Order
 from theory.statements.theorem import conjecture
+from theory.theorems.dynamics.rotation import NOTE, lasting_gradient, locked_phase, slopes
 from theory.theorems.quantities import l1_distance
-from theory.theorems.rotation import NOTE, lasting_gradient, locked_phase, slopes
 
 # %%
 pinsker = THEOREMS["pinsker"]

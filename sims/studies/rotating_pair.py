@@ -18,7 +18,7 @@ from sims.engine import EXACT, Problem, Schedule, Simulation
 from sims.engine.backend import Array
 from sims.models.scalar_pair import expit
 from sims.verdicts import Cell, Study, within_tolerance
-from theory.theorems.rotation import lasting_gradient
+from theory.theorems.dynamics.rotation import lasting_gradient
 
 ORDERS = (0.5, 0.75, 1.0, 2.0)
 RATES = (0.2, 0.1, 0.05, 0.025)

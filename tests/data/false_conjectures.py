@@ -6,8 +6,8 @@ from scipy.special import log_softmax
 from theory import renyi_divergence_from_logits as divergence
 from theory.statements.domains import Interval, Logits, Order
 from theory.statements.theorem import conjecture
+from theory.theorems.dynamics.rotation import lasting_gradient
 from theory.theorems.quantities import l1_distance
-from theory.theorems.rotation import lasting_gradient
 
 
 def between(first, second):

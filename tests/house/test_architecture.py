@@ -84,6 +84,12 @@ def test_a_house_that_keeps_its_sentences_passes(small_house: Path):
         ("high/outer/trimmed.py", "import high.top", contradictions, "high.outer.trimmed, line 1, imports high.top"),
         ("high/outer/trimmed.py", "import high.last", contradictions, "imports high.last; Others"),
         ("high/outer/trimmed.py", "from .. import last", contradictions, "imports high.last; Others"),
+        (
+            "high/outer/deep/__init__.py",
+            '"""Deep; this room imports every other room of high."""\nimport high.outer.trimmed',
+            contradictions,
+            "high.outer.deep, line 2, imports high.outer.trimmed",
+        ),
         ("low/__init__.py", '"""Sums."""', contradictions, "the first sentence of low must say what"),
         ("low/__init__.py", '"""Sums. It imports nothing of ours."""', contradictions, "the first sentence of low"),
         ("low/__init__.py", '"""Sums; this room imports no."""', contradictions, "of low names 'no', which is no room"),

@@ -10,7 +10,7 @@ from sims.engine.backend import NumpyRandom
 from sims.figures import draw
 from sims.studies.rotating_pair import pair_gradient
 from theory import renyi_divergence_from_logits
-from theory.theorems.rotation import lasting_gradient
+from theory.theorems.dynamics.rotation import lasting_gradient
 
 BOWL = Problem(gradient=lambda state: 2 * state, start=lambda _rng, replicas: np.ones((replicas, 3)))
 

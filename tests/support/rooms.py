@@ -94,10 +94,11 @@ def allowed(house: House, room: str) -> set[str]:
 
 
 def _meant(house: House, room: str, item: str) -> set[str]:
-    if files := re.fullmatch(r"the files of (\w+)", item):
+    if files := re.fullmatch(r"the files of ([\w.]+)", item):
         return {module for module in house.files if house.folder(module) == files[1]}
     if others := re.fullmatch(r"every other room of (\w+)(?: but (\w+))?", item):
-        inner = [one for one in house.rooms if one.rpartition(".")[0] == others[1] and one != room]
+        inner = [one for one in house.rooms if one.rpartition(".")[0] == others[1]]
+        inner = [one for one in inner if not f"{room}.".startswith(f"{one}.")]  # "other": not a room around this one
         return set().union(*(_below(house, one) for one in inner if one != f"{others[1]}.{others[2]}"))
     return _below(house, item)
 

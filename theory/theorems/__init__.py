@@ -1,68 +1,9 @@
-"""The theorems, a file a subject; this room imports the files of theory and every other room of theory.
+"""The theorems, a room a subject; this room imports the files of theory and every other room of theory.
 
-Importing it fills the registry `theory.statements.theorem.THEOREMS`.
+Importing it fills the registry `theory.statements.theorem.THEOREMS`. What several statements share stands beside the
+rooms: `quantities` in numbers, `symbols` in sympy, `students` for statements about updates.
 """
 
-from . import (
-    accounting,
-    best_coupling,
-    between,
-    bounded_scope,
-    conservative_rules,
-    convexity,
-    curvature,
-    descent,
-    duality,
-    ensembles,
-    first_order,
-    gaussian,
-    gradients,
-    limits,
-    momentum,
-    no_bias,
-    noise,
-    order,
-    order_and_weight,
-    peer,
-    phases,
-    potential,
-    resolvent,
-    rotation,
-    smooth_students,
-    temperature,
-    thresholds,
-    unequal,
-    variation,
-)
+from theory.theorems import cohorts, divergences, dynamics
 
-__all__ = [
-    "accounting",
-    "best_coupling",
-    "between",
-    "bounded_scope",
-    "conservative_rules",
-    "convexity",
-    "curvature",
-    "descent",
-    "duality",
-    "ensembles",
-    "first_order",
-    "gaussian",
-    "gradients",
-    "limits",
-    "momentum",
-    "no_bias",
-    "noise",
-    "order",
-    "order_and_weight",
-    "peer",
-    "phases",
-    "potential",
-    "resolvent",
-    "rotation",
-    "smooth_students",
-    "temperature",
-    "thresholds",
-    "unequal",
-    "variation",
-]
+__all__ = ["cohorts", "divergences", "dynamics"]
