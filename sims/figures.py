@@ -58,10 +58,14 @@ def _dress(axes: Axes, panel: Panel, places: list[float]) -> None:
     axes.set(xlabel=panel.x.label, ylabel=panel.y.label, title=panel.title)
     for axis, scale in ((panel.x, axes.set_xscale), (panel.y, axes.set_yscale)):
         scale(axis.scale, **({"linthresh": axis.width} if axis.scale == "symlog" else {}))
+    for axis, line in ((panel.x, axes.axvline), (panel.y, axes.axhline)):
+        for value in axis.marks:
+            line(value, color="0.5", linestyle=":", linewidth=1, zorder=0)
     if panel.y.scale == "symlog":
         axes.set_ylim(-panel.y.width / 2, 3 * axes.get_ylim()[1])
-    if 0 < len(places) <= 7:
-        axes.set_xticks(places, [f"{x:g}" for x in places])
+    named = [f"{x:g}" for x in places]
+    if 0 < len(places) <= 7 and max(map(len, named)) < 7:
+        axes.set_xticks(places, named)
         axes.xaxis.minorticks_off()
     axes.spines[["top", "right"]].set_visible(False)
 

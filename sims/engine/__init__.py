@@ -4,7 +4,7 @@ from .gradient_check import check_gradient
 from .loop import run, states_along
 from .moments import Moments, Record, Trace
 from .oracles import EXACT, Oracle, adversarial_bias, constant_bias, gaussian, rademacher
-from .simulation import Problem, Schedule, Simulation
+from .simulation import Problem, Schedule, Simulation, solved
 from .sweep import sweep
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "gaussian",
     "rademacher",
     "run",
+    "solved",
     "states_along",
     "sweep",
 ]

@@ -5,9 +5,12 @@ from sims.verdicts import Study
 from . import (
     drift,
     escape,
+    first_order_law,
     limit_cycle,
     noise_floor,
     order_as_variance,
+    order_at_fixed_product,
+    phase_diagram,
     potential,
     rotating_pair,
     search_for_cycles,
@@ -30,6 +33,9 @@ _MODULES = (
     order_as_variance,
     escape,
     search_for_cycles,
+    phase_diagram,
+    first_order_law,
+    order_at_fixed_product,
 )
 STUDIES: dict[str, Study] = {module.STUDY.name: module.STUDY for module in _MODULES}
 

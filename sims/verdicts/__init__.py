@@ -2,7 +2,7 @@
 
 from .fits import Fit
 from .results import MEAN_SQUARE, RATE, Axis, Panel, Row, StudyResult
-from .rules import RuleOf, at_least, at_most, within_standard_errors, within_tolerance
+from .rules import RuleOf, at_least, at_most, of_the_sign, within_standard_errors, within_tolerance
 from .study import (
     Cell,
     Measured,
@@ -30,6 +30,7 @@ __all__ = [
     "at_most",
     "mean_square",
     "mean_square_every",
+    "of_the_sign",
     "over_replicas",
     "takes_device",
     "with_steps",

@@ -37,11 +37,15 @@ class Row:
 
 @dataclass(frozen=True)
 class Axis:
-    """An axis of the standard figure: its label with unit, and "linear", "log" or "symlog" (then linear to `width`)."""
+    """An axis of the standard figure: its label with unit, and "linear", "log" or "symlog" (then linear to `width`).
+
+    `marks` are values at which a dotted line crosses the panel.
+    """
 
     label: str
     scale: str = "log"
     width: float = 1.0
+    marks: tuple[float, ...] = ()
 
 
 RATE = Axis(r"learning rate $\eta$ (parameter per unit of gradient)")

@@ -49,6 +49,16 @@ def at_least(level: float) -> RuleOf:
     return rule
 
 
+def of_the_sign(sign: int, level: float) -> RuleOf:
+    """Agreement: a one-sided t-test at `level`, Bonferroni-corrected over the cells, shows the sign, 1 or -1."""
+
+    def rule(cells: int, replicas: int) -> Rule:
+        critical = float(stats.t.ppf(1 - level / cells, replicas - 1))
+        return lambda measured, error, _theory: sign * measured > critical * error
+
+    return rule
+
+
 def within_tolerance(relative: float, absolute: float) -> RuleOf:
     """Agreement without noise: |measured - theory| <= relative * |theory| + absolute."""
     return lambda _cells, _replicas: (

@@ -9,8 +9,18 @@ from sims import STUDIES
 from sims.cli import simulate
 from sims.verdicts import takes_device
 
+SOLVED = {  # measures that solve exactly, on NumPy, and do not step
+    "control: the known limit cycle is found",
+    r"ridge students, noise 2, $\rho = 0.01$, $\beta^* = 0.34$, student",
+    r"best $\kappa$, two students around s = 0.3, $\omega = 1.1$",
+    "ridge students, noise 0, student: signs",
+    r"shift of the mean student, K = 2, $\alpha = 0.25$",
+    r"confidence minus accuracy against order 1, little decay: overconfident, $\alpha = 0.25$",
+}
+STEPPING = [study for study in STUDIES if study != "first_order_law"]
 
-@pytest.mark.parametrize("study", STUDIES)
+
+@pytest.mark.parametrize("study", STEPPING)
 def test_torch_gives_the_numbers_of_numpy(study: str):
     replicas = 400 if study in ("escape", "stationary_covariance", "search_for_cycles") else 16
     able = [cell for cell in one_cell_a_measure(study) if takes_device(cell)]
@@ -21,9 +31,9 @@ def test_torch_gives_the_numbers_of_numpy(study: str):
         assert abs(ours.mean - theirs.mean) <= 4 * math.hypot(*ours[1:], *theirs[1:]) + 1e-9 * abs(ours.mean) + 1e-20
 
 
-def test_all_measures_but_a_control_take_a_device():
+def test_all_measures_that_step_take_a_device():
     cells = [cell for name in STUDIES for cell in one_cell_a_measure(name)]
-    assert [cell.name for cell in cells if not takes_device(cell)] == ["control: the known limit cycle is found"]
+    assert {cell.name for cell in cells if not takes_device(cell)} == SOLVED
 
 
 @pytest.mark.parametrize("study", ["three_terms", "students_generic", "order_as_variance"])

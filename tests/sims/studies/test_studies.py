@@ -24,6 +24,9 @@ REPLICAS = {
     "order_as_variance": 8,
     "escape": 200,
     "search_for_cycles": 200,
+    "phase_diagram": 40,
+    "first_order_law": 12,
+    "order_at_fixed_product": 16,
 }
 
 
