@@ -60,9 +60,9 @@ class Scope:
         return float(contraction_modulus(*pair)), float(field_lipschitz(*pair))
 
     def rate(self, share: float) -> float:
-        """So large a share of m/L^2, up to which the stationary spread is bounded."""
+        """So large a share of m/L^2, up to which the stationary spread is bounded; two digits."""
         modulus, lipschitz = self.constants
-        return share * modulus / lipschitz**2
+        return float(f"{share * modulus / lipschitz**2:.1e}")
 
     def simulation(self, theory: float, schedule: Schedule, side: float = 1.0) -> Simulation:
         """Both students on one mini-batch, started far outside the ball; another `side` is another start."""
@@ -204,7 +204,7 @@ STUDY = Study(
     caption=(
         "Top left: mean squared distance from the optimum against the learning rate at order 1; line: exact to first "
         "order (E7); dashed: bound (S2). Top right: rate at which two copies on the same batches approach each other; "
-        "dashed: what S2 promises. Bottom left: largest norm of eight runs at order 1 and the bound of S1 (dashed), "
+        "dashed: what S2 promises (at order 1 it asks for less decay, so that there is less to gain). Bottom left: largest norm of eight runs at order 1 and the bound of S1 (dashed), "
         "which ends at the ball's radius (dotted). Bottom right: distance of two copies, and its bound (dashed)."
     ),
     cells=cells,

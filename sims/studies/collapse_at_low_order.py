@@ -13,7 +13,7 @@ from sims.verdicts import Axis, Cell, Measured, Panel, Study, at_least, over_rep
 from sims.verdicts.rules import Rule, RuleOf
 from theory.convergence import max_learning_rate
 
-STEPS, HALVINGS, BRACKET, LEAST = 200, 6, (0.02, 1.3), 0.8
+STEPS, HALVINGS, BRACKET, LEAST = 200, 5, (0.02, 1.3), 0.8
 PLACES = ((0.25, 3.0), (0.5, 3.0), (2.0, 3.0), (0.5, 1.0), (0.5, 6.0))  # order and product
 SHOWN_RATES = (0.05, 0.08, 0.11, 0.15, 0.2, 0.3)
 OWN_LOOP = Problem(lambda state: 0 * state, lambda _rng, replicas: np.zeros((replicas, 1)))  # momentum needs one
@@ -78,8 +78,9 @@ STUDY = Study(
         r"unsure student beside a sure peer feels all of it: the smoothness of its loss is bounded by $eta\propto"
         r"1+\lambda\max(1,lpha)$ (D4), so the rate that is safe falls by $rac{1+\mu}{1+\mu/lpha}$ against order "
         "1, although near agreement all orders are the same. And so it is: below order 1 training collapses at a rate "
-        "that order 1 survives. The bound says where it cannot be worse: the measured fall has its direction and about "
-        "half to four fifths of its size (in logarithms), since the curvature of its worst case is not met all the "
+        "that order 1 survives, to a wrong answer that the students come to share as their units fall silent. The bound "
+        "says how much worse it can be: the measured fall has its direction and about four to seven tenths of its size "
+        "(in logarithms), since the curvature of the worst case is not met all the "
         "time. Above order 1 the bound promises no change."
     ),
     caption=(
@@ -92,7 +93,7 @@ STUDY = Study(
     rule=at_least(0.01),
     rule_in_words=(
         "Rule: no one-sided t-test says that the ratio falls below that of `max_learning_rate`, and below order 1 a "
-        "one-sided t-test says that it is below 1; 1 %, Bonferroni-corrected. Rates by six bisections of the logarithm "
+        "one-sided t-test says that it is below 1; 1 %, Bonferroni-corrected. Rates by five bisections of the logarithm "
         "between 0.02 and 1.3, for each replica; both orders from the same start on the same batches."
     ),
     replicas=8,
