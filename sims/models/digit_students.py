@@ -32,7 +32,8 @@ def digits() -> tuple[Numbers, NDArray[np.int64]]:
     """scikit-learn's 1797 images (n, 64) between 0 and 1 and their digits (n,), shuffled."""
     from sklearn.datasets import load_digits
 
-    images, labels = load_digits(return_X_y=True)
+    loaded: Any = load_digits(return_X_y=True)
+    images, labels = loaded
     order = np.random.default_rng(0).permutation(len(labels))
     return images[order] / 16, labels[order]
 

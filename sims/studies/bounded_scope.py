@@ -204,8 +204,9 @@ STUDY = Study(
     caption=(
         "Top left: mean squared distance from the optimum against the learning rate at order 1; line: exact to first "
         "order (E7); dashed: bound (S2). Top right: rate at which two copies on the same batches approach each other; "
-        "dashed: what S2 promises (at order 1 it asks for less decay, so that there is less to gain). Bottom left: largest norm of eight runs at order 1 and the bound of S1 (dashed), "
-        "which ends at the ball's radius (dotted). Bottom right: distance of two copies, and its bound (dashed)."
+        "dashed: what S2 promises (at order 1 it asks for less decay, which pulls less). Bottom left: largest norm of "
+        "eight runs at order 1 and the bound of S1 (dashed), which ends at the ball's radius (dotted). Bottom right: "
+        "distance of two copies, and its bound (dashed)."
     ),
     cells=cells,
     rule=at_most(0.01),

@@ -57,8 +57,8 @@ def cells() -> list[Cell]:
 def _cell(order: float, product: float) -> Cell:
     simulation = Simulation(OWN_LOOP, EXACT, Schedule(1.0, STEPS), predicted(order, product))
     name = rf"largest survived rate over that of order 1, $\alpha = {order:g}$, $\alpha\lambda = {product:g}$"
-    series = rf"$\alpha\lambda = {product:g}$"
-    return Cell(name, simulation, order, series, order, _ratio(order, product), _falls(order), "≥")
+    place = round(simulation.theory, 2)
+    return Cell(name, simulation, order, rf"$\alpha = {order:g}$", place, _ratio(order, product), _falls(order), "≥")
 
 
 def accuracies(replicas: int = 4) -> NDArray[np.float64]:
@@ -74,36 +74,35 @@ STUDY = Study(
     title="At a fixed product the weight sets the learning rate",
     lesson=(
         r"Two students with 32 rectified units learn handwritten digits, SGD with momentum 0.9, shared mini-batches of "
-        r"50. At a fixed product $\mu=lpha\lambda$ an order below 1 has the weight $\lambda=\mu/lpha$, and an "
-        r"unsure student beside a sure peer feels all of it: the smoothness of its loss is bounded by $eta\propto"
-        r"1+\lambda\max(1,lpha)$ (D4), so the rate that is safe falls by $rac{1+\mu}{1+\mu/lpha}$ against order "
+        r"50. At a fixed product $\mu=\alpha\lambda$ an order below 1 has the weight $\lambda=\mu/\alpha$, and an "
+        r"unsure student beside a sure peer feels all of it: the smoothness of its loss is bounded by $\beta\propto"
+        r"1+\lambda\max(1,\alpha)$ (D4), so the rate that is safe falls by $\frac{1+\mu}{1+\mu/\alpha}$ against order "
         "1, although near agreement all orders are the same. And so it is: below order 1 training collapses at a rate "
-        "that order 1 survives, to a wrong answer that the students come to share as their units fall silent. The bound "
-        "says how much worse it can be: the measured fall has its direction and about four to seven tenths of its size "
-        "(in logarithms), since the curvature of the worst case is not met all the "
-        "time. Above order 1 the bound promises no change."
+        "that order 1 survives; most units fall silent, and the students agree more often than they are right. The "
+        "bound says how far the rate may have to fall: the measured fall has its direction and about four to seven "
+        "tenths of its size (in logarithms), since the worst case is not met all the time. Above order 1 the bound "
+        "promises no change."
     ),
     caption=(
         r"Left: the largest learning rate that training survives (at least 80 % of held-out images right after 200 "
-        r"steps), in units of that of order 1 at the same product $lpha\lambda$; dashed: the fall of "
-        r"`max_learning_rate`, below which it should not lie. Error bars: one standard error. Right: accuracy at the "
-        "product 3 against the learning rate, mean and range of four runs."
+        r"steps), in units of that of order 1 at the same product $\alpha\lambda$, against the same ratio of "
+        r"`max_learning_rate`; at order ½ for the products 6, 3 and 1 from left to right, else 3. Dashed: equality, "
+        r"below which no point should lie. Error bars: one standard error. Right: accuracy at the product 3 against "
+        r"the learning rate, mean and range of four runs."
     ),
     cells=cells,
     rule=at_least(0.01),
     rule_in_words=(
         "Rule: no one-sided t-test says that the ratio falls below that of `max_learning_rate`, and below order 1 a "
-        "one-sided t-test says that it is below 1; 1 %, Bonferroni-corrected. Rates by five bisections of the logarithm "
-        "between 0.02 and 1.3, for each replica; both orders from the same start on the same batches."
+        "one-sided t-test says that it is below 1; 1 %, Bonferroni-corrected. Rates by five bisections of the "
+        "logarithm between 0.02 and 1.3, for each replica; both orders from the same start on the same batches."
     ),
     replicas=8,
     full_replicas=80,
     panels=(
         Panel(
-            Axis(r"order $\alpha$ (dimensionless)"), Axis("survived rate / that of order 1 (dimensionless)", "linear")
+            Axis("predicted ratio of rates (dimensionless)", "linear"), Axis("survived ratio (dimensionless)", "linear")
         ),
-        Panel(
-            Axis(r"learning rate $\eta$ (parameter per unit of gradient)"), Axis("accuracy (share of images)", "linear")
-        ),
+        Panel(Axis(r"learning rate $\eta$ (parameter per gradient)"), Axis("accuracy (share of images)", "linear")),
     ),
 )

@@ -24,7 +24,7 @@ COMPLEMENTARY = renyi(0.75, 0.5), renyi(0.25, 1.5)  # orders alpha and 1 - alpha
 
 def pair_gradient(state: Array, order: float, weight: float = 1.0, inputs: int = INPUTS) -> Array:
     """Gradients of L_1 in x and of L_2 in y at the states (x, y), shape (R, 2); the peer is detached."""
-    return circle_gradient(state, 2 * (renyi(order, weight),), inputs)
+    return circle_gradient(state, _both(renyi(order, weight)), inputs)
 
 
 def cells(eta: Sequence[float] = RATES, order: Sequence[float] = ()) -> list[Cell]:
@@ -40,7 +40,11 @@ def locking_steps(order: float, eta: float, weight: float = 1.0) -> int:
     Raises:
         ValueError: the rate is too large for the locked phase to attract.
     """
-    return circle_pair.locking_steps(2 * (renyi(order, weight),), eta) if order else 0
+    return circle_pair.locking_steps(_both(renyi(order, weight)), eta) if order else 0
+
+
+def _both(rule: Rule) -> tuple[Rule, Rule]:
+    return rule, rule
 
 
 def _cell(order: float, eta: float) -> Cell:
@@ -48,7 +52,7 @@ def _cell(order: float, eta: float) -> Cell:
         raise ValueError(f"alpha must be in [0, {LARGEST}], where exact values are known to ten digits, got {order}")
     theory = 0.0 if order == 0.5 else float(lasting_gradient(order))
     schedule = Schedule(eta, COUNTED_STEPS, locking_steps(order, eta))
-    return _named(rf"$\alpha = {order:g}$", 2 * (renyi(order),), schedule, theory, order)
+    return _named(rf"$\alpha = {order:g}$", _both(renyi(order)), schedule, theory, order)
 
 
 def _complementary(eta: float) -> Cell:

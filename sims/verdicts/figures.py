@@ -51,9 +51,9 @@ def _standard(figure: Figure, result: StudyResult) -> Figure:
             rows = sorted((row for row in result.rows if (row.series, row.panel) == (name, k)), key=lambda row: row.x)
             if rows:
                 _curve(axes, rows, series.index(name), _with_fits(name, result.rows))
+        _dress(axes, panel, sorted({row.x for row in result.rows if row.panel == k}))
         if picture := PICTURES.get(result.study, {}).get(k):
             picture(axes)
-        _dress(axes, panel, sorted({row.x for row in result.rows if row.panel == k}))
     named = [zip(*axes.get_legend_handles_labels(), strict=True) for axes in figure.axes]
     handles = {label: handle for pairs in named for handle, label in pairs}
     if any(handles):
