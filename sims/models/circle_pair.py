@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from array_api_compat import array_namespace, device
 from numpy.random import Generator
+from numpy.typing import NDArray
 
 from sims.engine import Problem
 from sims.engine.backend import Array
@@ -135,13 +136,13 @@ def _mean_value(rule: Rule, own: Array, peer: Array) -> Array:
     return rule.weight * rule.value(p, q).mean(axis=-1)
 
 
-def _locked(series: Array, phase: float) -> float:
+def _locked(series: NDArray[np.complex128], phase: float) -> float:
     """The stationary phase of a Fourier series near a start, by Newton."""
     for _ in range(30):
         phase -= _derivative(series, phase, 1) / _derivative(series, phase, 2)
     return phase
 
 
-def _derivative(series: Array, phase: float, times: int) -> float:
+def _derivative(series: NDArray[np.complex128], phase: float, times: int) -> float:
     wave = 1j * np.arange(len(series))
     return float((2 * series[1:] * wave[1:] ** times * np.exp(wave[1:] * phase)).real.sum())
