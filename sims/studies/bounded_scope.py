@@ -35,7 +35,7 @@ from theory.scope import (
 REACH = float(np.linalg.norm(DATA.inputs, axis=-1).max())  # of the logits' Jacobian, for linear students
 WEIGHT, BATCH, MODULUS = 0.5, 5, 0.2 * REACH**2
 ORDERS, SHARES, FAR = (0.25, 0.5, 1.0, 2.0, 4.0), (0.5, 0.25, 0.125), 3.0
-STEPS, TOLERANCE, ROUNDING = 800, 0.08, 1e-10
+STEPS, LOOKS, TOLERANCE, ROUNDING = 800, 200, 0.08, 1e-10
 SCOPE, EXACT_SPREAD, MOST_SPREAD = "largest norm over the bound", "mini-batches", "bound"
 
 
@@ -77,15 +77,23 @@ class Scope:
         return Simulation(problem, self.students.minibatches(BATCH, True), schedule, theory)
 
 
+def traced(
+    simulation: Simulation, replicas: int, seed: int, **where: Any
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Steps (n,) and states (n, R, d) at them; what is between two looks is for the trace to say."""
+    every = max(1, simulation.schedule.steps // LOOKS)
+    trace = run(simulation, replicas, seed, Record(every=every, trace=LOOKS, paths=replicas), **where).trace
+    assert trace is not None
+    return trace.steps, trace.states
+
+
 def norms_along(
-    simulation: Simulation, replicas: int, seed: int, points: int = 300, **where: Any
+    simulation: Simulation, replicas: int, seed: int, **where: Any
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     r"""Steps (n,) and $\max_k\|\theta_k\|$ (n, R)."""
-    every = max(1, simulation.schedule.steps // points)
-    trace = run(simulation, replicas, seed, Record(every=every, trace=points, paths=replicas), **where).trace
-    assert trace is not None
-    students = trace.states.reshape(*trace.states.shape[:2], simulation.problem.students, -1)
-    return trace.steps, np.linalg.norm(students, axis=-1).max(axis=-1)
+    steps, states = traced(simulation, replicas, seed, **where)
+    students = states.reshape(*states.shape[:2], simulation.problem.students, -1)
+    return steps, np.linalg.norm(students, axis=-1).max(axis=-1)
 
 
 def _largest_share(decay: float) -> Any:
@@ -100,25 +108,25 @@ def _largest_share(decay: float) -> Any:
 
 
 def distances_along(
-    scope: Scope, simulation: Simulation, replicas: int, seed: int, points: int = 300, **where: Any
-) -> NDArray[np.float64]:
-    """Between two copies on the same batches with different starts, (n, R): both draw as many numbers."""
+    scope: Scope, simulation: Simulation, replicas: int, seed: int, **where: Any
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Steps (n,) and distances (n, R) of two copies on the same batches with other starts: both draw as many
+    numbers."""
     other = scope.simulation(0.0, simulation.schedule, side=-0.6)
-    one, two = (states_along(each, replicas, seed, points, **where) for each in (simulation, other))
-    return np.linalg.norm(one - two, axis=-1)
+    (steps, one), (_, two) = (traced(each, replicas, seed, **where) for each in (simulation, other))
+    return steps, np.linalg.norm(one - two, axis=-1)
 
 
 def _approach(scope: Scope) -> Any:
     def measure(simulation: Simulation, replicas: int, seed: int, **where: Any) -> Measured:
-        """The rate of approach until the first look at half of the steps, or the least of all looks if below theory."""
-        points = min(300, simulation.schedule.steps)
-        far = distances_along(scope, simulation, replicas, seed, points, **where)
-        time = simulation.schedule.eta * (simulation.schedule.steps // points) * np.arange(1, len(far))
-        rates = np.log(far[0] / np.maximum(far[1:], ROUNDING * far[0])) / time[:, None]
-        seen = (far[1:] > ROUNDING * far[0]).all(axis=-1)
-        if rates[seen].min() < simulation.theory:
-            return Measured(float(rates[seen].min()), 0.0)
-        return over_replicas(rates[seen][seen.sum() // 2])
+        """The rate of approach until half of the looks, or the least until any look if that is below theory."""
+        steps, far = distances_along(scope, simulation, replicas, seed, **where)
+        seen = (far > ROUNDING * far[0]).all(axis=-1) & (steps > steps[0])
+        time = simulation.schedule.eta * (steps[seen] - steps[0])
+        rates = np.log(far[0] / far[seen]) / time[:, None]
+        if rates.min() < simulation.theory:
+            return Measured(float(rates.min()), 0.0)
+        return over_replicas(rates[len(rates) // 2])
 
     return measure
 

@@ -165,9 +165,9 @@ def _copies(axes: Axes) -> None:
     for order, colour in ((0.5, COLOURS[2]), (1.0, COLOURS[0])):
         scope = Scope(order)
         simulation = scope.simulation(1.0, Schedule(scope.rate(0.5), STEPS))
-        far = distances_along(scope, simulation, 2, 0).mean(axis=-1)
+        steps, distances = distances_along(scope, simulation, 2, 0)
+        far = distances.mean(axis=-1)
         factor = float(contraction_factor(simulation.schedule.eta, *scope.constants))
-        steps = (STEPS // 300) * np.arange(len(far))
         axes.plot(steps, far, color=colour, label=rf"two copies, $\alpha = {order:g}$")
         axes.plot(steps, far[0] * factor**steps, "--", color=colour)
 
