@@ -8,10 +8,14 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from sims.engine import Schedule
+from sims.studies.bounded_scope import REACH, STEPS, WEIGHT, Scope, distances_along, norms_along
+from sims.studies.collapse_at_low_order import SHOWN_RATES, accuracies
 from sims.studies.limit_cycle import portrait
 from sims.studies.potential import descents
 from sims.verdicts.fits import between
 from sims.verdicts.results import RATE, Panel, Row, StudyResult
+from theory.scope import contraction_factor, scope_bound, scope_radius
 
 # Okabe and Ito: safe for colour-blind readers
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
@@ -26,7 +30,11 @@ def draw(result: StudyResult) -> Figure:
     axes = figure.subplots()
     DRAWINGS[result.study](axes, [row for row in result.rows if row.panel == 0])
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, loc="upper left", ncols=2 if len(axes.get_lines()) > 5 else 1)
+    axes.legend(
+        frameon=False,
+        loc="upper left" if result.study != "bias_free_rules" else "upper right",
+        ncols=2 if len(axes.get_lines()) > 5 else 1,
+    )
     return figure
 
 
@@ -42,9 +50,9 @@ def _standard(figure: Figure, result: StudyResult) -> Figure:
             rows = sorted((row for row in result.rows if (row.series, row.panel) == (name, k)), key=lambda row: row.x)
             if rows:
                 _curve(axes, rows, series.index(name), _with_fits(name, result.rows))
-        if result.study in PICTURES and k == len(result.panels) - 1:
-            PICTURES[result.study](axes)
         _dress(axes, panel, sorted({row.x for row in result.rows if row.panel == k}))
+        if picture := PICTURES.get(result.study, {}).get(k):
+            picture(axes)
     named = [zip(*axes.get_legend_handles_labels(), strict=True) for axes in figure.axes]
     handles = {label: handle for pairs in named for handle, label in pairs}
     if any(handles):
@@ -85,19 +93,35 @@ def _curve(axes: Axes, rows: list[Row], place: int, label: str) -> None:
 
 def _rotating_pair(axes: Axes, rows: Iterable[Row]) -> None:
     rows = list(rows)
-    orders = dict.fromkeys(row.order for row in rows)
-    for order, colour, marker in zip(orders, cycle(COLOURS), cycle(MARKERS), strict=False):
-        chosen = [row for row in rows if row.order == order]
+    series = dict.fromkeys(row.series for row in rows)
+    for name, colour, marker in zip(series, cycle(COLOURS), cycle(MARKERS), strict=False):
+        chosen = [row for row in rows if row.series == name]
         eta, measured, error = _columns(chosen)
         axes.axhline(chosen[0].theory, color=colour, linewidth=1)
         shown = f"{max(measured):.0e}" if chosen[0].theory == 0 else f"{chosen[0].theory:.5g}"
-        label = rf"$\alpha = {order:g}$: $X$ {'≤' if chosen[0].theory == 0 else '='} {shown}"
+        label = rf"{name}: $X$ {'≤' if chosen[0].theory == 0 else '='} {shown}"
         axes.errorbar(eta, measured, error, fmt=marker, color=colour, markersize=6, label=label)
     axes.set_xscale("log")
     rates = sorted({row.eta for row in rows})
     axes.set_xticks(rates, [f"{eta:g}" for eta in rates])
     axes.minorticks_off()
     axes.set(xlabel=RATE.label, ylabel=r"mean squared gradient $X$ (loss² per parameter²)", ylim=(-0.0008, 0.024))
+
+
+def _bias_free_rules(axes: Axes, rows: Iterable[Row]) -> None:
+    rows = list(rows)
+    rules = list(dict.fromkeys(row.series for row in rows))
+    for k, label in enumerate(("a learning rate", "half of it")):
+        chosen = [[row for row in rows if row.series == rule][k : k + 1] for rule in rules]
+        points = [(row.measured, rules.index(row.series)) for one in chosen for row in one]
+        look: dict[str, Any] = {"color": COLOURS[k], "markerfacecolor": "none", "markersize": 6 + 4 * k}
+        axes.plot(*np.transpose(points), MARKERS[k], label=label, **look)
+    for row in rows:
+        if row.theory:
+            axes.plot([row.theory] * 2, rules.index(row.series) + np.array([-0.4, 0.4]), color="0.4", linewidth=1)
+    axes.set_yticks(range(len(rules)), rules)
+    axes.set(xscale="log", xlabel=r"mean squared gradient $X$ (loss² per parameter²)", ylabel="rule", xlim=(1e-35, 10))
+    axes.invert_yaxis()
 
 
 def _three_terms(axes: Axes, rows: Iterable[Row]) -> None:
@@ -130,13 +154,50 @@ def _descents(axes: Axes) -> None:
         axes.plot(*descents(order), color=COLOURS[k + 1], label=rf"$\Phi$ at $\alpha = {order:g}$")
 
 
+def _into_the_ball(axes: Axes) -> None:
+    scope = Scope(1.0)
+    simulation = scope.simulation(1.0, Schedule(scope.rate(0.5), STEPS))
+    steps, norms = norms_along(simulation, 8, 0)
+    bound = scope_bound(norms[0].max(), simulation.schedule.eta, steps, REACH, WEIGHT, scope.decay)
+    axes.plot(steps, norms, color=COLOURS[0], linewidth=0.8)
+    axes.plot(steps, bound, "--", color=COLOURS[1])
+    axes.axhline(float(scope_radius(REACH, WEIGHT, scope.decay)), color="0.4", linestyle=":")
+
+
+def _copies(axes: Axes) -> None:
+    for order, colour in ((0.5, COLOURS[2]), (1.0, COLOURS[0])):
+        scope = Scope(order)
+        simulation = scope.simulation(1.0, Schedule(scope.rate(0.5), STEPS))
+        steps, distances = distances_along(scope, simulation, 2, 0)
+        far = distances.mean(axis=-1)
+        factor = float(contraction_factor(simulation.schedule.eta, *scope.constants))
+        axes.plot(steps, far, color=colour, label=rf"two copies, $\alpha = {order:g}$")
+        axes.plot(steps, far[0] * factor**steps, "--", color=colour)
+
+
+def _collapse(axes: Axes) -> None:
+    for k, (order, right) in enumerate(zip((0.5, 1.0), accuracies(), strict=True)):
+        mean = right.mean(axis=-1)
+        span = np.stack([mean - right.min(axis=-1), right.max(axis=-1) - mean])
+        look: dict[str, Any] = {"color": COLOURS[3 + k], "label": rf"accuracy, $\alpha = {order:g}$"}
+        axes.errorbar(SHOWN_RATES, mean, span, fmt=f"-{MARKERS[3 + k]}", markersize=5, linewidth=1, **look)
+    axes.set_xticks(SHOWN_RATES, [f"{eta:g}" for eta in SHOWN_RATES])
+    axes.minorticks_off()
+
+
 def _columns(rows: Iterable[Row]) -> np.ndarray:
     return np.array([(row.eta, row.measured, row.standard_error) for row in rows]).T
 
 
 DRAWINGS: dict[str, Callable[[Axes, Iterable[Row]], None]] = {
+    "bias_free_rules": _bias_free_rules,
     "rotating_pair": _rotating_pair,
     "three_terms": _three_terms,
 }
-PICTURES: dict[str, Callable[[Axes], None]] = {"limit_cycle": _portrait, "potential": _descents}
-"""What the last panel of a standard figure shows beside the rows."""
+PICTURES: dict[str, dict[int, Callable[[Axes], None]]] = {
+    "limit_cycle": {2: _portrait},
+    "potential": {1: _descents},
+    "bounded_scope": {2: _into_the_ball, 3: _copies},
+    "collapse_at_low_order": {1: _collapse},
+}
+"""What panels of a standard figure show beside the rows."""

@@ -3,6 +3,9 @@
 from sims.verdicts import Study
 
 from . import (
+    bias_free_rules,
+    bounded_scope,
+    collapse_at_low_order,
     drift,
     escape,
     first_order_law,
@@ -26,16 +29,19 @@ _MODULES = (
     students_generic,
     drift,
     rotating_pair,
+    bias_free_rules,
     limit_cycle,
     potential,
     sharper_bound,
     stationary_covariance,
+    bounded_scope,
     order_as_variance,
     escape,
     search_for_cycles,
     phase_diagram,
     first_order_law,
     order_at_fixed_product,
+    collapse_at_low_order,
 )
 STUDIES: dict[str, Study] = {module.STUDY.name: module.STUDY for module in _MODULES}
 

@@ -8,12 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sims.engine import EXACT, Problem, Schedule, Simulation, states_along
+from sims.models.circle_pair import INPUTS, F, G, circle
 from sims.models.local_theory import steps_for
 from sims.verdicts import Axis, Cell, Measured, Panel, Study, at_most, over_replicas, within_tolerance
 from theory import peer_gradient
 
 from .limit_cycle import START, pair
-from .rotating_pair import INPUTS, F, G, circle, locking_steps, pair_gradient
+from .rotating_pair import locking_steps, pair_gradient
 
 Dropped = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 """States (R, 2) to the gradients that detaching drops (R, 2)."""
