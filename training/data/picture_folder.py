@@ -1,13 +1,11 @@
-"""A folder of pictures, one sub-folder a class: ROOT/train/CLASS/*.png and ROOT/test/CLASS/*.png (or .jpg)."""
+"""A folder of pictures, one sub-folder a class: ROOT/train/CLASS/*.png and ROOT/test/CLASS/*.png (or .jpg, ...)."""
 
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from .images import Images, Source, from_tensors
-
-SUFFIXES = (".png", ".jpg", ".jpeg")
+from .pictures import FORMATS, read_picture
 
 
 def folder_source(root: Path, side: int | None) -> Source:
@@ -34,8 +32,8 @@ def _half(folder: Path, names: list[str], side: int | None) -> Images:
         raise ValueError(f"{folder / strange[0]} is a class that has no folder in train")
     files = [(path, label) for label, name in enumerate(names) for path in _pictures(folder / name)]
     if not files:
-        raise ValueError(f"{folder} holds no picture ({', '.join(SUFFIXES)})")
-    pictures = [_read(path, side) for path, _ in files]
+        raise ValueError(f"{folder} holds no picture ({', '.join(FORMATS)})")
+    pictures = [read_picture(path, side) for path, _ in files]
     odd = next((i for i, picture in enumerate(pictures) if picture.shape != pictures[0].shape), None)
     if odd is not None:
         sizes = " and ".join("x".join(map(str, pictures[i].shape[1::-1])) for i in (0, odd))
@@ -48,13 +46,4 @@ def _half(folder: Path, names: list[str], side: int | None) -> Images:
 
 
 def _pictures(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.glob("*") if path.suffix.lower() in SUFFIXES)
-
-
-def _read(path: Path, side: int | None) -> np.ndarray:
-    try:
-        with Image.open(path) as picture:
-            colour = picture.convert("RGB")
-    except (OSError, SyntaxError, ValueError) as error:
-        raise ValueError(f"{path} is not a readable picture ({error}); delete or replace it") from error
-    return np.asarray(colour if side is None else colour.resize((side, side), Image.Resampling.BILINEAR))
+    return sorted(path for path in folder.glob("*") if path.suffix.lower() in FORMATS)
