@@ -10,9 +10,10 @@ import torch
 
 from training.recipe.recipe import Recipe
 
+from .arrays import from_tensors
 from .download import Remote, fetch
 from .formats import check_labels, read_cifar, read_idx
-from .images import Images, Source, from_tensors
+from .images import Images, Source, halves
 from .picture_folder import folder_source
 
 
@@ -30,7 +31,7 @@ def open_source(recipe: Recipe) -> Source:
 
 def digits(recipe: Recipe) -> Source:
     """scikit-learn's 1797 handwritten digits, 8 x 8, 17 grey levels; a fixed stratified third is the test set."""
-    return Source(lambda: _digits_halves()[0], lambda: _digits_halves()[1])
+    return halves(lambda: _digits_halves()[0], lambda: _digits_halves()[1])
 
 
 @cache
@@ -54,7 +55,7 @@ class Idx:
 
     def __call__(self, recipe: Recipe) -> Source:
         files = {name: self._locate(name, recipe) for name in self.md5}
-        return Source(lambda: _idx_half(files, "train"), lambda: _idx_half(files, "t10k"))
+        return halves(lambda: _idx_half(files, "train"), lambda: _idx_half(files, "t10k"))
 
     def _locate(self, name: str, recipe: Recipe) -> Path:
         remote = Remote(f"{recipe.data}-{name}", tuple(base + name for base in self.bases), self.md5[name])
@@ -84,7 +85,7 @@ class Cifar:
         test, _ = self.test_file
         found = locate(recipe.data_root, (f"{self.folder}/{test}", test, self.remote.name))
         place = found.parent if found is not None and found.name == test else found or fetch(self.remote)
-        return Source(lambda: self._read(place, self.train_files), lambda: self._read(place, (self.test_file,)))
+        return halves(lambda: self._read(place, self.train_files), lambda: self._read(place, (self.test_file,)))
 
     def _read(self, place: Path, files: tuple[tuple[str, int], ...]) -> Images:
         label_bytes = 1 if self.classes == 10 else 2

@@ -1,7 +1,7 @@
 """What is measured about a cohort of students, from their logits on one data set."""
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
@@ -80,13 +80,17 @@ def _pairs_mean(matrix: Tensor, single: float) -> float:
 
 @dataclass(frozen=True)
 class Result:
-    """What one seed came to: scores on the three parts of the data, after the last epoch (nothing is selected)."""
+    """What one seed came to: scores on the three parts of the data, after the last epoch (nothing is selected).
+
+    `classes` are their names in the order of the labels, where the data name them.
+    """
 
     seed: int
     test: Report
     validation: Report
     train: Report
     images: dict[str, int]
+    classes: list[str] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
         """As JSON."""

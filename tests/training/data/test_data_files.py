@@ -178,6 +178,7 @@ def test_bad_folders_are_refused_by_name(pictures, tmp_path):
     Image.new("RGB", (7, 6)).save(tmp_path / "train" / "cat" / "0.png")
     assert "--image-size" in refusal(open_source(pictures).train)
     (tmp_path / "test" / "cow").mkdir()
+    Image.new("RGB", (6, 6)).save(tmp_path / "test" / "cow" / "0.png")
     assert "cow is a class that has no folder in train" in refusal(open_source(pictures).test)
 
 
