@@ -63,9 +63,10 @@ class Idx:
 
 
 def _idx_half(files: dict[str, Path], half: str) -> Images:
-    pixels = read_idx(files[f"{half}-images-idx3-ubyte.gz"], 3)
+    most = 60_000 if half == "train" else 10_000
+    pixels = read_idx(files[f"{half}-images-idx3-ubyte.gz"], (most, 28, 28))
     path = files[f"{half}-labels-idx1-ubyte.gz"]
-    labels = check_labels(read_idx(path, 1), 10, path)
+    labels = check_labels(read_idx(path, (most,)), 10, path)
     if len(labels) != len(pixels):
         raise ValueError(f"{path} holds {len(labels)} labels for {len(pixels)} images; download both files again")
     return _images(pixels[..., None], labels, 10)
