@@ -24,7 +24,9 @@ def from_tensors(
     channels: Channels | None = None,
     validation: tuple[Any, Any] | None = None,
 ) -> Source:
-    """A source from uint8 images and their labels, as tensors, arrays or lists.
+    """A source from images and their labels, as tensors, arrays or lists.
+
+    Images are uint8, or floats on a scale of their own, which are then not normalised.
 
     Args:
         images: (N, H, W), (N, H, W, C) or (N, C, H, W).
@@ -36,12 +38,13 @@ def from_tensors(
         validation: images and labels of a validation part; by default it is taken from the training images.
 
     Raises:
-        ValueError: when a half is read, if its images are not uint8 or its labels do not fit.
+        ValueError: when a half is read, if its images are neither or its labels do not fit.
     """
     known = cache(lambda: Classes.of(labels, classes))
 
     def half(pixels: Any, answers: Any) -> Images:
-        return Images(channels_last(pixels, channels), known().encode(answers), len(known()), known().names)
+        stack, about = channels_last(pixels, channels), (known().encode(answers), len(known()), known().names)
+        return _floats(stack, *about) if stack.is_floating_point() and stack.ndim == 4 else Images(stack, *about)
 
     return halves(
         lambda: half(images, labels),
@@ -50,13 +53,25 @@ def from_tensors(
     )
 
 
+def _floats(stack: Tensor, labels: Tensor, classes: int, names: tuple[str, ...]) -> Images:
+    from .streams import Stream  # which reads single pictures as this file does
+
+    if not stack.isfinite().all():
+        raise ValueError("images must hold finite numbers, got nan or inf")
+    if stack.numel() and stack.max() > 1 and (stack == stack.round()).all():
+        raise ValueError("images must be uint8, or floats on a scale of their own, got whole numbers stored as floats")
+    height, width, channels = stack.shape[1:]
+    pairs = list(zip(stack.float(), labels.tolist(), strict=False))  # other lengths are refused below
+    return Stream(torch.arange(len(stack)), labels, classes, names, pairs, (height, width, channels), "last")
+
+
 def channels_last(pixels: Any, channels: Channels | None = None) -> Tensor:
     """Pixels (N, H, W, C), of bytes: True is 255.
 
     Raises:
         ValueError: if an axis of channels is not to be told from the shape, and `channels` does not say it.
     """
-    stack = pixels.detach().cpu() if isinstance(pixels, Tensor) else _tensor(pixels)
+    stack = as_tensor(pixels)
     stack = stack.byte() * 255 if stack.dtype == torch.bool else stack
     if stack.ndim == 3:
         return stack[..., None]
@@ -65,8 +80,21 @@ def channels_last(pixels: Any, channels: Channels | None = None) -> Tensor:
     return stack
 
 
-def _tensor(pixels: Any) -> Tensor:
-    return torch.from_numpy(np.require(np.asarray(pixels), requirements=("C", "W")))
+def as_tensor(pixels: Any) -> Tensor:
+    """Numbers on the CPU.
+
+    Raises:
+        ValueError: if they are no numbers, or pictures of several sizes.
+    """
+    if isinstance(pixels, Tensor):
+        return pixels.detach().cpu()
+    try:
+        array = np.asarray(pixels)
+    except ValueError as error:
+        raise ValueError(f"images must have one size: {error}") from error
+    if array.dtype.kind not in "biuf":
+        raise ValueError(f"images must be uint8 or floats, got {array.dtype}")
+    return torch.from_numpy(np.require(array, requirements=("C", "W")))
 
 
 def _axis(shape: tuple[int, ...]) -> Channels:

@@ -28,11 +28,7 @@ class Images:
     names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.pixels.dtype != torch.uint8 or self.pixels.ndim != 4:
-            raise ValueError(
-                f"images must be uint8 of shape (N, H, W, C), got {self.pixels.dtype} of shape "
-                f"{tuple(self.pixels.shape)}"
-            )
+        self.check_pixels()
         if self.labels.shape != self.pixels.shape[:1] or self.labels.dtype != torch.int64:
             raise ValueError(
                 f"labels must be int64, one an image ({len(self.pixels)}), got {self.labels.dtype} of shape "
@@ -42,6 +38,14 @@ class Images:
         if outside.any():
             index = int(outside.nonzero()[0])
             raise ValueError(f"labels must be in 0..{self.classes - 1}, got {int(self.labels[index])} at index {index}")
+
+    def check_pixels(self) -> None:
+        """Raise ValueError unless the pixels are bytes of that shape."""
+        if self.pixels.dtype != torch.uint8 or self.pixels.ndim != 4:
+            raise ValueError(
+                f"images must be uint8 of shape (N, H, W, C), got {self.pixels.dtype} of shape "
+                f"{tuple(self.pixels.shape)}"
+            )
 
     @property
     def shape(self) -> tuple[int, int, int]:

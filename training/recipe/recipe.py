@@ -70,6 +70,7 @@ class Recipe:
     device: str = _about("cpu, cuda, cuda:1, ...; auto takes a GPU where there is one", "auto")
     threads: int = _about("threads of one process on the CPU (results may differ in the last bit between counts)", 1)
     resident: bool | None = _about("keep the images on the device; unset: where they fit", None)
+    workers: int = _about("processes that make the pictures of a data set with transforms of its own", 2)
     amp: bool = _about("forward passes in bfloat16 (autocast)", False)
     channels_last: bool = _about("store activations channels last", False)
     compile: bool = _about("compile the students with torch.compile, and their loss", False)
@@ -160,6 +161,7 @@ def _check_optimisation(recipe: Recipe) -> None:
     _require(0 <= recipe.warmup_epochs < math.inf, "warmup_epochs", "finite and not negative", recipe.warmup_epochs)
     _require(recipe.clip_norm is None or recipe.clip_norm > 0, "clip_norm", "positive", recipe.clip_norm)
     _require(recipe.threads >= 1, "threads", "at least 1", recipe.threads)
+    _require(recipe.workers >= 0, "workers", "at least 0", recipe.workers)
     _require(recipe.max_loss > 0, "max_loss", "positive", recipe.max_loss)
     _require(recipe.checkpoint_epochs >= 1, "checkpoint_epochs", "at least 1", recipe.checkpoint_epochs)
     steps = recipe.checkpoint_steps
