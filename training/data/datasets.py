@@ -49,7 +49,8 @@ def from_datasets(
         about = known().encode(labels), len(known()), names
         if isinstance(pixels, Tensor):
             return Images(pixels, *about)
-        return Stream(torch.arange(len(labels)), *about, *pixels, channels)
+        indexed, size = pixels
+        return Stream(torch.arange(len(labels)), *about, indexed, size, channels)
 
     return halves(
         lambda: half(first()),

@@ -89,7 +89,7 @@ def read_member(place: Path, member: str, most: int) -> bytes:
 
 def check_labels(labels: np.ndarray, classes: int, file: Path) -> np.ndarray:
     """The labels, if they are those of that many classes; else a sentence that names the file."""
-    wrong = np.flatnonzero(labels >= classes)
+    wrong = np.flatnonzero((labels < 0) | (labels >= classes))
     if len(wrong):
         raise ValueError(
             f"{file} has label {labels[wrong[0]]} at image {wrong[0]}, labels end at {classes - 1}; {REMEDY}"

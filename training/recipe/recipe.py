@@ -12,7 +12,9 @@ from training.networks import check_model
 from . import schedule
 from .topology import topology_matrix
 
-DATA_SETS = ("digits", "mnist", "fashion-mnist", "cifar10", "cifar100", "folder", "tensors")
+EMNIST = tuple(f"emnist-{split}" for split in ("balanced", "byclass", "bymerge", "digits", "letters", "mnist"))
+FILES = ("mnist", "fashion-mnist", "cifar10", "cifar100", *EMNIST, "svhn", "stl10", "npz", "folder")
+DATA_SETS = ("digits", *FILES, "tensors")
 """`tensors` stands for images that Python hands over."""
 
 CHOICES = {
@@ -47,8 +49,10 @@ class Recipe:
     updates: Literal["simultaneous", "sequential"] = _about("sequential is the original DML", "simultaneous")
     label_smoothing: float = _about("label smoothing of the cross-entropy, in [0, 1)", 0.0)
 
-    data: str = _about("digits, mnist, fashion-mnist, cifar10, cifar100 or folder (of PNG or JPEG files)", "digits")
-    data_root: str | None = _about("folder that already holds the files; otherwise they are downloaded", None)
+    data: str = _about("digits, " + ", ".join(FILES) + " (of pictures, train/CLASS and test/CLASS)", "digits")
+    data_root: str | None = _about(
+        "folder (or .npz) that holds the files; MNIST and CIFAR are downloaded without", None
+    )
     image_size: int | None = _about("side in pixels to which the pictures of a folder are resized", None)
     validation: float = _about("share of the training set kept for validation, stratified, in (0, 1)", 0.2)
     subset: int | None = _about("train on this many images only, drawn stratified", None)

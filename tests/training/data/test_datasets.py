@@ -2,6 +2,7 @@ import dataclasses
 import random
 from collections import namedtuple
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -30,6 +31,9 @@ FLOATS = (PIXELS.float() / 255 - 0.5) / 0.25
 
 class Made(Dataset):
     """A data set whose items are made by a function of picture and label."""
+
+    classes: Any = None
+    features: Any = None
 
     def __init__(self, make, number=40):
         self.make, self.number = make, number
