@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from training.data.images import Images, Source, from_datasets, from_tensors
+    from training.data import Images, Source, from_datasets, from_tensors
     from training.experiment.comparison import Comparison, compare, standard_variants
     from training.loss import RenyiDivergenceLoss, mutual_loss, renyi_divergence_loss
     from training.measure.scores import Result
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from training.run.train import train
 
 _HOMES = {
-    "data.images": ("Images", "Source", "from_datasets", "from_tensors"),
+    "data": ("Images", "Source", "from_datasets", "from_tensors"),
     "experiment.comparison": ("Comparison", "compare", "standard_variants"),
     "loss": ("RenyiDivergenceLoss", "mutual_loss", "renyi_divergence_loss"),
     "measure.scores": ("Result",),

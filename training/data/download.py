@@ -6,6 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pooch
+import requests
+
+NO_CONNECTION = "no connection"
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,7 @@ def fetch(remote: Remote, folder: Path | None = None, timeout: float = 30.0, pro
     Raises:
         OSError: if no address gives the right file; the sentence says what each one did.
     """
-    cache, failures = folder or Path(pooch.os_cache("rdml")), list[str]()
+    cache, failures, offline = folder or Path(pooch.os_cache("rdml")), list[str](), 0
     pooch.get_logger().setLevel(logging.WARNING)
     for url in remote.urls:
         downloader: Any = pooch.HTTPDownloader(progressbar=progress, timeout=timeout)
@@ -43,13 +46,17 @@ def fetch(remote: Remote, folder: Path | None = None, timeout: float = 30.0, pro
             ValueError,
         ) as error:  # requests' errors are OSErrors; a wrong checksum is a ValueError
             failures.append(f"{url}: {_reason(error)}")
+            offline += failures[-1].endswith(NO_CONNECTION)
+    why = "there is no network, or it does not reach this address" if offline == len(failures) else "check the network"
     raise OSError(
-        f"cannot download {remote.name} ({'; '.join(failures)}); check the network, or put the file into a folder and "
-        "pass it as --data-root"
+        f"cannot download {remote.name} ({'; '.join(failures)}): {why}; put the file into a folder and pass it as "
+        "--data-root"
     )
 
 
 def _reason(error: Exception) -> str:
     if isinstance(error, ValueError) and "hash" in str(error):
         return "the file has a wrong checksum"
+    if isinstance(error, requests.ConnectionError):  # its own text is a dump of what urllib3 tried
+        return "timed out" if "Read timed out" in str(error) else NO_CONNECTION
     return " ".join(str(error).split())

@@ -1,36 +1,51 @@
-"""Files of images as arrays; whatever is wrong with one is a sentence that names it and the remedy."""
+"""Files of images as arrays, bounded before they are unpacked; what is wrong with one is a sentence with the remedy."""
 
 import gzip
 import math
 import tarfile
 import zlib
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
 REMEDY = "delete it and download it again"
 PIXELS = 32 * 32 * 3
 """Bytes of one CIFAR image: its red, green and blue planes."""
+DAMAGE = (EOFError, zlib.error, gzip.BadGzipFile, tarfile.TarError)
 
 
-def read_idx(path: Path, dimensions: int) -> np.ndarray:
-    """An idx.gz file of unsigned bytes (MNIST's format) with that many dimensions.
+def read_idx(path: Path, most: tuple[int, ...]) -> np.ndarray:
+    """An idx file of unsigned bytes (MNIST's format), packed (.gz) or not.
+
+    Args:
+        path: the file.
+        most: the shape that it has in full: (N,) for labels, (N, 28, 28) for images. It may hold fewer than N.
 
     Raises:
-        ValueError: if the file is no gzip, is cut short, or holds something else than such an array.
+        ValueError: if the file is no gzip, is cut short, or holds something else or more than such an array.
         OSError: if it cannot be read.
     """
     try:
-        data = gzip.decompress(path.read_bytes())
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            return _idx(file, path, most)
+    except DAMAGE as error:
         raise ValueError(f"{path} is damaged ({error}); {REMEDY}") from error
-    if data[:4] != bytes([0, 0, 8, dimensions]):
-        raise ValueError(f"{path} is not an idx file of bytes in {dimensions} dimensions; {REMEDY}")
-    header = 4 + 4 * dimensions
-    shape = tuple(np.frombuffer(data[4:header].ljust(4 * dimensions, b"\0"), ">u4").astype(int).tolist())
-    if len(data) != header + math.prod(shape):
-        raise ValueError(f"{path} holds {len(data)} bytes, its header promises an array of {shape}; {REMEDY}")
-    return np.frombuffer(data, np.uint8, offset=header).reshape(shape)
+
+
+def _idx(file: BinaryIO | gzip.GzipFile, path: Path, most: tuple[int, ...]) -> np.ndarray:
+    if file.read(4) != bytes([0, 0, 8, len(most)]):
+        raise ValueError(f"{path} is not an idx file of bytes in {len(most)} dimensions; {REMEDY}")
+    header = file.read(4 * len(most))
+    shape = tuple(np.frombuffer(header.ljust(4 * len(most), b"\0"), ">u4").astype(int).tolist())
+    if len(header) == 4 * len(most) and (shape[0] > most[0] or shape[1:] != most[1:]):
+        raise ValueError(f"{path} promises an array of {shape}, the data set has {most}; {REMEDY}")
+    size = math.prod(shape)
+    data = file.read(size + 1)  # one more, so that a packed file is read to its checksum
+    if len(header) < 4 * len(most) or len(data) != size:
+        found = f"more than {size}" if len(data) > size else len(data)
+        raise ValueError(f"{path} holds {found} bytes of an array, its header promises one of {shape}; {REMEDY}")
+    return np.frombuffer(data, np.uint8).reshape(shape)
 
 
 def read_cifar(place: Path, member: str, images: int, label_bytes: int) -> tuple[np.ndarray, np.ndarray]:
@@ -46,18 +61,35 @@ def read_cifar(place: Path, member: str, images: int, label_bytes: int) -> tuple
         ValueError: if the file has another size or the archive is damaged.
         OSError: if it is missing.
     """
-    data = _member_of_archive(place, member) if place.is_file() else (place / member).read_bytes()
-    file, size = place / member, images * (label_bytes + PIXELS)
-    if len(data) != size:
-        raise ValueError(f"{file} holds {len(data)} bytes, {images} images take {size}; {REMEDY}")
-    records = np.frombuffer(data, np.uint8).reshape(images, label_bytes + PIXELS)
+    records = read_records(place, member, images, label_bytes + PIXELS)
     planes = records[:, label_bytes:].reshape(images, 3, 32, 32)
     return np.ascontiguousarray(planes.transpose(0, 2, 3, 1)), records[:, label_bytes - 1]
 
 
+def read_records(place: Path, member: str, number: int, size: int) -> np.ndarray:
+    """(number, size) bytes of a file in a folder, or in a .tar.gz archive; refused before it is read if it has more."""
+    data = read_member(place, member, number * size)
+    if len(data) != number * size:
+        raise ValueError(f"{place / member} holds {len(data)} bytes, {number} images take {number * size}; {REMEDY}")
+    return np.frombuffer(data, np.uint8).reshape(number, size)
+
+
+def read_member(place: Path, member: str, most: int) -> bytes:
+    """The file `member` of a folder or a .tar.gz archive.
+
+    Raises:
+        ValueError: if it holds more than `most` bytes or is no plain file, or the archive is damaged.
+        OSError: if it is missing.
+    """
+    if place.is_file():
+        return _of_archive(place, member, most)
+    _refuse_more(place / member, (place / member).stat().st_size, most)
+    return (place / member).read_bytes()
+
+
 def check_labels(labels: np.ndarray, classes: int, file: Path) -> np.ndarray:
     """The labels, if they are those of that many classes; else a sentence that names the file."""
-    wrong = np.flatnonzero(labels >= classes)
+    wrong = np.flatnonzero((labels < 0) | (labels >= classes))
     if len(wrong):
         raise ValueError(
             f"{file} has label {labels[wrong[0]]} at image {wrong[0]}, labels end at {classes - 1}; {REMEDY}"
@@ -65,13 +97,40 @@ def check_labels(labels: np.ndarray, classes: int, file: Path) -> np.ndarray:
     return labels
 
 
-def _member_of_archive(archive: Path, member: str) -> bytes:
+class _Bounded(gzip.GzipFile):
+    """Refuses to unpack more at a time than it may: tarfile reads the headers of members whole, however long."""
+
+    most = 0
+
+    def read(self, size: int | None = -1) -> bytes:
+        """At most `most` bytes."""
+        if size is None or not 0 <= size <= self.most:
+            raise tarfile.ReadError(f"a part of {size} bytes, at most {self.most} are expected")
+        return super().read(size)
+
+
+def _of_archive(archive: Path, member: str, most: int) -> bytes:
     try:
-        with tarfile.open(archive, "r:gz") as tar:
-            for entry in tar:
-                stream = tar.extractfile(entry) if Path(entry.name).name == member else None
-                if stream is not None:
-                    return stream.read()
-    except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
+        with _Bounded(archive) as packed:
+            packed.most = most + tarfile.RECORDSIZE
+            return _of_tar(packed, archive, member, most)
+    except DAMAGE as error:
         raise ValueError(f"{archive} is damaged ({error}); {REMEDY}") from error
+
+
+def _of_tar(packed: gzip.GzipFile, archive: Path, member: str, most: int) -> bytes:
+    with tarfile.open(fileobj=packed, mode="r:") as tar:
+        for entry in tar:
+            if Path(entry.name).name != member or entry.isdir():
+                continue
+            stream = tar.extractfile(entry) if entry.isreg() else None
+            if stream is None:
+                raise ValueError(f"{archive / member} is a link or a device, not a file; {REMEDY}")
+            _refuse_more(archive / member, entry.size, most)
+            return stream.read()
     raise ValueError(f"{archive} does not contain {member}; {REMEDY}")
+
+
+def _refuse_more(file: Path, size: int, most: int) -> None:
+    if size > most:
+        raise ValueError(f"{file} holds {size} bytes, the data set has {most}; {REMEDY}")

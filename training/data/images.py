@@ -1,8 +1,8 @@
 """Images in memory and how they are split: training, stratified validation, and a test set that is read once."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 import torch
@@ -19,18 +19,16 @@ class Images:
         pixels: (N, H, W, C) uint8.
         labels: (N,) int64 in 0 .. classes - 1.
         classes: the number of classes.
+        names: what the classes are called; nothing where they are only counted.
     """
 
     pixels: Tensor
     labels: Tensor
     classes: int
+    names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.pixels.dtype != torch.uint8 or self.pixels.ndim != 4:
-            raise ValueError(
-                f"images must be uint8 of shape (N, H, W, C), got {self.pixels.dtype} of shape "
-                f"{tuple(self.pixels.shape)}"
-            )
+        self.check_pixels()
         if self.labels.shape != self.pixels.shape[:1] or self.labels.dtype != torch.int64:
             raise ValueError(
                 f"labels must be int64, one an image ({len(self.pixels)}), got {self.labels.dtype} of shape "
@@ -41,24 +39,55 @@ class Images:
             index = int(outside.nonzero()[0])
             raise ValueError(f"labels must be in 0..{self.classes - 1}, got {int(self.labels[index])} at index {index}")
 
+    def check_pixels(self) -> None:
+        """Raise ValueError unless the pixels are bytes of that shape."""
+        if self.pixels.dtype != torch.uint8 or self.pixels.ndim != 4:
+            raise ValueError(
+                f"images must be uint8 of shape (N, H, W, C), got {self.pixels.dtype} of shape "
+                f"{tuple(self.pixels.shape)}"
+            )
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of an image."""
+        height, width, channels = self.pixels.shape[1:]
+        return height, width, channels
+
     def __len__(self) -> int:
         return len(self.labels)
 
     def __getitem__(self, index: Tensor) -> "Images":
-        return Images(self.pixels[index], self.labels[index], self.classes)
+        return replace(self, pixels=self.pixels[index], labels=self.labels[index])
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where images come from; each half is read when it is called, so that the test set stays shut until the end."""
+    """Where images come from; each half is read when it is called.
+
+    Attributes:
+        train: reads the training half.
+        test: reads the test half; it stays shut until the end, unless a preview is allowed.
+        validation: reads the validation part; without one it is taken from the training half.
+        preview: whether `test` may be called before the first epoch as well, to find what is wrong with it; nothing
+            is decided by what it reads.
+    """
 
     train: Callable[[], Images]
     test: Callable[[], Images]
+    validation: Callable[[], Images] | None = None
+    preview: bool = False
+
+
+def halves(
+    train: Callable[[], Images], test: Callable[[], Images], validation: Callable[[], Images] | None = None
+) -> Source:
+    """A source whose test half is read once, before the first epoch, and then kept for the end."""
+    return Source(train, cache(test), validation, preview=True)
 
 
 @dataclass(frozen=True)
 class Splits:
-    """The three parts of an experiment; `test` reads the test set and is called once, at the end."""
+    """The three parts of an experiment; nothing is decided by what `test` reads."""
 
     train: Images
     validation: Images
@@ -68,46 +97,44 @@ class Splits:
 def split(recipe: Recipe, source: Source) -> Splits:
     """Carve a stratified validation set (and, if asked, a subset) out of the training half of `source`.
 
-    The split depends on the recipe only, not on a run's seed: all seeds and variants see the same three parts.
+    A validation part that the source has of its own is taken as it is, and then the whole half is for training. The
+    split depends on the recipe only, not on a run's seed: all seeds and variants see the same three parts.
 
     Raises:
-        ValueError: if a class has too few images to be split, or the subset or batch is larger than the set.
+        ValueError: if a class has too few images to be split, the subset or batch is larger than the set, or another
+            part has images of another size or of other classes (the test set: when it is read).
     """
     images = source.train()
-    rest, held_out = _stratified(images.labels, recipe.validation, "validation")
+    rest, held_out = _parts(images, recipe, source)
     if recipe.subset is not None:
         rest = rest[_subset(images.labels[rest], recipe.subset)]
     if recipe.batch_size > len(rest):
         raise ValueError(f"batch_size must be at most the {len(rest)} training images, got {recipe.batch_size}")
-    return Splits(images[rest], images[held_out], source.test)
+    like = images[rest[:1]]
+    validation = _fitting(source.validation(), like, "validation") if source.validation else images[held_out]
+    return Splits(images[rest], validation, lambda: _fitting(source.test(), like, "test"))
 
 
-def from_tensors(images: Any, labels: Any, test_images: Any, test_labels: Any, classes: int | None = None) -> Source:
-    """A source from (N, H, W, C) or (N, H, W) uint8 images and integer labels, as tensors or arrays.
-
-    Raises:
-        ValueError: when a half is read, if its images are not uint8 or its labels do not fit.
-    """
-    number = int(max(np.max(np.asarray(labels)), np.max(np.asarray(test_labels)))) + 1 if classes is None else classes
-    return Source(lambda: _images(images, labels, number), lambda: _images(test_images, test_labels, number))
+def _parts(images: Images, recipe: Recipe, source: Source) -> tuple[Tensor, Tensor]:
+    """Indices of the images for training and of those held out of it."""
+    if source.validation is not None:
+        return torch.arange(len(images)), torch.arange(0)
+    return _stratified(images.labels, recipe.validation, "validation")
 
 
-def from_datasets(train: Any, test: Any, classes: int) -> Source:
-    """A source from two torch `Dataset`s whose items are (uint8 picture, label); pictures (H, W[, C]) of one size."""
-    return Source(lambda: _gather(train, classes), lambda: _gather(test, classes))
-
-
-def _gather(dataset: Any, classes: int) -> Images:
-    items = [dataset[index] for index in range(len(dataset))]
-    sizes = {np.asarray(picture).shape for picture, _ in items}
-    if len(sizes) != 1:
-        raise ValueError(f"a dataset's pictures must have one size, got {sorted(sizes)[:3]} in {len(items)} items")
-    return _images(np.stack([np.asarray(picture) for picture, _ in items]), [int(label) for _, label in items], classes)
-
-
-def _images(pixels: Any, labels: Any, classes: int) -> Images:
-    stack = torch.as_tensor(np.asarray(pixels))
-    return Images(stack if stack.ndim != 3 else stack[..., None], torch.as_tensor(np.asarray(labels)).long(), classes)
+def _fitting(part: Images, train: Images, name: str) -> Images:
+    """The part, if it is not empty and is of the size and the classes for which the students are built."""
+    if part.shape != train.shape:
+        wanted, shape = ("x".join(map(str, images.shape)) for images in (train, part))
+        raise ValueError(
+            f"the {name} images must be {wanted} (height x width x channels) as the training images are, got {shape}; "
+            "resize them (pictures of a folder: --image-size)"
+        )
+    if (part.classes, part.names) != (train.classes, train.names):
+        raise ValueError(f"the {name} images must have the {train.classes} classes of training, got {part.classes}")
+    if not len(part):
+        raise ValueError(f"the {name} part must hold at least one image, got none")
+    return part
 
 
 def _stratified(labels: Tensor, share: float, name: str) -> tuple[Tensor, Tensor]:

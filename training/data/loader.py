@@ -1,5 +1,7 @@
 """Batches made on the device: uint8 pixels stay there, an epoch's randomness is drawn once, no worker processes.
 
+Pictures that a data set makes (`Stream`) come from its workers instead and take the same way from there on.
+
 Everything random in an epoch (order, crops, flips, cutouts) is a `Plan`, a pure function of seed and epoch. A loader
 therefore has no state to save: to resume is to continue the same plan at the same step.
 """
@@ -14,6 +16,7 @@ from torch import Tensor
 from training.recipe.recipe import Recipe
 
 from .images import Images
+from .streams import Stream
 
 Batch = tuple[Tensor, Tensor]
 
@@ -37,7 +40,7 @@ class Plan:
 
 def draw_plan(images: Images, recipe: Recipe, seed: int, epoch: int) -> Plan:
     """The plan of one epoch, drawn on the CPU so that every device sees the same images."""
-    number, (height, width) = len(images), images.pixels.shape[1:3]
+    number, (height, width, _) = len(images), images.shape
     generator = torch.Generator().manual_seed((seed * 1_000_003 + epoch) % 2**63)
     order = torch.randperm(number, generator=generator)
     padding = recipe.crop_padding
@@ -68,9 +71,12 @@ class Loader:
         size = recipe.batch_size // ranks
         self._start, self._stop = rank * size, (rank + 1) * size
         self._mean, self._scale = normalisation(images, device)
+        if isinstance(images, Stream):
+            self._home = torch.device("cpu")
+            return
         resident = fits(images, device) if recipe.resident is None else recipe.resident
-        home = device if resident else torch.device("cpu")
-        self._pixels, self._labels = planes(images).to(home), images.labels.to(home)
+        self._home = device if resident else torch.device("cpu")
+        self._pixels, self._labels = planes(images).to(self._home), images.labels.to(self._home)
 
     def __len__(self) -> int:
         return len(self._images) // self._recipe.batch_size
@@ -78,12 +84,18 @@ class Loader:
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
         """Batches (pixels float32 (B, C, H, W), labels (B,)) of an epoch, from step `start` on."""
         plan = draw_plan(self._images, self._recipe, self._seed, epoch)
-        order, plan = plan.order.to(self._pixels.device), plan.to(self._device)
-        for step in range(start, len(self)):
-            first = step * self._recipe.batch_size
-            own = slice(first + self._start, first + self._stop)
-            pixels, labels = (self._moved(images[order[own]]) for images in (self._pixels, self._labels))
-            yield self.prepare(augment(pixels, plan[own], self._recipe), plan[own]), labels
+        firsts = [step * self._recipe.batch_size for step in range(start, len(self))]
+        own = [slice(first + self._start, first + self._stop) for first in firsts]
+        order, plan = plan.order.to(self._home), plan.to(self._device)
+        read = self._read([order[part] for part in own], epoch)
+        for part, (pixels, labels) in zip(own, read, strict=True):
+            yield self.prepare(augment(self._moved(pixels), plan[part], self._recipe), plan[part]), self._moved(labels)
+
+    def _read(self, parts: list[Tensor], epoch: int) -> Iterator[Batch]:
+        """The training images of each part as they are stored, or as their data set makes them in this epoch."""
+        if isinstance(self._images, Stream):
+            return self._images.batches(parts, (self._seed + 1) * 1_000_003 + epoch, self._recipe.workers)
+        return ((self._pixels[part], self._labels[part]) for part in parts)
 
     def _moved(self, part: Tensor) -> Tensor:
         """On the device; a GPU copies from pinned memory while Python goes on."""
@@ -100,19 +112,34 @@ class Loader:
 
     def sweep(self, images: Images, size: int = 1000) -> Iterator[Batch]:
         """Batches of other images in their own order, not augmented, normalised like the training images."""
-        for first in range(0, len(images), size):
-            part = images[torch.arange(first, min(first + size, len(images)))]
-            yield self.prepare(planes(part).to(self._device)), part.labels.to(self._device)
+        parts = [torch.arange(first, min(first + size, len(images))) for first in range(0, len(images), size)]
+        if isinstance(images, Stream):  # what is random in them, if anything, is the same in every epoch
+            read = images.batches(parts, 0, self._recipe.workers)
+        else:
+            read = ((planes(images[part]), images.labels[part]) for part in parts)
+        for pixels, labels in read:
+            yield self.prepare(pixels.to(self._device)), labels.to(self._device)
 
 
 def planes(images: Images) -> Tensor:
-    """The pixels plane by plane, (N, C, H, W): the order in which crops and normalisation are fastest."""
+    """The pixels plane by plane, (N, C, H, W): the order in which crops and normalisation are fastest.
+
+    Raises:
+        ValueError: if they are not in memory.
+    """
+    if isinstance(images, Stream):
+        raise ValueError("pictures must be bytes in memory for this, got a data set that makes them")
     return images.pixels.permute(0, 3, 1, 2).contiguous()
 
 
 def normalisation(images: Images, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Mean and reciprocal standard deviation (C, 1, 1) of each channel; a constant channel keeps scale 1."""
-    channels = images.pixels.shape[3]
+    """Mean and reciprocal standard deviation (C, 1, 1) of each channel; a constant channel keeps scale 1.
+
+    Pictures that their data set makes are as it made them: mean 0 and scale 1.
+    """
+    channels = images.shape[2]
+    if isinstance(images, Stream):
+        return torch.zeros(channels, 1, 1, device=device), torch.ones(channels, 1, 1, device=device)
     counts = torch.stack([torch.bincount(images.pixels[..., c].flatten(), minlength=256) for c in range(channels)])
     level, weight = torch.arange(256.0, dtype=torch.float64), counts.double() / counts.sum(1, keepdim=True)
     mean = weight @ level

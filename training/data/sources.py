@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +10,12 @@ import torch
 
 from training.recipe.recipe import Recipe
 
+from .arrays import from_tensors
 from .download import Remote, fetch
 from .formats import check_labels, read_cifar, read_idx
-from .images import Images, Source, from_tensors
+from .images import Images, Source, halves
+from .layouts import EMNIST, as_images, emnist, idx_places, npz, read_table, stl10, svhn
+from .pickles import read_cifar_pickle
 from .picture_folder import folder_source
 
 
@@ -30,7 +33,7 @@ def open_source(recipe: Recipe) -> Source:
 
 def digits(recipe: Recipe) -> Source:
     """scikit-learn's 1797 handwritten digits, 8 x 8, 17 grey levels; a fixed stratified third is the test set."""
-    return Source(lambda: _digits_halves()[0], lambda: _digits_halves()[1])
+    return halves(lambda: _digits_halves()[0], lambda: _digits_halves()[1])
 
 
 @cache
@@ -53,26 +56,39 @@ class Idx:
     md5: dict[str, str]
 
     def __call__(self, recipe: Recipe) -> Source:
+        tables = self._tables(recipe)
+        if tables is not None:
+            return halves(lambda: read_table(tables[0], 60_000), lambda: read_table(tables[1], 10_000))
         files = {name: self._locate(name, recipe) for name in self.md5}
-        return Source(lambda: _idx_half(files, "train"), lambda: _idx_half(files, "t10k"))
+        return halves(lambda: _idx_half(files, "train"), lambda: _idx_half(files, "t10k"))
 
     def _locate(self, name: str, recipe: Recipe) -> Path:
         remote = Remote(f"{recipe.data}-{name}", tuple(base + name for base in self.bases), self.md5[name])
-        return locate(recipe.data_root, (name, f"{recipe.data}/{name}")) or fetch(remote)
+        places = idx_places(name.removesuffix(".gz"), "MNIST" if recipe.data == "mnist" else "FashionMNIST")
+        return locate(recipe.data_root, (name, f"{recipe.data}/{name}", *places)) or fetch(remote)
+
+    def _tables(self, recipe: Recipe) -> tuple[Path, Path] | None:
+        """Kaggle's tables of training and test pictures, if the data root holds them."""
+        root = Path(recipe.data_root or ".")
+        pairs = [(root / f"{name}train.csv", root / f"{name}test.csv") for name in (f"{recipe.data}_", "")]
+        found = (pair for pair in pairs if all(path.is_file() for path in pair))
+        return next(found, None) if recipe.data_root else None
 
 
 def _idx_half(files: dict[str, Path], half: str) -> Images:
-    pixels = read_idx(files[f"{half}-images-idx3-ubyte.gz"], 3)
+    most = 60_000 if half == "train" else 10_000
+    pixels = read_idx(files[f"{half}-images-idx3-ubyte.gz"], (most, 28, 28))
     path = files[f"{half}-labels-idx1-ubyte.gz"]
-    labels = check_labels(read_idx(path, 1), 10, path)
-    if len(labels) != len(pixels):
-        raise ValueError(f"{path} holds {len(labels)} labels for {len(pixels)} images; download both files again")
-    return _images(pixels[..., None], labels, 10)
+    labels = check_labels(read_idx(path, (most,)), 10, path)
+    return as_images(pixels[..., None], labels, 10, path)
 
 
 @dataclass(frozen=True)
 class Cifar:
-    """CIFAR-10 or CIFAR-100 in the binary layout: 32 x 32 colour pictures; files are (name, number of images)."""
+    """CIFAR-10 or CIFAR-100, 32 x 32 colour pictures; files are (name, number of images) of the binary layout.
+
+    The python layout is read where the data root holds it instead.
+    """
 
     remote: Remote
     folder: str
@@ -82,17 +98,33 @@ class Cifar:
 
     def __call__(self, recipe: Recipe) -> Source:
         test, _ = self.test_file
-        found = locate(recipe.data_root, (f"{self.folder}/{test}", test, self.remote.name))
-        place = found.parent if found is not None and found.name == test else found or fetch(self.remote)
-        return Source(lambda: self._read(place, self.train_files), lambda: self._read(place, (self.test_file,)))
+        python, archive = (name.replace("binary", "python") for name in (self.folder, self.remote.name))
+        inside = [f"{self.folder}/{test}", test, f"{python.replace('-bin', '-py')}/{_plain(test)}", _plain(test)]
+        found = locate(recipe.data_root, (*inside, self.remote.name, archive))
+        place = (
+            found.parent if found is not None and found.name in (test, _plain(test)) else found or fetch(self.remote)
+        )
+        pickled = found is not None and found.name in {_plain(test), archive} - {self.remote.name}
+        return halves(*(partial(self._read, place, files, pickled) for files in (self.train_files, (self.test_file,))))
 
-    def _read(self, place: Path, files: tuple[tuple[str, int], ...]) -> Images:
-        label_bytes = 1 if self.classes == 10 else 2
-        parts = [read_cifar(place, name, images, label_bytes) for name, images in files]
-        for (_, labels), (name, _) in zip(parts, files, strict=True):
-            check_labels(labels, self.classes, place / name)
+    def _read(self, place: Path, files: tuple[tuple[str, int], ...], pickled: bool) -> Images:
+        parts = [self._file(place, name, images, pickled) for name, images in files]
         pixels, labels = (np.concatenate(column) for column in zip(*parts, strict=True))
-        return _images(pixels, labels, self.classes)
+        return as_images(pixels, labels, self.classes, place)
+
+    def _file(self, place: Path, name: str, images: int, pickled: bool) -> tuple[np.ndarray, np.ndarray]:
+        few = self.classes == 10
+        if pickled:
+            name = _plain(name)
+            pixels, labels = read_cifar_pickle(place, name, images, b"labels" if few else b"fine_labels")
+        else:
+            pixels, labels = read_cifar(place, name, images, 1 if few else 2)
+        return pixels, check_labels(labels, self.classes, place / name)
+
+
+def _plain(name: str) -> str:
+    """A file of the binary layout as it is called in the python layout."""
+    return name.removesuffix(".bin")
 
 
 def locate(root: str | None, names: tuple[str, ...]) -> Path | None:
@@ -116,10 +148,6 @@ def folder(recipe: Recipe) -> Source:
     if recipe.data_root is None:
         raise ValueError("data=folder needs --data-root, the folder that holds train and test")
     return folder_source(Path(recipe.data_root), recipe.image_size)
-
-
-def _images(pixels: np.ndarray, labels: np.ndarray, classes: int) -> Images:
-    return Images(torch.from_numpy(pixels.copy()), torch.from_numpy(labels.astype(np.int64)), classes)
 
 
 TORONTO = "https://www.cs.toronto.edu/~kriz/"
@@ -170,4 +198,7 @@ SOURCES: dict[str, Callable[[Recipe], Source]] = {
         100,
     ),
     "folder": folder,
-}
+    "npz": npz,
+    "stl10": stl10,
+    "svhn": svhn,
+} | {f"emnist-{name}": emnist for name in EMNIST}

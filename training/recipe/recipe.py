@@ -12,7 +12,9 @@ from training.networks import check_model
 from . import schedule
 from .topology import topology_matrix
 
-DATA_SETS = ("digits", "mnist", "fashion-mnist", "cifar10", "cifar100", "folder", "tensors")
+EMNIST = tuple(f"emnist-{split}" for split in ("balanced", "byclass", "bymerge", "digits", "letters", "mnist"))
+FILES = ("mnist", "fashion-mnist", "cifar10", "cifar100", *EMNIST, "svhn", "stl10", "npz", "folder")
+DATA_SETS = ("digits", *FILES, "tensors")
 """`tensors` stands for images that Python hands over."""
 
 CHOICES = {
@@ -47,8 +49,10 @@ class Recipe:
     updates: Literal["simultaneous", "sequential"] = _about("sequential is the original DML", "simultaneous")
     label_smoothing: float = _about("label smoothing of the cross-entropy, in [0, 1)", 0.0)
 
-    data: str = _about("digits, mnist, fashion-mnist, cifar10, cifar100 or folder (of PNG or JPEG files)", "digits")
-    data_root: str | None = _about("folder that already holds the files; otherwise they are downloaded", None)
+    data: str = _about("digits, " + ", ".join(FILES) + " (of pictures, train/CLASS and test/CLASS)", "digits")
+    data_root: str | None = _about(
+        "folder (or .npz) that holds the files; MNIST and CIFAR are downloaded without", None
+    )
     image_size: int | None = _about("side in pixels to which the pictures of a folder are resized", None)
     validation: float = _about("share of the training set kept for validation, stratified, in (0, 1)", 0.2)
     subset: int | None = _about("train on this many images only, drawn stratified", None)
@@ -70,6 +74,7 @@ class Recipe:
     device: str = _about("cpu, cuda, cuda:1, ...; auto takes a GPU where there is one", "auto")
     threads: int = _about("threads of one process on the CPU (results may differ in the last bit between counts)", 1)
     resident: bool | None = _about("keep the images on the device; unset: where they fit", None)
+    workers: int = _about("processes that make the pictures of a data set with transforms of its own", 2)
     amp: bool = _about("forward passes in bfloat16 (autocast)", False)
     channels_last: bool = _about("store activations channels last", False)
     compile: bool = _about("compile the students with torch.compile, and their loss", False)
@@ -160,6 +165,7 @@ def _check_optimisation(recipe: Recipe) -> None:
     _require(0 <= recipe.warmup_epochs < math.inf, "warmup_epochs", "finite and not negative", recipe.warmup_epochs)
     _require(recipe.clip_norm is None or recipe.clip_norm > 0, "clip_norm", "positive", recipe.clip_norm)
     _require(recipe.threads >= 1, "threads", "at least 1", recipe.threads)
+    _require(recipe.workers >= 0, "workers", "at least 0", recipe.workers)
     _require(recipe.max_loss > 0, "max_loss", "positive", recipe.max_loss)
     _require(recipe.checkpoint_epochs >= 1, "checkpoint_epochs", "at least 1", recipe.checkpoint_epochs)
     steps = recipe.checkpoint_steps

@@ -73,9 +73,8 @@ def build_cohort(
 ) -> Cohort:
     """The students of a seed for images like these; those that this process holds are on the device."""
     placement = placement or Placement()
-    height, width, channels = images.pixels.shape[1:]
     memory = torch.channels_last if recipe.channels_last else torch.contiguous_format
-    students = build_students(recipe, seed, (height, width, channels), images.classes)
+    students = build_students(recipe, seed, images.shape, images.classes)
     for k, student in enumerate(students):
         if placement.holds(k):
             student.to(device).to(memory_format=memory)  # pyright: ignore[reportCallIssue]

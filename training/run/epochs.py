@@ -131,7 +131,8 @@ class Run:
         """Read the test set, for the first time, and write the result."""
         parts = {"train": self.splits.train, "validation": self.splits.validation, "test": self.splits.test()}
         reports = {name: metrics.report(*self._predict(images)) for name, images in parts.items()}
-        result = Result(self.seed, images={name: len(images) for name, images in parts.items()}, **reports)
+        counts, names = {name: len(images) for name, images in parts.items()}, list(self.splits.train.names)
+        result = Result(self.seed, images=counts, classes=names, **reports)
         if self.folder is not None and self.leads:
             write_json(self.folder / "environment.json", self._made())
             write_json(self.folder / "result.json", result.to_json())

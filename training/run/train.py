@@ -45,7 +45,10 @@ def train(
     done = _finished(folder, resume)
     if done is not None:
         return done
-    splits, device = split(recipe, source or open_source(recipe)), choose_device(recipe.device)
+    source = source or open_source(recipe)
+    splits, device = split(recipe, source), choose_device(recipe.device)
+    if source.preview:
+        splits.test()  # only so that what is wrong with it stops the run here and not after the last epoch
     if recipe.amp:
         warn_of_imitated_bfloat16(device)
     with threads(recipe.threads), placed(recipe, device) as placement, _only_writer(folder), Interrupt() as interrupt:

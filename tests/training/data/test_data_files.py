@@ -1,6 +1,7 @@
 import gzip
 import io
 import tarfile
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -79,6 +80,58 @@ def test_a_damaged_idx_file_is_named_with_the_remedy(mnist, tmp_path, how):
     assert str(path) in said
     assert sentence in said
     assert "download it again" in said
+
+
+BOMB = 2**31
+"""Bytes that nobody may unpack: a test that did would take seconds and gigabytes."""
+
+
+@pytest.mark.parametrize(
+    ("header", "sentence"),
+    [
+        ((60_001, 28, 28), "promises an array of (60001, 28, 28), the data set has (60000, 28, 28)"),
+        ((20, 10_000, 10_000), "promises an array of (20, 10000, 10000)"),
+        ((20, 28, 28), "holds more than 15680 bytes"),
+    ],
+)
+def test_a_packed_file_is_bounded_before_it_is_unpacked(mnist, tmp_path, header, sentence):
+    path = tmp_path / "train-images-idx3-ubyte.gz"
+    zeros = gzip.compress(bytes(2**22))
+    path.write_bytes(gzip.compress(bytes([0, 0, 8, 3]) + np.array(header, ">u4").tobytes()) + zeros * (BOMB >> 22))
+    tracemalloc.start()
+    assert sentence in refusal(open_source(mnist).train)
+    assert tracemalloc.get_traced_memory()[1] < 2**24
+    tracemalloc.stop()
+
+
+def archive_of(path, member, content=b""):
+    with tarfile.open(path / "small.tar.gz", "w:gz", compresslevel=1) as tar:
+        tar.addfile(member, io.BytesIO(content))
+    return SMALL(Recipe(data="cifar100", data_root=str(path))).train
+
+
+def test_a_member_larger_than_its_data_set_is_refused_unread(tmp_path):
+    member = tarfile.TarInfo("small/a.bin")
+    member.size = 20 * 3074 + 1
+    said = refusal(archive_of(tmp_path, member, bytes(member.size)))
+    assert f"{tmp_path / 'small.tar.gz' / 'a.bin'} holds 61481 bytes, the data set has 61480" in said
+
+
+@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE])
+@pytest.mark.parametrize("target", ["/etc/passwd", "b.bin", "small/a.bin"])
+def test_a_member_that_is_a_link_or_a_device_is_refused(tmp_path, kind, target):
+    member = tarfile.TarInfo("small/a.bin")
+    member.type, member.linkname = kind, target
+    assert "a.bin is a link or a device, not a file" in refusal(archive_of(tmp_path, member))
+
+
+def test_a_long_header_of_a_member_is_refused_unread(tmp_path):
+    member = tarfile.TarInfo("././@PaxHeader")
+    member.type, member.size = tarfile.XHDTYPE, 2**20
+    read = archive_of(tmp_path, member, bytes(member.size))
+    said = refusal(read)
+    assert "small.tar.gz is damaged" in said
+    assert "at most" in said
 
 
 def test_labels_of_another_data_set_are_refused_with_file_and_index(mnist, tmp_path):
@@ -178,6 +231,7 @@ def test_bad_folders_are_refused_by_name(pictures, tmp_path):
     Image.new("RGB", (7, 6)).save(tmp_path / "train" / "cat" / "0.png")
     assert "--image-size" in refusal(open_source(pictures).train)
     (tmp_path / "test" / "cow").mkdir()
+    Image.new("RGB", (6, 6)).save(tmp_path / "test" / "cow" / "0.png")
     assert "cow is a class that has no folder in train" in refusal(open_source(pictures).test)
 
 

@@ -88,6 +88,11 @@ def test_a_failed_replacement_does_not_pass_for_the_file(server, tmp_path):
     assert files(tmp_path) in ([], ["file.bin"])
 
 
-def test_no_server_at_all_is_one_sentence(tmp_path):
-    with pytest.raises(OSError, match=r"cannot download file.bin \(http://127.0.0.1:9/"):
-        fetch(Remote("file.bin", ("http://127.0.0.1:9/x",), MD5), tmp_path, timeout=0.3, progress=False)
+@pytest.mark.parametrize("host", ["127.0.0.1:9", "no-such-host.invalid"])
+def test_a_missing_network_says_so_in_a_sentence_of_its_own(tmp_path, host):
+    with pytest.raises(OSError, match=r"^cannot download") as error:
+        fetch(Remote("file.bin", (f"http://{host}/x",), MD5), tmp_path, timeout=0.3, progress=False)
+    assert str(error.value) == (
+        f"cannot download file.bin (http://{host}/x: no connection): there is no network, or it does not reach this "
+        "address; put the file into a folder and pass it as --data-root"
+    )

@@ -57,6 +57,21 @@ def test_calibration_error_is_the_mean_distance_of_confidence_from_accuracy_over
     assert metrics.report(logits, labels)["student 1"]["calibration_error"] == pytest.approx(sum(gaps), abs=1e-5)
 
 
+@pytest.mark.parametrize("sure", [1.0, 1 + 2**-23, 1 - 2**-24], ids=["1", "an ulp above", "an ulp below"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_an_answer_of_confidence_one_shares_the_last_bin(sure, dtype):
+    log_p = torch.tensor([[0.95, 0.05], [sure, 1e-30]], dtype=dtype).log()  # the first is right, the second wrong
+    assert metrics.calibration_error(log_p, torch.tensor([0, 1])) == pytest.approx(0.475, abs=1e-6)
+    assert metrics.scores(log_p, torch.tensor([0, 1]))["calibration_error"] == pytest.approx(0.475, abs=1e-6)
+
+
+def test_sure_students_share_the_last_bin_in_a_report_as_well():
+    logits = torch.tensor([[[math.log(19), 0.0], [200.0, 0.0]]])
+    found = metrics.report(logits, torch.tensor([0, 1]))
+    assert found["student 1"]["calibration_error"] == pytest.approx(0.475, abs=1e-6)
+    assert found["ensemble"]["calibration_error"] == pytest.approx(0.475, abs=1e-6)
+
+
 def test_agreement_counts_pairs():
     guesses = torch.tensor([[0, 1, 2, 3], [0, 1, 2, 0], [0, 1, 1, 1]])
     assert metrics.agreement(torch.nn.functional.one_hot(guesses, 4)) == pytest.approx((3 + 2 + 2) / 12)

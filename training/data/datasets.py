@@ -1,0 +1,127 @@
+"""Sources from data sets that people have (torch, Hugging Face; map-style or iterable) and from DataLoaders of them."""
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, IterableDataset, RandomSampler, SequentialSampler, Subset, SubsetRandomSampler
+from torch.utils.data.dataloader import default_collate
+
+from .arrays import Channels
+from .images import Images, Source, halves
+from .labels import Classes
+from .streams import LABELS, Stream, item
+
+TWICE = 32
+"""Items that are read twice: if one differs, they are made anew each time (flips escape once in 2^32 times)."""
+
+
+def from_datasets(
+    train: Any, test: Any, classes: int | None = None, channels: Channels | None = None, validation: Any = None
+) -> Source:
+    """A source from data sets whose items are (picture, label) or have them in fields (see `training.data.streams`).
+
+    Every item is read once at the start. Pictures of bytes that do not change are kept, and live on the device. Those
+    that the data set makes of floats (as ToTensor and Normalize do) or anew each time (as random transforms do) are
+    made by DataLoader workers, batch by batch, and are not normalised again. An iterable data set is read once.
+
+    Args:
+        train: a map-style or iterable data set with the transforms that it has; or a DataLoader of one, of which only
+            the data set and the indices of a SubsetRandomSampler are taken: batches and order are the recipe's.
+        test: another one, of pictures of the same size.
+        classes: the number of classes, if the labels count them from 0; by default those that the data set names, or
+            that occur in training.
+        channels: which axis of a picture its channels are, where the shape leaves it open.
+        validation: a validation part; by default it is taken from `train`, and then has its random transforms too.
+
+    Raises:
+        ValueError: when a half is read, in a sentence that says what is wrong with an item.
+    """
+    first, given = cache(lambda: _read(train, channels)), _class_names(train)
+    known = cache(lambda: Classes.of(first()[1], classes if classes is not None or not given else len(given)))
+
+    def half(part: tuple[Any, np.ndarray]) -> Images:
+        pixels, labels = part
+        names = given if known().counted and len(given) == len(known()) else known().names
+        about = known().encode(labels), len(known()), names
+        if isinstance(pixels, Tensor):
+            return Images(pixels, *about)
+        indexed, size = pixels
+        return Stream(torch.arange(len(labels)), *about, indexed, size, channels)
+
+    return halves(
+        lambda: half(first()),
+        lambda: half(_read(test, channels)),
+        None if validation is None else lambda: half(_read(validation, channels)),
+    )
+
+
+def _read(dataset: Any, channels: Channels | None) -> tuple[Any, np.ndarray]:
+    """Pixels (N, H, W, C) uint8, or (data set, size) where they are to be made anew; and labels."""
+    indexed = _indexed(_taken_apart(dataset))
+    if not len(indexed):
+        raise ValueError("a dataset must hold at least one item, got none")
+    first, _ = item(indexed[0], channels)
+    kept = first.dtype == torch.uint8 and not _made_anew(indexed, channels)
+    pixels, labels = torch.empty(len(indexed) if kept else 0, *first.shape, dtype=torch.uint8), list[Any]()
+    for index in range(len(indexed)):
+        picture, label = item(indexed[index], channels)
+        if (picture.shape, picture.dtype) != (first.shape, first.dtype):
+            sizes = " and ".join(f"{p.dtype} {tuple(p.shape)}" for p in (first, picture))
+            raise ValueError(f"a dataset's pictures must have one size, got {sizes} at index {index}")
+        labels.append(np.asarray(label))
+        if kept:
+            pixels[index] = picture
+    return pixels if kept else (indexed, tuple(first.shape)), _stacked(labels)
+
+
+def _stacked(labels: list[np.ndarray]) -> np.ndarray:
+    odd = next((i for i, label in enumerate(labels) if label.shape != labels[0].shape), None)
+    if odd is not None:
+        raise ValueError(f"labels must be of one kind, got {labels[0]} and {labels[odd]} at index {odd}")
+    return np.stack(labels)
+
+
+def _made_anew(indexed: Any, channels: Channels | None) -> bool:
+    some = range(min(TWICE, len(indexed)))
+    pairs = ((item(indexed[i], channels)[0], item(indexed[i], channels)[0]) for i in some)
+    return not all(torch.equal(*pair) for pair in pairs)
+
+
+def _indexed(dataset: Any) -> Any:
+    """The data set by index; an iterable one as the list of its items."""
+    if isinstance(dataset, Mapping):
+        raise ValueError(f"a dataset must be one part, got several: {', '.join(map(str, dataset))}")
+    if isinstance(dataset, IterableDataset) or not (hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__")):
+        return list(dataset)
+    return dataset
+
+
+def _taken_apart(dataset: Any) -> Any:
+    if not isinstance(dataset, DataLoader):
+        return dataset
+    sampler = dataset.sampler
+    if isinstance(sampler, SubsetRandomSampler):
+        return Subset(dataset.dataset, list(sampler.indices))
+    shuffled = (
+        isinstance(sampler, RandomSampler) and not sampler.replacement and len(sampler) == len(sampler.data_source)
+    )
+    plain = isinstance(dataset.dataset, IterableDataset) or shuffled or isinstance(sampler, SequentialSampler)
+    if not plain or dataset.batch_size is None or dataset.collate_fn is not default_collate:
+        raise ValueError(
+            "a DataLoader with a sampler, batches or a collate_fn of its own: hand over its dataset instead"
+        )
+    return dataset.dataset
+
+
+def _class_names(dataset: Any) -> tuple[str, ...]:
+    """What a data set of Hugging Face (`features`) or torchvision (`classes`) calls its classes."""
+    while isinstance(dataset, DataLoader | Subset):
+        dataset = dataset.dataset
+    features = getattr(dataset, "features", None)
+    label = next((name for name in LABELS if name in features), None) if isinstance(features, Mapping) else None
+    names = getattr(features[label], "names", None) if features and label else getattr(dataset, "classes", None)
+    return tuple(names) if isinstance(names, list | tuple) and all(isinstance(name, str) for name in names) else ()

@@ -1,0 +1,115 @@
+"""Labels as people have them (any whole numbers or names, columns, one-hot rows) as classes 0 .. C - 1."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Classes:
+    """C classes, of which class c is labelled `values[c]`: sorted, and decided by the training labels only."""
+
+    values: np.ndarray
+
+    @classmethod
+    def of(cls, labels: Any, number: int | None = None) -> "Classes":
+        """The classes of training labels.
+
+        Args:
+            labels: (N,) or (N, 1) whole numbers or strings, or (N, C) one-hot rows.
+            number: the number of classes, which whole numbers then count from 0; by default those that occur.
+
+        Raises:
+            ValueError: if the labels are something else, or are names and not that many.
+        """
+        flat, width = flatten(labels)
+        number = width if number is None else number
+        if number is not None and flat.dtype.kind == "i":
+            return cls(np.arange(number))
+        values = np.unique(flat)
+        if number not in (None, len(values)):
+            raise ValueError(f"classes must be the {len(values)} that the labels name, got {number}")
+        return cls(values)
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    @property
+    def counted(self) -> bool:
+        """Whether the labels are 0 .. C - 1 already."""
+        return np.array_equal(self.values, np.arange(len(self)))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the classes are called; nothing where they are only counted."""
+        return () if self.counted else tuple(map(str, self.values))
+
+    def encode(self, labels: Any) -> Tensor:
+        """Labels (N,) int64 in 0 .. C - 1.
+
+        Raises:
+            ValueError: if one of them is none of the classes.
+        """
+        flat, _ = flatten(labels)
+        known = (
+            np.isin(flat, self.values) if flat.dtype.kind == self.values.dtype.kind else np.zeros(len(flat), dtype=bool)
+        )
+        if not known.all():
+            index = int(np.flatnonzero(~known)[0])
+            shown = f"in 0..{len(self) - 1}" if self.counted else f"among {_few(self.names)}, those of training"
+            raise ValueError(f"labels must be {shown}, got {flat[index].item()!r} at index {index}")
+        return torch.from_numpy(np.searchsorted(self.values, flat).astype(np.int64))
+
+
+def flatten(labels: Any) -> tuple[np.ndarray, int | None]:
+    """Labels (N,) as int64 or strings, and C if they were one-hot rows (N, C).
+
+    Raises:
+        ValueError: if they are fractions, rows that are not one-hot, or neither numbers nor names.
+    """
+    array = _array(labels)
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.ndim == 2 and array.dtype.kind in "biuf":
+        return _hot(array), array.shape[1]
+    if array.ndim != 1:
+        raise ValueError(f"labels must be (N,), (N, 1) or one-hot rows (N, C), got shape {array.shape}")
+    return _plain(array), None
+
+
+def _array(labels: Any) -> np.ndarray:
+    if isinstance(labels, Tensor):
+        plain = labels.detach().cpu()
+        return (plain.double() if plain.is_floating_point() else plain).numpy()
+    try:
+        return np.asarray(labels)
+    except ValueError as error:
+        raise ValueError(f"labels must be one a picture: {error}") from error
+
+
+def _hot(rows: np.ndarray) -> np.ndarray:
+    odd = np.flatnonzero(((rows != 0) & (rows != 1)).any(1) | ((rows == 1).sum(1) != 1))
+    if len(odd):
+        raise ValueError(f"rows of labels must be one-hot, got {_few(rows[odd[0]].tolist())} at index {odd[0]}")
+    return rows.argmax(1)
+
+
+def _plain(array: np.ndarray) -> np.ndarray:
+    if array.dtype.kind == "O":  # a column of a table, or a list of several kinds
+        kinds = {type(item) for item in array}
+        array = np.array(array.tolist()) if kinds <= {str} or kinds <= {int, bool} else array
+    if array.dtype.kind == "S":
+        return np.char.decode(array, "utf-8")
+    if array.dtype.kind == "f" and not (whole := np.isfinite(array) & (array == np.floor(array))).all():
+        index = int(np.flatnonzero(~whole)[0])
+        raise ValueError(f"labels must be whole numbers or names, got {array[index]} at index {index}")
+    if array.dtype.kind not in "biufU":
+        raise ValueError(f"labels must be whole numbers or names, got {array.dtype} such as {array[0]!r}")
+    return array if array.dtype.kind == "U" else array.astype(np.int64)
+
+
+def _few(items: Any, number: int = 5) -> str:
+    return ", ".join(map(str, items[:number])) + (", ..." if len(items) > number else "")

@@ -1,0 +1,127 @@
+"""Pictures that a data set makes item by item, by its own transforms, in the workers of a DataLoader."""
+
+import contextlib
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from .arrays import Channels, as_tensor, channels_last
+from .images import Images
+from .pictures import as_bytes
+
+PICTURES = ("pixel_values", "image", "img", "picture", "images", "pixels", "input", "x")
+LABELS = ("label", "labels", "fine_label", "target", "targets", "class", "y")
+"""What the fields of an item are called; the first that it has is taken."""
+
+
+@dataclass(frozen=True)
+class Stream(Images):
+    """N pictures by their places in a data set, made anew whenever they are asked for.
+
+    Attributes:
+        pixels: (N,) int64, the places in `dataset`.
+        dataset: its items are (picture, label), or have them in fields; a picture of bytes is divided by 255, one of
+            floats is taken as it is.
+        size: height, width and channels of a picture.
+        channels: which axis its channels are, where the shape leaves it open.
+    """
+
+    dataset: Any = None
+    size: tuple[int, int, int] = (0, 0, 0)
+    channels: Channels | None = None
+
+    def check_pixels(self) -> None:
+        """Places need no check: the pictures were looked at when the data set was read."""
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of a picture."""
+        return self.size
+
+    def batches(self, parts: Sequence[Tensor], seed: int, workers: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Pictures float32 (B, C, H, W) and labels (B,) of each part; what is random in them depends on the seed only.
+
+        Args:
+            parts: which of the N pictures a batch holds.
+            seed: decides what the data set's transforms draw, picture by picture.
+            workers: processes that make them; 0: this one. They make the same pictures, however many there are.
+        """
+        keys = [[(place, (seed + 7_919 * place) % 2**63) for place in self.pixels[part].tolist()] for part in parts]
+        own = torch.Generator()  # or it would draw from the one of dropout
+        made: Any = DataLoader(_Made(self), batch_sampler=keys, num_workers=workers, generator=own)
+        for part, pixels in zip(parts, made, strict=True):
+            yield pixels, self.labels[part]
+
+
+class _Made(Dataset[Tensor]):
+    """Pictures by (place, seed)."""
+
+    def __init__(self, stream: Stream) -> None:
+        self._stream = stream
+
+    def __getitem__(self, key: tuple[int, int]) -> Tensor:
+        place, seed = key
+        with _seeded(seed):
+            picture, _ = item(self._stream.dataset[place], self._stream.channels)
+        if picture.shape != self._stream.size:
+            raise ValueError(f"picture {place} must be {self._stream.size} again, got {tuple(picture.shape)}")
+        floats = picture.float() / 255 if picture.dtype == torch.uint8 else picture
+        return floats.permute(2, 0, 1).contiguous()
+
+
+@contextlib.contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    """The three generators from which transforms draw, put back afterwards: dropout draws from one of them."""
+    kept = random.getstate(), np.random.get_state()  # noqa: NPY002 - people's transforms use it
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        random.seed(seed)
+        np.random.seed(seed % 2**32)  # noqa: NPY002
+        try:
+            yield
+        finally:
+            random.setstate(kept[0])
+            np.random.set_state(kept[1])  # noqa: NPY002
+
+
+def item(entry: Any, channels: Channels | None = None) -> tuple[Tensor, Any]:
+    """Picture (H, W, C), uint8 or float32, and label of a data set's item.
+
+    Raises:
+        ValueError: if it has no picture and label, or the picture has other numbers.
+    """
+    fields = entry._asdict() if hasattr(entry, "_asdict") else entry
+    if isinstance(fields, Mapping):
+        picture, label = (_field(fields, names) for names in (PICTURES, LABELS))
+    elif isinstance(entry, tuple | list) and len(entry) >= 2:
+        picture, label = entry[:2]
+    else:
+        raise ValueError(f"an item must be (picture, label) or have them in fields, got {type(entry).__name__}")
+    if isinstance(picture, Image.Image):
+        picture, channels = np.array(as_bytes(picture)), "last"
+    return channels_last(_numbers(picture)[None], channels)[0], label
+
+
+def _field(fields: Mapping[str, Any], names: Sequence[str]) -> Any:
+    found = next((name for name in names if name in fields), None)
+    if found is None:
+        raise ValueError(f"an item must have a field called {', '.join(names)}; it has {', '.join(map(str, fields))}")
+    return fields[found]
+
+
+def _numbers(picture: Any) -> Tensor:
+    tensor = as_tensor(picture)
+    if tensor.ndim not in (2, 3) or not (tensor.is_floating_point() or tensor.dtype in (torch.uint8, torch.bool)):
+        raise ValueError(
+            f"a picture must be uint8 or floats of 2 or 3 dimensions, got {tensor.dtype} of {tuple(tensor.shape)}"
+        )
+    if tensor.is_floating_point() and not tensor.isfinite().all():
+        raise ValueError("a picture must hold finite numbers, got nan or inf")
+    return tensor.float() if tensor.is_floating_point() else tensor
