@@ -1,5 +1,6 @@
 """Scores and predictions of a finished (or interrupted) run, from its checkpoints."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -34,19 +35,33 @@ def evaluate_run(
     Raises:
         ValueError: if the folder holds no run, or a seed of it no good checkpoint; if there is no such device.
     """
+    recipe = recipe_of(run, device)
+    reports = {}
+    for seed, logits, labels in _each_seed(run, recipe, part, source):
+        place = run / f"seed-{seed}" / f"predictions-{part}.npz"
+        np.savez_compressed(place, logits=logits.cpu().numpy(), labels=labels.cpu().numpy())
+        reports[seed] = metrics.report(logits, labels)
+    return reports
+
+
+def recipe_of(run: Path, device: str | None = None) -> Recipe:
+    """The recipe of a run folder, on another device if one is named.
+
+    Raises:
+        ValueError: if the folder holds no run.
+    """
     if not (run / "recipe.json").exists():
         raise ValueError(f"{run} holds no run: there is no recipe.json in it")
     recipe = Recipe.from_json(read_json(run / "recipe.json"))
-    recipe = recipe if device is None else replace(recipe, device=device)
-    seeds = sorted(int(folder.name.removeprefix("seed-")) for folder in run.glob("seed-*"))
-    splits = split(recipe, source or open_source(recipe))
-    return {seed: _evaluate(run / f"seed-{seed}", recipe, splits, seed, part) for seed in seeds}
+    return recipe if device is None else replace(recipe, device=device)
 
 
-def _evaluate(folder: Path, recipe: Recipe, splits: Splits, seed: int, part: Part) -> metrics.Report:
-    logits, labels = predictions(folder, recipe, splits, seed, part)
-    np.savez_compressed(folder / f"predictions-{part}.npz", logits=logits.cpu().numpy(), labels=labels.cpu().numpy())
-    return metrics.report(logits, labels)
+def _each_seed(run: Path, recipe: Recipe, part: Part, source: Source | None) -> Iterator[tuple[int, Tensor, Tensor]]:
+    """(seed, logits, labels) of every seed of a run; each seed has its own label noise."""
+    images = source or open_source(recipe)
+    for seed in sorted(int(folder.name.removeprefix("seed-")) for folder in run.glob("seed-*")):
+        splits = split(recipe, images, seed)
+        yield seed, *predictions(run / f"seed-{seed}", recipe, splits, seed, part)
 
 
 def predictions(folder: Path, recipe: Recipe, splits: Splits, seed: int, part: Part) -> tuple[Tensor, Tensor]:

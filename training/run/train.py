@@ -31,7 +31,7 @@ def train(
 
     Args:
         recipe: what to run.
-        seed: decides initial weights, order of the images and their augmentation.
+        seed: decides initial weights, order of the images, their augmentation and their label noise.
         folder: where metrics, checkpoints and the result go; nothing is written without one.
         source: the images; by default those that `recipe.data` names.
         resume: continue from the newest checkpoint in `folder`, to the same bits as a run that was never stopped.
@@ -45,7 +45,7 @@ def train(
     done = _finished(folder, resume)
     if done is not None:
         return done
-    splits, device = split(recipe, source or open_source(recipe)), choose_device(recipe.device)
+    splits, device = split(recipe, source or open_source(recipe), seed), choose_device(recipe.device)
     if recipe.amp:
         warn_of_imitated_bfloat16(device)
     with threads(recipe.threads), placed(recipe, device) as placement, _alone(folder), Interrupt() as interrupt:
