@@ -12,6 +12,8 @@ from training.data.images import Source, Splits, split
 from training.data.loader import Loader
 from training.data.sources import open_source
 from training.measure import scores as metrics
+from training.measure.advice import Advice, advise, combine
+from training.recipe import schedule
 from training.recipe.recipe import Recipe
 from training.run.checkpoint import load_weights
 from training.run.cohort import build_cohort, predict
@@ -42,6 +44,29 @@ def evaluate_run(
         np.savez_compressed(place, logits=logits.cpu().numpy(), labels=labels.cpu().numpy())
         reports[seed] = metrics.report(logits, labels)
     return reports
+
+
+def advise_run(run: Path, source: Source | None = None, device: str | None = None) -> Advice:
+    """Whether mutual learning would help the independent students of a run folder (see `training.advise`).
+
+    From the validation predictions of the newest good checkpoint of every seed: they were not trained on, and their
+    labels are as noisy as the training labels. Several seeds give one advice (see `training.measure.advice.combine`).
+
+    Args:
+        run: the folder of a run of weight 0: `rdml train --weight 0`, or the variant `independent` of `rdml compare`.
+        source: the images; by default those that the recipe names.
+        device: where to compute; by default where the run did.
+
+    Raises:
+        ValueError: as `evaluate_run` and `advise` do; or if the students of the run were coupled.
+    """
+    recipe = recipe_of(run, device)
+    if any(schedule.values(recipe.weight, "weight", recipe.epochs)):
+        raise ValueError(
+            f"{run} holds students that were coupled (weight {recipe.weight}): advice needs independent ones, those of "
+            "--weight 0"
+        )
+    return combine([advise(logits, labels) for _, logits, labels in _each_seed(run, recipe, "validation", source)])
 
 
 def recipe_of(run: Path, device: str | None = None) -> Recipe:
