@@ -29,7 +29,7 @@ from training.loss import mutual_loss
 from training.measure.advice import advise, combine
 from training.recipe.recipe import Recipe
 from training.run.environment import environment
-from training.run.run_folder import write_json
+from training.run.run_folder import probe_folder, write_json
 
 COUPLINGS = ((1.0, 0.1), (1.0, 1.0), (2.0, 0.05))
 """(alpha, lam)."""
@@ -65,7 +65,7 @@ def tumours(root: str | None) -> tuple[Tensor, Tensor]:
     """scikit-learn's breast cancer data: 569 cases, 30 measurements, two classes."""
     from sklearn.datasets import load_breast_cancer
 
-    x, y = load_breast_cancer(return_X_y=True)
+    x, y = map(np.asarray, load_breast_cancer(return_X_y=True))
     return torch.from_numpy((x - x.mean(0)) / x.std(0)).float(), torch.from_numpy(y).long()
 
 
@@ -206,6 +206,7 @@ def main(out: Path = Path("runs/advise.json"), data_root: str | None = None, onl
         data_root: folder that holds CIFAR-100; otherwise it is downloaded.
         only: problems to run; by default all.
     """
+    probe_folder(out.parent)
     torch.set_num_threads(1)
     made, rows, seconds = environment(torch.device("cpu")), [], {}
     for name in only or PROBLEMS:
