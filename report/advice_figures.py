@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator
 
 from .advice import Cell, Published, product
 from .figures import BLUE, GREEN, ORANGE, opened
@@ -66,13 +67,14 @@ def _points(axes: Axes, cells: Sequence[Cell], who: str, mu: float, style: tuple
 
 
 def _furnish(axes: Axes, betas: Sequence[float]) -> None:
-    """Logarithmic in beta, linear in gains up to 1 and logarithmic beyond, so that no point is left out."""
+    """Logarithmic in beta, linear in gains up to 2 and logarithmic beyond, so that no point is left out."""
     low, high = min(betas) / 1.3, max(*betas, 2.5) * 1.3
     axes.set(xscale="log", xlim=(low, high), xlabel="β* of the independent ensemble, held out")
     axes.set_yscale("symlog", linthresh=2)
     axes.set_xticks([tick for tick in TICKS if low <= tick <= high], minor=False)
     axes.set_xticklabels([f"{tick:g}" for tick in TICKS if low <= tick <= high])
     axes.tick_params(axis="x", which="minor", labelbottom=False)
+    axes.yaxis.set_major_locator(FixedLocator((-100, -50, -20, -10, -5, -2, -1, 0, 1, 2, 5, 10)))
     axes.yaxis.set_major_formatter("{x:g}")
     axes.axhline(0, color="0.3", linewidth=0.9)
     for name, (start, end, colour) in PHASES.items():
