@@ -30,16 +30,17 @@ import torch
 from IPython.display import Markdown
 
 import training
+from training.data import open_source
 from training.experiment import figures, tables
 
 # %% [markdown]
 # ## The loss in your own loop, in five lines
 #
-# A student's parameters occur in its own loss only, so one backward pass over the sum serves all of them. `training/loss.py`
-# imports torch only: that one file may be carried into another project.
+# A student's parameters occur in its own loss only, so one backward pass over the sum serves all of them. `training/loss/`
+# imports torch only: that folder may be carried into another project.
 
 # %%
-digits = training.data.sources.open_source(training.Recipe()).train()
+digits = open_source(training.Recipe()).train()
 pixels, labels = digits.pixels.flatten(1) / 255, digits.labels
 students = torch.nn.ModuleList(torch.nn.Linear(64, 10) for _ in range(3))
 optimizer = torch.optim.SGD(students.parameters(), lr=0.5)

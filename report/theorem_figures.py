@@ -1,11 +1,22 @@
 """Figures of the theorems: the divergence, its best constants, and its gradients next to their bounds."""
 
+from collections.abc import Callable
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from theory import peer_gradient, renyi_divergence, renyi_divergence_from_logits, student_gradient
-from theory.constants import pinsker_constant, self_bounding_constant
+from theory import (
+    peer_gradient,
+    pinsker_constant,
+    pinsker_enclosure,
+    renyi_divergence,
+    renyi_divergence_from_logits,
+    self_bounding_constant,
+    self_bounding_enclosure,
+    student_gradient,
+)
+from theory.constants import GOLDEN_ORDER, VERTEX_ORDER
 from theory.convergence import dropped_gradient_bound
 from theory.divergence.arguments import Array
 
@@ -31,25 +42,64 @@ def divergence_against_order() -> Figure:
 
 
 def constants_against_order() -> Figure:
-    """The best constants c of Pinsker's inequality and kappa of self-bounding, each with its simple bound."""
-    figure = Figure(figsize=(10, 3.6), layout="constrained")
-    left, right = figure.subplots(1, 2)
-    position = np.linspace(0, 1, 121)[1:]
-    orders = _orders(position)
-    left.plot(position, pinsker_constant(orders), color=BLUE, label="best constant c(α)")
-    left.plot(position, np.minimum(orders, 1) / 2, color=BLACK, linestyle=":", label="min(α, 1)/2")
+    """The best constants c of Pinsker's inequality and kappa of self-bounding: proved, and between enclosed."""
+    figure = Figure(figsize=(12, 3.8), layout="constrained")
+    left, middle, right = figure.subplots(1, 3)
+    orders = _orders(np.linspace(0, 1, 1201)[1:])
+    _proved_and_enclosed(left, orders, pinsker_enclosure, (GOLDEN_ORDER, VERTEX_ORDER), "0.001", _axis_of)
+    left.plot(_axis_of(orders), np.minimum(orders, 1) / 2, color=BLACK, linestyle=":", label="min(α, 1)/2")
     left.set(ylabel=r"$c(\alpha) = \inf\, D_\alpha/\|p-q\|_1^2$", ylim=(0, None))
-    shown = position <= 0.8
-    right.plot(position[shown], self_bounding_constant(orders[shown]), color=ORANGE, label="best constant κ(α)")
-    right.plot(
-        position[shown], 2 * np.maximum(orders[shown], 1), color=BLACK, linestyle=":", label="2 max(1, α) (theorem D3)"
-    )
+    _zoom(middle)
+    shown = orders[orders <= 4]
+    _proved_and_enclosed(right, shown, self_bounding_enclosure, (1 / VERTEX_ORDER, 1 / GOLDEN_ORDER), "0.003", _axis_of)
+    right.plot(_axis_of(shown), 2 * np.maximum(shown, 1), color=BLACK, linestyle=":", label="2 max(1, α) (theorem D3)")
     right.set(ylabel=r"$\kappa(\alpha) = \sup\, \|q-w\|_1^2/D_\alpha$", ylim=(0, None))
     for axes in (left, right):
         _order_axis(axes)
-        axes.legend(frameon=False)
     right.set_xlim(0, 0.8)
+    for axes, place in ((left, "lower right"), (middle, "lower center"), (right, "upper left")):
+        axes.legend(frameon=False, fontsize="small", loc=place)
     return opened(figure)
+
+
+def _zoom(axes: Axes) -> None:
+    """c around the two ends of its closed forms, which are marked, with the numerical minimum."""
+    orders = np.linspace(1.15, 1.43, 561)
+    _proved_and_enclosed(axes, orders, pinsker_enclosure, (GOLDEN_ORDER, VERTEX_ORDER), "0.001", np.asarray)
+    some = np.linspace(1.18, 1.38, 9)
+    axes.plot(some, pinsker_constant(some), "o", markersize=3.5, color=BLACK, label="found by minimisation")
+    for order, label, side in ((GOLDEN_ORDER, " 1.17082", "left"), (VERTEX_ORDER, "1.39795 ", "right")):
+        axes.axvline(order, color="0.6", linewidth=0.8)
+        axes.text(order, 0.579, label, ha=side, fontsize="small")
+    axes.set(
+        xlabel="order α",
+        ylabel=r"$c(\alpha)$",
+        title="where the closed forms end",
+        xlim=(1.15, 1.43),
+        ylim=(0.565, None),
+    )
+
+
+def _proved_and_enclosed(
+    axes: Axes,
+    orders: Array,
+    enclosure: Callable[[Array], tuple[Array, Array]],
+    ends: tuple[float, float],
+    width: str,
+    position: Callable[[Array], Array],
+) -> None:
+    """Lines outside the ends, the band of what is proved between them, which is as wide as `width` at most."""
+    low, high = enclosure(orders)
+    for outside, label in ((orders <= ends[0], "closed form, proved"), (orders >= ends[1], None)):
+        axes.plot(position(orders[outside]), low[outside], color=BLUE, linewidth=2, label=label)
+    inside = (orders >= ends[0]) & (orders <= ends[1])
+    x, low, high = position(orders[inside]), low[inside], high[inside]
+    axes.fill_between(x, low, high, color=ORANGE, linewidth=1.2, label=f"enclosed within {width}, proved")
+
+
+def _axis_of(orders: Array) -> Array:
+    """Where the axis of orders shows them."""
+    return np.where(np.isinf(orders), 1.0, orders / (1 + np.minimum(orders, 1e300)))
 
 
 def self_bounding() -> Figure:

@@ -9,15 +9,18 @@ from theory.divergence.values import (
 )
 
 from .constants import pinsker_constant, self_bounding_constant
+from .enclosures import pinsker_enclosure, self_bounding_enclosure
 
 __all__ = [
     "geometric_mixture",
     "geometric_mixture_from_logits",
     "peer_gradient",
     "pinsker_constant",
+    "pinsker_enclosure",
     "renyi_divergence",
     "renyi_divergence_from_logits",
     "self_bounding_constant",
+    "self_bounding_enclosure",
     "student_gradient",
     "student_hessian",
 ]

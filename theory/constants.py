@@ -1,9 +1,9 @@
 r"""The best constants of Pinsker's inequality and of self-bounding, for every order.
 
 $c(\alpha) = \inf D_\alpha(p\|q)/V^2$ with $V = \|p-q\|_1$, and $\kappa(\alpha) = \sup\|q-w\|_1^2/D_\alpha$, which is
-$1/c(1/\alpha)$ by escort duality (A5). Binary pairs suffice (C1). c is $\alpha/2$ up to order 1.17082 (proved up to 1)
-and 0.613852 from order 1.39795 on (proved from 2 on); between them no closed form is known and the infimum is found
-numerically.
+$1/c(1/\alpha)$ by escort duality (A5). Binary pairs suffice (C1). c is exactly $\alpha/2$ up to order 1.17082 and
+exactly 0.613852... from order 1.39795 on (C3, computer-assisted); between them no closed form is known, the infimum is
+found numerically and `theory.pinsker_enclosure` gives proved bounds (C4).
 """
 
 from functools import lru_cache
@@ -20,11 +20,11 @@ from theory.divergence.values import renyi_divergence_from_logits
 POINT_MASS_ROOT = float(-0.5 / lambertw(-np.exp(-0.5) / 2, -1).real)
 """x = 0.284668..., the root of 2x log x = x - 1 below 1."""
 LARGE_ORDER_CONSTANT = 1 / (8 * POINT_MASS_ROOT * (1 - POINT_MASS_ROOT))
-"""c(alpha) = 0.613851... for every order from 2 on (C2)."""
+"""c(alpha) = 0.613851... for every order from the vertex order on (C3; from 2 on also by hand, C2)."""
 GOLDEN_ORDER = (5 + 3 * np.sqrt(5)) / 10
-"""1.170820...: alpha/2 is too large a constant beyond it (C2)."""
+"""1.170820...: up to it c(alpha) = alpha/2, beyond it that is too large a constant (C3)."""
 VERTEX_ORDER = 1 / (1 - POINT_MASS_ROOT)
-"""1.397953...: from here on the best binary pair has p at a vertex, as at order 2 (numerical below order 2)."""
+"""1.397953...: from here on, and not before, the best binary pair has p at a vertex (C3)."""
 STARTS = np.stack(np.meshgrid(np.linspace(-3, 3, 25), np.linspace(-3, 2.25, 22), indexing="ij"), -1).reshape(-1, 2)
 """Log-odds of q and log(log-odds of p minus those of q); further out the ratio is too flat to start from."""
 
@@ -32,9 +32,10 @@ STARTS = np.stack(np.meshgrid(np.linspace(-3, 3, 25), np.linspace(-3, 2.25, 22),
 def pinsker_constant(alpha: ArrayLike) -> Array:
     r"""The largest c with $c\,\|p-q\|_1^2 \le D_\alpha(p\|q)$ for all distributions, to 1e-10.
 
-    $\alpha/2$ up to order $(5+3\sqrt5)/10$ (proved up to 1: C1, Gilardoni 2010; numerical beyond), $\frac1{8x(1-x)}$
-    with $2x\log x = x-1$ from order $1/(1-x)$ on (proved from 2: C2; numerical below), between them the least ratio
-    over binary pairs (numerical).
+    $\alpha/2$ exactly up to order $(5+3\sqrt5)/10 = 1.17082\ldots$ (proved: up to 1 by C1, Gilardoni 2010, beyond by
+    C3, computer-assisted), $\frac1{8x(1-x)} = 0.61385\ldots$ with $2x\log x = x-1$ exactly from order $1/(1-x) =
+    1.39795\ldots$ on (proved: C3, computer-assisted; from 2 on also C2), between them the least ratio over binary pairs
+    (numerical to 1e-10; `pinsker_enclosure` encloses it to 0.001, proved).
 
     Args:
         alpha: orders in (0, inf], any shape.
@@ -50,7 +51,9 @@ def pinsker_constant(alpha: ArrayLike) -> Array:
 def self_bounding_constant(alpha: ArrayLike) -> Array:
     r"""The least kappa with $\|q-w\|_1^2 \le \kappa D_\alpha(p\|q)$, to 1e-10; inf at order inf (D3).
 
-    $1/c(1/\alpha)$ by A5: $2\alpha$ from order 1 on, $8x(1-x) = 1.62905\ldots$ up to order 1/2.
+    $1/c(1/\alpha)$ by A5, so with the statuses of c (C3): $2\alpha$ exactly from order $10/(5+3\sqrt5) = 0.85410\ldots$
+    on and $8x(1-x) = 1.62905\ldots$ exactly up to order $1-x = 0.71533\ldots$ (both proved), between them numerical;
+    `self_bounding_enclosure` gives proved bounds.
 
     Raises:
         ValueError: as `pinsker_constant`.

@@ -78,17 +78,46 @@ def peer_smoothness(jacobian: ArrayLike, curvature: ArrayLike, alpha: ArrayLike,
 
 
 def max_learning_rate(
-    jacobian: ArrayLike, curvature: ArrayLike, alpha: ArrayLike, lam: ArrayLike, noise_growth: ArrayLike = 0.0
+    jacobian: ArrayLike,
+    curvature: ArrayLike,
+    alpha: ArrayLike,
+    lam: ArrayLike,
+    noise_growth: ArrayLike = 0.0,
+    momentum: ArrayLike = 0.0,
 ) -> Array:
-    r"""$\frac{1}{(M+1)\beta}$, the largest rate for which E1-E5 hold; M is the growth of the noise with the
-    gradient (E5).
+    r"""$\frac{1-m}{(M+1)\beta}$: without momentum m the largest rate for which E1-E5 hold, M the growth of the noise.
+
+    Below order 1 the *weight* sets the rate, not $\mu = \alpha\lambda$: $\beta \propto 1+\lambda\max(1,\alpha)$ is
+    $1+\mu/\alpha$ there, since a student that is unsure beside a sure peer feels the whole $\lambda$ (E1). At one $\mu$
+    a low order needs a smaller rate. With momentum it is half the rate up to which the energy falls surely, see
+    `stability_limits`. Peers may move: E2 and E3 count what they do.
 
     Raises:
-        ValueError: negative arguments, or students that don't depend on their parameters (beta = 0).
+        ValueError: negative arguments, a momentum outside [0, 1), or students that don't depend on their parameters
+            (beta = 0).
     """
-    beta = smoothness(jacobian, curvature, alpha, lam)
+    sure, _ = stability_limits(jacobian, curvature, alpha, lam, momentum)
+    return sure / (2 * (1 + _non_negative("noise_growth", noise_growth)))
+
+
+def stability_limits(
+    jacobian: ArrayLike, curvature: ArrayLike, alpha: ArrayLike, lam: ArrayLike, momentum: ArrayLike = 0.0
+) -> tuple[Array, Array]:
+    r"""$\frac{2(1-m)}\beta$ and $\frac{2(1+m)}\beta$: where a student's training beside fixed peers may become
+    unstable.
+
+    Below the first $L_k+\frac m{2\eta}\|\theta^t-\theta^{t-1}\|^2$ falls in every full-batch step (E1, heavy ball
+    $\theta^+ = \theta-\eta\nabla L_k+m(\theta-\theta^-)$). Beyond the second the iteration diverges where the curvature
+    is $\beta$, so long as it stays there. Between them it depends on how the curvature changes along the way. To
+    estimate a threshold put the root of twice the sharpness of cross-entropy for `jacobian` and 0 for `curvature`.
+
+    Raises:
+        ValueError: as `max_learning_rate`.
+    """
+    beta, kept = smoothness(jacobian, curvature, alpha, lam), _non_negative("momentum", momentum)
     refuse_where(beta == 0, "the smoothness constant", beta, "be positive (jacobian and curvature are both 0)")
-    return 1 / ((1 + _non_negative("noise_growth", noise_growth)) * beta)
+    refuse_where(~(kept < 1), "momentum", kept, "be below 1")
+    return 2 * (1 - kept) / beta, 2 * (1 + kept) / beta
 
 
 def squared_dropped_gradient(

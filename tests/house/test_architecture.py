@@ -46,8 +46,11 @@ def test_simulations_load_without_torch_and_without_training():
     assert not _loaded_after("import sims, sims.cli") & {"torch", "training"}
 
 
-def test_the_loss_is_one_file_that_needs_torch_only():
-    tree = ast.parse((ROOT / "training" / "loss.py").read_text())
-    modules = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
-    modules |= {node.module or "." for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
-    assert {name.split(".")[0] for name in modules} - set(sys.stdlib_module_names) == {"torch"}
+def test_the_loss_is_a_folder_that_needs_torch_only():
+    for file in (ROOT / "training" / "loss").glob("*.py"):
+        tree = ast.parse(file.read_text())
+        modules = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+        froms = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+        modules |= {node.module or "." for node in froms if node.level == 0}
+        assert all(node.level <= 1 for node in froms), file
+        assert {name.split(".")[0] for name in modules} - set(sys.stdlib_module_names) <= {"torch"}, file

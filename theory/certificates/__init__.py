@@ -1,22 +1,36 @@
 """Interval proofs of two-class statements: what is certified, without loading ball arithmetic.
 
-Not certified: c(alpha) around 1.4, where its minimum is flat, and at the ends 1.17082 and 1.39795 of its closed forms;
-D3 and D5 beyond order 2; anything outside the boxes that the certificates state.
+Not certified: D3 and D5 beyond order 2, C1 and D3 below order 1/16; anything outside the boxes that the certificates
+state.
 """
 
+from base64 import b85decode, b85encode
 from functools import cache
-from json import loads
+from json import dumps, loads
 from pathlib import Path
 from typing import Any
+from zlib import compress, decompress
 
-__all__ = ["load", "summary"]
+__all__ = ["load", "save", "summary"]
 
 DATA = Path(__file__).parent / "data"
+TREES = "tree", "rest"
+"""Fields that are saved compressed (zlib, base 85)."""
 
 
-def load() -> dict[str, dict[str, Any]]:
+def load(pattern: str = "*") -> dict[str, dict[str, Any]]:
     """The saved certificates by name, as JSON objects (see `theory.certificates.prove`)."""
-    return {path.stem: loads(path.read_text()) for path in sorted(DATA.glob("*.json"))}
+    saved = {path.stem: loads(path.read_text()) for path in sorted(DATA.glob(f"{pattern}.json"))}
+    for certificate in saved.values():
+        certificate |= {key: decompress(b85decode(certificate[key])).decode() for key in TREES if key in certificate}
+    return saved
+
+
+def save(certificate: dict[str, Any]) -> None:
+    """Write a certificate to its file."""
+    packed = {key: b85encode(compress(certificate[key].encode(), 9)).decode() for key in TREES if key in certificate}
+    path = DATA / f"{certificate['name']}.json"
+    path.write_text(dumps(certificate | packed, indent=1, ensure_ascii=False) + "\n")
 
 
 @cache

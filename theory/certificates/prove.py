@@ -1,5 +1,6 @@
 """Interval proofs by adaptive bisection, saved as the tree of their boxes."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from time import perf_counter
@@ -11,48 +12,88 @@ from tqdm import tqdm
 
 from . import touching
 from .balls import PRECISION, AtPoint, OverBox, ball, variables
-from .statements import STATEMENTS, Box, Statement
+from .ends import point_mass_root
+from .square import UNIT, Proof
+from .statements import SQUARES, STATEMENTS, Box, Statement
 
 LEAVES = 200_000
 SMALLEST = Fraction(1, 2**20)
 """A box with a side shorter than this is given up."""
+VARIABLES = {
+    "zda": "z, z+d: half the log-odds of q and p; a: the order",
+    "wda": "z = w + (a-2)d/3, z+d: half the log-odds of q and p; a: the order",
+    "qp": "q, p: probabilities of the first of two classes",
+}
 
 
 @dataclass(frozen=True)
 class Search:
     """The tree of a bisection in preorder: 0, 1, 2 split that axis (lower half first), m and t are leaves settled by
-    the mean-value form and by a touching model; `failed` is the box that could not be settled, if there is one."""
+    the mean-value form and by a touching model, the others' letters are explained in `square`; `failed` is the box
+    that could not be settled, if there is one."""
 
     tree: str
     failed: Box | None
 
 
 def prove(name: str, strength: Fraction = Fraction(1), progress: bool = True) -> dict[str, Any]:
-    """The certificate of a statement of `STATEMENTS`, with the smaller side multiplied by `strength`.
+    """The certificate of a statement of `STATEMENTS` or `SQUARES`, its smaller side multiplied by `strength`.
 
     Returns:
-        A JSON object; its status is "certified" only if every box was settled, else "not certified" and the box.
+        A JSON object; its status is "certified" only if every box was settled, else "not certified" and the box. For
+        a statement with a `rest` the tree of the pairs outside its box stands under that name.
 
     Raises:
         ValueError: an unknown name.
     """
+    if name in SQUARES:
+        return _prove_square(name, strength, progress)
     if name not in STATEMENTS:
-        raise ValueError(f"there is no statement {name!r} to certify; there are {', '.join(STATEMENTS)}")
+        known = ", ".join((*STATEMENTS, *SQUARES))
+        raise ValueError(f"there is no statement {name!r} to certify; there are {known}")
     statement, start = STATEMENTS[name], perf_counter()
     with ctx.workprec(PRECISION):
-        search = _bisect(statement, strength, tqdm(desc=name, unit=" boxes", disable=not progress))
+        search = bisect(statement.box, lambda box: settle(statement, strength, box), name, progress)
+        rest = (
+            None
+            if statement.rest is None
+            else rest_of_the_square(Fraction(statement.rest[0]), Fraction(statement.rest[1]), strength)
+        )
+    return with_rest(_certificate(name, search, statement.box, statement.axes, strength, start), rest)
+
+
+def _prove_square(name: str, strength: Fraction, progress: bool) -> dict[str, Any]:
+    start = perf_counter()
+    with ctx.workprec(PRECISION):
+        x = point_mass_root()
+        proof = Proof(1 / (1 - x), _ball(strength) / (8 * x * (1 - x)), touches=strength == 1)
+        search = bisect(UNIT, proof.settle, name, progress)
+        ends = {"order": _decimals(1 / (1 - x)), "constant": _decimals(1 / (8 * x * (1 - x)))}
+    return _certificate(name, search, UNIT, "qp", strength, start) | ends
+
+
+def _decimals(value: arb) -> list[str]:
+    """25 digits, rounded down and up."""
+    digits = (value * 10**25).floor().unique_fmpz()
+    if digits is None:
+        raise ArithmeticError(f"25 digits of {value} are not certain")
+    return [str(Fraction(int(digits) + k, 10**25)) for k in (0, 1)]
+
+
+def _certificate(name: str, search: Search, box: Box, axes: str, strength: Fraction, start: float) -> dict[str, Any]:
+    statement = STATEMENTS.get(name) or SQUARES[name]
     return {
         "name": name,
         "label": statement.label,
         "statement": statement.statement,
         "status": "certified" if search.failed is None else "not certified",
-        "failed": None if search.failed is None else _corners(search.failed),
-        "variables": "z, z+d: half the log-odds of q and p; a: the order",
-        "box": _corners(statement.box),
+        "failed": None if search.failed is None else _corners(search.failed, axes),
+        "variables": VARIABLES[axes],
+        "box": _corners(box, axes),
         "margin": "none: the box is covered, the set where both sides touch included",
         "strength": str(strength),
         "carries over to": statement.carries,
-        "leaves": search.tree.count("m") + search.tree.count("t"),
+        "leaves": leaves(search.tree),
         "seconds": round(perf_counter() - start, 1),
         "flint": f"python-flint {flint.__version__}, FLINT {flint.__FLINT_VERSION__}",
         "precision": PRECISION,
@@ -60,22 +101,42 @@ def prove(name: str, strength: Fraction = Fraction(1), progress: bool = True) ->
     }
 
 
-def _corners(box: Box) -> dict[str, list[str]]:
-    return {axis: [str(end) for end in ends] for axis, ends in zip("zda", box, strict=True)}
+def rest_of_the_square(order: Fraction, constant: Fraction, strength: Fraction = Fraction(1)) -> Search:
+    """The rectangles outside the bisected box (`square`)."""
+    proof = Proof(_ball(order), _ball(constant * strength), bisected=True)
+    return bisect(UNIT, proof.settle, "the rest", False)
 
 
-def _bisect(statement: Statement, strength: Fraction, bar: Any) -> Search:
-    tree, waiting = [], [statement.box]
-    with bar:
+def with_rest(certificate: dict[str, Any], rest: Search | None) -> dict[str, Any]:
+    """The certificate with the tree of the pairs outside its box, whose failure is its own."""
+    if rest is None:
+        return certificate
+    if rest.failed is not None and certificate["failed"] is None:
+        certificate = certificate | {"status": "not certified", "failed": _corners(rest.failed, "qp")}
+    return certificate | {"leaves": certificate["leaves"] + leaves(rest.tree), "rest": rest.tree}
+
+
+def leaves(tree: str) -> int:
+    """How many leaves the tree has."""
+    return sum(letter not in "012" for letter in tree)
+
+
+def _corners(box: Box, axes: str) -> dict[str, list[str]]:
+    return {axis: [str(end) for end in ends] for axis, ends in zip(axes, box, strict=True)}
+
+
+def bisect(box: Box, settles: Callable[[Box], str | int], name: str, progress: bool) -> Search:
+    """Halve the box until every part is settled (a letter) along the axes that `settles` names."""
+    tree, waiting = [], [box]
+    with tqdm(desc=name, unit=" boxes", disable=not progress) as bar:
         while waiting:
             box = waiting.pop()
-            step = settle(statement, strength, box)
+            step = settles(box)
             tree.append(str(step))
             if isinstance(step, int):
-                halves = split(box, step)
-                if len(tree) > LEAVES or min(high - low for low, high in halves[0] if high > low) < SMALLEST:
+                if len(tree) > LEAVES or box[step][1] - box[step][0] < 2 * SMALLEST:
                     return Search("", box)
-                waiting += [halves[1], halves[0]]
+                waiting += reversed(split(box, step))
             bar.update()
     return Search("".join(tree), None)
 

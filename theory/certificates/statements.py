@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+GOLDEN = "1.1708203932499369089227521006", "1.1708203932499369089227521007"
+"""Decimals on both sides of the golden order."""
 Box = tuple[tuple[Fraction, Fraction], ...]
 Pair = tuple[Any, Any]
 EVERY_CLASS = "any number of classes: merging {p > q} and its complement keeps V, and D does not grow (A4)"
@@ -38,6 +40,8 @@ class Statement:
         carries: to how many classes the certificate carries over, and why.
         sides: from averages f (mean, tilt, rise) and z, d, a: the larger and the smaller side over a common factor.
         touch: name in `touching` of what settles boxes around z = d = 0, where both sides may touch; None: nothing.
+        skewed: the ends of $w = z - \\frac{a-2}3d$, where that takes the place of z.
+        rest: an order not above and a constant not below the statement's, for the pairs outside the box (`square`).
     """
 
     label: str
@@ -47,12 +51,38 @@ class Statement:
     sides: Callable[..., Pair] = settled_in_factored_form
     touch: str | None = None
     reach: str = "2"
+    skewed: tuple[str, str] | None = None
+    rest: tuple[str, str] | None = None
 
     @property
     def box(self) -> Box:
         """Corners of z, d, a."""
-        reach, (low, high) = Fraction(self.reach), self.orders
-        return (-reach, reach), (Fraction(0), 2 * reach), (Fraction(low), Fraction(high))
+        across, reach = self.skewed or (f"-{self.reach}", self.reach), Fraction(self.reach)
+        return _ends(*across), (Fraction(0), 2 * reach), _ends(*self.orders)
+
+    @property
+    def axes(self) -> str:
+        """Names of the coordinates."""
+        return "zda" if self.skewed is None else "wda"
+
+
+def _ends(low: str, high: str) -> tuple[Fraction, Fraction]:
+    return Fraction(low), Fraction(high)
+
+
+@dataclass(frozen=True)
+class Square:
+    r"""$D_\alpha \ge 4c(p-q)^2$ for all coins p, q, proved on rectangles of the unit square (`square`).
+
+    Attributes:
+        label: of the theorem.
+        statement: what is claimed, LaTeX.
+        carries: as for a `Statement`.
+    """
+
+    label: str
+    statement: str
+    carries: str
 
 
 def phi_low(f: Any, z: Any, d: Any, a: Any) -> Any:
@@ -103,6 +133,11 @@ def peer_above_1(f: Any, z: Any, d: Any, a: Any) -> Pair:
 
 def pinsker_ratio(f: Any, z: Any, d: Any, a: Any) -> Pair:
     return phi_high(f, z, d, a), 2 * _square(f.mean(z, d))
+
+
+def pinsker_at_the_golden_order(f: Any, w: Any, d: Any, a: Any) -> Pair:
+    z = w + (a + -2) * d
+    return phi_high(f, z, d, a), a * _square(f.mean(z, d))
 
 
 STATEMENTS = {
@@ -194,9 +229,32 @@ STATEMENTS = {
         TWO_CLASSES,
         peer_above_1,
     ),
+    "C3-low": Statement(
+        "C3",
+        r"$\frac\alpha2\|p-q\|_1^2 \le D_\alpha(p\|q)$ at the golden order $\alpha = \frac{5+3\sqrt5}{10}$",
+        GOLDEN,
+        EVERY_CLASS + "; every order up to the golden one, since c/alpha does not increase (C3)",
+        pinsker_at_the_golden_order,
+        "fair_coins",
+        skewed=("-2", "13/4"),
+        rest=("117/100", "3/5"),
+    ),
 }
 
-ORDERS_BETWEEN = ("1.05", "1.1", "1.15", "1.2", "1.25", "1.3", "1.35", "1.45", "1.5", "1.6", "1.7", "1.8", "1.9")
+SQUARES = {
+    "C3-high": Square(
+        "C3",
+        r"$c_\infty\|p-q\|_1^2 \le D_\alpha(p\|q)$ at the vertex order $\alpha = \frac1{1-x}$, "
+        r"$c_\infty = \frac1{8x(1-x)}$, $2x\log x = x-1$",
+        EVERY_CLASS + "; every order from the vertex order on, since D does not decrease (A3)",
+    )
+}
+"""Statements on the whole square of coins, vertices included."""
+
+ORDERS_BETWEEN = (
+    *("1.187", "1.194", "1.2", "1.205", "1.209", "1.213", "1.217", "1.221", "1.225", "1.229", "1.234"),
+    *("1.239", "1.244", "1.25", "1.257", "1.265", "1.275", "1.287", "1.3", "1.32", "1.35"),
+)
 """Orders at which the best constant is enclosed; the strength of these statements is the lower end."""
 STATEMENTS |= {
     f"c-{order}": Statement(

@@ -8,6 +8,8 @@ positive.
 
 from flint import arb
 
+from .ends import fair_coins  # noqa: F401 (one of the models)
+
 ROUNDING = 2.0**-20
 """Balls reach this little beyond their box at most."""
 

@@ -2,7 +2,8 @@ r"""A checker of saved certificates; with the search it shares the models around
 
 It walks through the tree, so that the leaves cover the box by construction, and settles each by the mean-value form:
 its centre with textbook formulas of p, q, w and $D_\alpha$, its slopes by antiderivatives and by the midpoint rule with
-a remainder.
+a remainder. Trees of rectangles are checked in `square_check`, what lies outside the box
+and witnesses in `outside_check`.
 """
 
 from collections.abc import Iterator
@@ -13,8 +14,11 @@ from flint import arb, ctx
 
 from . import touching
 from .balls import ball, square_of_sech, tanh
-from .statements import STATEMENTS, Box
+from .outside_check import rest_holds, witness_holds
+from .square_check import vertex_order_holds
+from .statements import SQUARES, STATEMENTS, Box
 
+UNIT = {"q": ["0", "1"], "p": ["0", "1"]}
 Vector = list[arb]
 PIECES, PRECISION = 6, 192
 DEPTH = 16
@@ -24,24 +28,27 @@ SMALLER = {"C2": 6_138_518_706, "D3-half": 2 * 10**10, "D5-one": 2}
 
 
 def verify(certificate: dict[str, Any]) -> bool:
-    """Whether the certificate's tree proves its statement on the whole box that the statement claims."""
-    name, statement = certificate["name"], STATEMENTS[certificate["name"]]
-    strength = Fraction(certificate["strength"])
-    claimed = {axis: [str(end) for end in ends] for axis, ends in zip("zda", statement.box, strict=True)}
-    if certificate["box"] != claimed or certificate["status"] != "certified":
-        return False
-    if not (_ends_hold(certificate) if name.startswith("c-") else strength >= 1):
+    """Whether the certificate's trees prove its statement on the whole box that the statement claims."""
+    name, strength = certificate["name"], Fraction(certificate["strength"])
+    if certificate["status"] != "certified":
         return False
     with ctx.workprec(PRECISION):
-        return all(
-            leaf is not None and holds(name, strength, *leaf) for leaf in leaves_of(certificate["tree"], statement.box)
-        )
+        if name in SQUARES:
+            return certificate["box"] == UNIT and strength >= 1 and vertex_order_holds(certificate, strength)
+        statement = STATEMENTS[name]
+        claimed = {axis: [str(end) for end in ends] for axis, ends in zip(statement.axes, statement.box, strict=True)}
+        if certificate["box"] != claimed or not _claims_enough(certificate, strength):
+            return False
+        settled = leaves_of(certificate["tree"], statement.box)
+        return all(leaf is not None and holds(name, strength, *leaf) for leaf in settled) and rest_holds(certificate)
 
 
-def _ends_hold(certificate: dict[str, Any]) -> bool:
-    from .enclosure import ends_hold  # only enclosures of c have ends
-
-    return certificate["name"] == f"c-{certificate['order']}" and ends_hold(certificate)
+def _claims_enough(certificate: dict[str, Any], strength: Fraction) -> bool:
+    """Whether the constant is the statement's, for c between its ends that these are `lower` and above the witness."""
+    if not certificate["name"].startswith("c-"):
+        return strength >= 1
+    named = certificate["name"] == f"c-{certificate['order']}" and certificate["strength"] == certificate["lower"]
+    return named and witness_holds(certificate)
 
 
 def leaves_of(tree: str, box: Box) -> Iterator[tuple[str, Box] | None]:
@@ -62,10 +69,11 @@ def leaves_of(tree: str, box: Box) -> Iterator[tuple[str, Box] | None]:
 
 def holds(name: str, strength: Fraction, kind: str, box: Box, depth: int = DEPTH) -> bool:
     """Whether larger - strength smaller >= 0 follows on the box, or on both of its halves."""
-    z, d, a = (ball(*ends) for ends in box)
+    first, d, a = (ball(*ends) for ends in box)
     touch = STATEMENTS[name].touch
     if kind == "t":
-        return touch is not None and strength == 1 and getattr(touching, touch)(z, d, a)
+        return touch is not None and strength == 1 and getattr(touching, touch)(first, d, a)
+    z = _half_log_odds(name, first, d, a)
     slopes, radii = _slopes(name, ball(strength, strength), z, d, a), [(high - low) / 2 for low, high in box]
     reach = [slope.abs_upper() * ball(radius, radius) for slope, radius in zip(slopes, radii, strict=True)]
     centre = _centre(name, ball(strength, strength), *((low + high) / 2 for low, high in box))
@@ -81,9 +89,15 @@ def _halves(box: Box, axis: int) -> tuple[Box, Box]:
     return (*box[:axis], ends[0], *box[axis + 1 :]), (*box[:axis], ends[1], *box[axis + 1 :])
 
 
+def _half_log_odds(name: str, first: arb, d: arb, a: arb) -> arb:
+    """z, of which the first coordinate is a part where the statement is skewed."""
+    return first + (a - 2) * d / 3 if STATEMENTS[name].skewed else first
+
+
 def _centre(name: str, strength: arb, *point: Fraction) -> arb:
     """The slack at a point, from probabilities."""
-    z, d, a = (ball(x, x) for x in point)
+    first, d, a = (ball(x, x) for x in point)
+    z = _half_log_odds(name, first, d, a)
     p, q = 1 / (1 + (-2 * (z + d)).exp()), 1 / (1 + (-2 * z).exp())
     if name == "D5-one":
         log_ratio = (p / q).log()
@@ -102,7 +116,7 @@ def _centre(name: str, strength: arb, *point: Fraction) -> arb:
 def _factor(name: str, a: arb) -> tuple[arb, arb]:
     """What multiplies the squared average on the smaller side, and its derivative by the order."""
     constant = SMALLER.get(name, 2 if name[0] == "c" else 1)
-    sign = {"D3": (a, 1), "D5-low": (1 - a, -1), "D5-high": (a - 1, 1)}
+    sign = {"D3": (a, 1), "C3-low": (a, 1), "D5-low": (1 - a, -1), "D5-high": (a - 1, 1)}
     value, slope = sign.get(name, sign.get(name[:2], (arb(1), 0)))
     return constant * value, arb(constant * slope)
 
@@ -116,31 +130,34 @@ def _slopes(name: str, strength: arb, z: arb, d: arb, a: arb) -> Vector:
         room, rises = 2 + d - _average_of_tanh(z, d) * d, [tanh(z) - tanh(y), 1 - tanh(y), arb(0)]
         curved = [4 * strength * f * slope * k for k in (1, 1, 0)]
         return [room * s + tilt * r - c for s, r, c in zip(steep, rises, curved, strict=True)]
-    if name.endswith(("low", "half")) or name == "C1":
+    steps = [one, (a - 2) / 3, d / 3] if STATEMENTS[name].skewed else [one, 0, 0]
+    if name in ("C1", "D3-low", "D3-half", "D5-low"):
         left, first = _average(1, z, a * d, [one, 0, 0], [0, a, d])
         right, second = _average(1, y, (a - 1) * d, [one, one, 0], [0, a - 1, d])
         larger = [a * s + (1 - a) * r for s, r in zip(first, second, strict=True)]
         larger[2] += left - right
     else:
-        _, larger = _average(1, z, d, [one, 0, 0], [0, one, 0])
-        right, second = _average(1, z + a * d, (1 - a) * d, [one, a, d], [0, 1 - a, -d])
+        _, larger = _average(1, z, d, steps, [0, one, 0])
+        ahead = [x + y for x, y in zip(steps, (0, a, d), strict=True)]
+        right, second = _average(1, z + a * d, (1 - a) * d, ahead, [0, 1 - a, -d])
         larger = [s + (a - 1) * r for s, r in zip(larger, second, strict=True)]
         larger[2] += right
-    mean, steep = _smaller(name, z, d, a)
+    mean, steep = _smaller(name, z, d, a, steps)
     factor, change = _factor(name, a)
     smaller = [2 * factor * mean * s for s in steep]
     smaller[2] += change * mean * mean
     return [LARGER.get(name, 1) * s - strength * r for s, r in zip(larger, smaller, strict=True)]
 
 
-def _smaller(name: str, z: arb, d: arb, a: arb) -> tuple[arb, Vector]:
-    """The average over the segment from q to p, from q to w or from w to p, whose square is bounded."""
+def _smaller(name: str, z: arb, d: arb, a: arb, steps: list[Any]) -> tuple[arb, Vector]:
+    """The average over the segment from q to p, from q to w or from w to p, whose square is bounded; z moves by
+    `steps`."""
     one = arb(1)
     if name.startswith("D3"):
         return _average(0, z, a * d, [one, 0, 0], [0, a, d])
     if name.startswith("D5"):
         return _average(0, z + d, (a - 1) * d, [one, one, 0], [0, a - 1, d])
-    return _average(0, z, d, [one, 0, 0], [0, one, 0])
+    return _average(0, z, d, steps, [0, one, 0])
 
 
 def _average(k: int, u: arb, e: arb, du: list[Any], de: list[Any]) -> tuple[arb, Vector]:

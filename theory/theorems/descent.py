@@ -70,15 +70,23 @@ def small_steps(t: float) -> dict[str, Any]:
     )
 
 
+def steepest(t: float) -> dict[str, Any]:
+    """An unsure student of fair labels: beside a sure peer below order 1 (at one alpha lam), in agreement above it."""
+    order, far = np.array([0.25, 0.5, 1.0, 2.0, 5.0]), np.array([1.0, 1.0, 0.0, 0.0, 0.0]) / t
+    peer = far[:, None, None] * np.array([1.0, -1.0]) * np.ones((2, 1))
+    return dict(labels=np.zeros((2, 2)), offsets=np.stack([0 * peer, peer], 1), theta=np.zeros(2), omega=0.0,
+                slopes=np.full((2, 2, 2), [1.0, -1.0]), alpha=order, lam=1 / order)  # fmt: skip
+
+
 @theorem("E1", given={name: GIVEN[name] for name in list(GIVEN)[:6]} | dict(theta=Reals(2, scale=3)), source=OURS,
-         tight=lambda t: dict(labels=np.zeros((2, 2)), offsets=np.zeros((2, 2, 2)), theta=np.zeros(2), omega=0.0,
-                              slopes=np.full((2, 2, 2), [1.0, -1.0]), alpha=np.array([1.0, 2.0, 5.0]), lam=1.0),
+         tight=steepest,
          classes=(2, 3), cost=4)  # fmt: skip
 def smoothness_of_a_students_loss(
     labels: Array, offsets: Array, slopes: Array, alpha: Array, lam: Array, omega: Array, theta: Array
 ) -> Pair:
     r"""$\|\nabla^2_{\theta_k}L_k\| \le \beta = \frac{R^2}{2}(1+\lambda\max(1,\alpha)) + \sqrt2(1+\lambda)R_2$; attained
-    at agreement on the fair coin by linear students, for $\alpha\ge1$.
+    on the fair coin by linear students, at agreement for $\alpha\ge1$, beside a sure peer below: there the weight
+    counts, not $\alpha\lambda$.
 
     Proof: $\nabla^2_\theta L = J^\top\nabla_z^2L\,J + \sum_i(\nabla_zL)_i\nabla^2_\theta z_i$, with D4 and D2.
     """

@@ -18,6 +18,7 @@ from .symbols import ONE, TWO, a, mixture_of_logits, renyi_of_logits, softmax, y
 GIVEN = PAIR | dict(alpha=Order())
 FINITE = PAIR | dict(alpha=Order(open_high=True))
 ORDERS = np.array([0.25, 0.5, 1.0, 2.0, 10.0])
+UP_TO_HALF = np.array([0.1, 0.3, 0.5])
 
 
 def opposite_corners(t: float) -> dict[str, Any]:
@@ -157,9 +158,9 @@ def second_order_around_the_fair_coin(two: sp.Expr = TWO) -> list[sp.Expr]:
     return [sp.simplify(sp.series(difference, t, 0, 3).removeO().coeff(t, 2))]
 
 
-def mixture_at_a_vertex(t: float) -> dict[str, Any]:
+def mixture_at_a_vertex(t: float, orders: Array = UP_TO_HALF) -> dict[str, Any]:
     """q = (x, 1-x) with 2x log x = x - 1, and p such that w -> (1, 0)."""
-    orders, logit_q = np.array([0.1, 0.3, 0.5]), np.log(POINT_MASS_ROOT / (1 - POINT_MASS_ROOT))
+    logit_q = np.log(POINT_MASS_ROOT / (1 - POINT_MASS_ROOT))
     logit_p = (-40 * np.log(t) - (1 - orders) * logit_q) / orders
     return dict(y=np.stack([logit_p, 0 * orders], -1), z=np.array([logit_q, 0.0]), alpha=orders)
 

@@ -6,16 +6,9 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from theory.constants import (
-    GOLDEN_ORDER,
-    LARGE_ORDER_CONSTANT,
-    POINT_MASS_ROOT,
-    VERTEX_ORDER,
-    nearest_coins,
-    pinsker_constant,
-)
+from theory.constants import LARGE_ORDER_CONSTANT, POINT_MASS_ROOT
 from theory.divergence.arguments import Array, Mask
-from theory.statements.domains import Integer, Interval, Order
+from theory.statements.domains import Order
 from theory.statements.theorem import theorem
 
 from .quantities import OURS, PAIR, VAN_ERVEN, Pair, divergence, l1_distance, log_ratio
@@ -58,10 +51,10 @@ def pinsker(y: Array, z: Array, alpha: Array) -> Pair:
 
 @pinsker.identity
 def second_order_term_is_half_alpha(half: sp.Expr = ONE / 2) -> sp.Expr:
-    return _expansion()[2] - half * a
+    return expansion()[2] - half * a
 
 
-def _expansion() -> list[sp.Expr]:
+def expansion() -> list[sp.Expr]:
     """Coefficients of D_alpha in V along p = (1+(m+1)V, 1-(m+1)V)/2, q = (1+mV, 1-mV)/2."""
     v, m = sp.symbols("V m", positive=True)
     powers = [_binomial((m + 1) * v * side, a) * _binomial(m * v * side, 1 - a) for side in (1, -1)]
@@ -86,7 +79,7 @@ def pinsker_of_fourth_order(y: Array, z: Array, alpha: Array) -> Pair:
 @pinsker_of_fourth_order.identity
 def fourth_order_term_minimised_over_offsets(coefficient: sp.Expr = ONE / 36) -> list[sp.Expr]:
     m = sp.Symbol("m", positive=True)
-    fourth, offset = _expansion()[4], (a - 2) / 3
+    fourth, offset = expansion()[4], (a - 2) / 3
     stationary = sp.diff(fourth, m).subs(m, offset)
     return [stationary, fourth.subs(m, offset) - coefficient * a * (1 + 5 * a - 5 * a**2)]
 
@@ -111,7 +104,7 @@ def _mass(logits: Array, inside: Mask) -> Array:
 @theorem("C2", given=PAIR | dict(alpha=Order(2)), source=OURS, tight=point_mass, certificates=("C2",))
 def pinsker_from_order_2(y: Array, z: Array, alpha: Array) -> Pair:
     r"""$c_\infty\|p-q\|_1^2 \le D_\alpha(p\|q)$ for $\alpha\ge2$, $c_\infty = \frac1{8x(1-x)} = 0.6138518\ldots$ with
-    $2x\log x = x-1$: the best constant, met by a point mass p and q = (x, 1-x).
+    $2x\log x = x-1$: the best constant, met by a point mass p and q = (x, 1-x). By hand; C3 has it from order 1.39795.
 
     Proof: by A3 it is enough at order 2, and by C1 for binary pairs. There $1+\chi^2 = 1+\frac{V^2}{4q_1q_2}$; given
     $V = 2|p_1-q_1|$ the smallest value is at $q_1 q_2$ largest: 1/4 if V <= 1, then $D = \log(1+V^2) \ge V^2\log2$ by
@@ -136,62 +129,6 @@ def pinsker_from_order_1(y: Array, z: Array, alpha: Array) -> Pair:
     Proof: Pinsker's inequality and A3.
     """
     return l1_distance(y, z) ** 2 / 2, divergence(y, z, alpha)
-
-
-@theorem("C2", given=PAIR | dict(alpha=Interval(1, GOLDEN_ORDER)), source=OURS, status="numerical",
-         tight=lambda t: nearly_fair_coins(t) | dict(alpha=np.array([1.0, 1.1, 1.17])))  # fmt: skip
-def pinsker_up_to_the_golden_order(y: Array, z: Array, alpha: Array) -> Pair:
-    r"""$\frac\alpha2\|p-q\|_1^2 \le D_\alpha(p\|q)$ still for $1<\alpha\le\frac{5+3\sqrt5}{10} = 1.17082\ldots$
-
-    Numerical: no search found a pair below; beyond this order some pair is (see below).
-    """
-    return alpha / 2 * l1_distance(y, z) ** 2, divergence(y, z, alpha)
-
-
-@theorem("C2", given=PAIR | dict(alpha=Order(VERTEX_ORDER, 2)), source=OURS, status="numerical",
-         tight=lambda t: point_mass(t) | dict(alpha=np.array([1.4, 1.5, 1.9])))  # fmt: skip
-def pinsker_from_the_vertex_order(y: Array, z: Array, alpha: Array) -> Pair:
-    r"""$c_\infty\|p-q\|_1^2 \le D_\alpha(p\|q)$ already for $\alpha \ge \frac1{1-x} = 1.39795\ldots$, x as below.
-
-    Numerical: no search found a pair below; just below this order p moves away from the vertex.
-    """
-    return LARGE_ORDER_CONSTANT * l1_distance(y, z) ** 2, divergence(y, z, alpha)
-
-
-BETWEEN = np.array([1.2, 1.25, 1.3, 1.35, 1.39])
-
-
-def nearest_pairs(t: float) -> dict[str, Any]:
-    """The interior minimisers between the closed forms."""
-    coins = np.array([nearest_coins(alpha) for alpha in BETWEEN])
-    zeros = np.zeros(len(BETWEEN))
-    return dict(y=np.stack([coins[:, 0], zeros], -1), z=np.stack([coins[:, 1], zeros], -1), n=np.arange(5.0))
-
-
-@theorem("C2", given=PAIR | dict(n=Integer(0, 4)), source=OURS, status="numerical", tight=nearest_pairs)
-def pinsker_between_the_closed_forms(y: Array, z: Array, n: Array) -> Pair:
-    r"""$c(\alpha)\|p-q\|_1^2 \le D_\alpha(p\|q)$ with c below both closed forms, here at $\alpha$ = 1.2, 1.25, 1.3,
-    1.35 and 1.39 (n = 0..4). An open problem: no closed form of c is known here.
-
-    Numerical: c is the least ratio that a minimisation over binary pairs finds (`theory.pinsker_constant`); interval
-    proofs enclose it to 1e-6 at the first four orders and nine others (`theory.certificates.enclosure`).
-    """
-    alpha = BETWEEN[n.astype(int)]
-    best = np.array([pinsker_constant(order) for order in BETWEEN])[n.astype(int)]
-    return best * l1_distance(y, z) ** 2, divergence(y, z, alpha)
-
-
-@theorem("C2", given=dict(alpha=Interval(1.18, 2.0)), source=OURS)
-def half_alpha_fails_beyond_the_golden_order(alpha: Array) -> Pair:
-    r"""For $\alpha > \frac{5+3\sqrt5}{10} = 1.17082\ldots$ the constant $\alpha/2$ is too large: some pair has
-    $D_\alpha(p\|q) \le \frac\alpha2V^2$.
-
-    Proof: with $p = (1+(m+1)V, 1-(m+1)V)/2$, $q = (1+mV, 1-mV)/2$, $m = (\alpha-2)/3$, the term of order $V^4$ is
-    $\frac\alpha{36}(1+5\alpha-5\alpha^2)$, negative beyond the golden order. (Drawn from 1.18 on, with V = 0.05.)
-    """
-    v, m = 0.05, (alpha - 2) / 3
-    y, z = (np.stack([np.log1p(c * v), np.log1p(-c * v)], -1) for c in (m + 1, m))
-    return divergence(y, z, alpha), alpha / 2 * v**2
 
 
 @theorem("C2", given=PAIR | dict(alpha=Order()), source=f"{VAN_ERVEN}, Thms 3 and 6", status="cited")

@@ -11,10 +11,9 @@ import torch.nn.functional as F
 from float_rows import assert_accurate_in_single_precision, rows_of_float32
 from hypothesis import assume, example, given, settings
 
-import training.loss as loss_module
 from theory import peer_gradient, renyi_divergence_from_logits, student_gradient
 from theory.statements.strategies import close_pairs, logits, orders
-from training import RenyiDivergenceLoss, renyi_divergence_loss
+from training.loss import RenyiDivergenceLoss, blocks, renyi_divergence_loss
 
 INF = float("inf")
 EDGES = [0.0, 5e-324, 1e-12, 0.25, 0.5, 0.75, 1.0, 1.39, 1.41, 1.5, 2.0, 7.9, 8.1, 30.0, 1e3, 1e6, 1e38, 1e200, INF]
@@ -24,10 +23,10 @@ PAIRS = close_pairs() | st.integers(1, 6).flatmap(
 )
 
 
-def derivatives(student, peer, alpha, **options):
+def derivatives(student, peer, alpha, reduction="none", **options):
     """Rows of the loss, and its gradients in the student's and the peer's logits, as float64 arrays."""
     student, peer = (torch.as_tensor(x).detach().clone().requires_grad_() for x in (student, peer))
-    rows = renyi_divergence_loss(student, peer, alpha, "none", **options)
+    rows = renyi_divergence_loss(student, peer, alpha, reduction, **options)
     rows.sum().backward()
     gradients = (torch.zeros_like(x) if x.grad is None else x.grad for x in (student, peer))
     return tuple(x.detach().double().numpy() for x in (rows, *gradients))
@@ -135,25 +134,24 @@ def test_loss_and_gradient_vanish_whatever_the_number_of_elements(alpha, shape, 
 @contextmanager
 def several_threads():
     """Two threads, and so small blocks that few rows of 300 classes are many."""
-    threads, block = torch.get_num_threads(), loss_module._BLOCK
+    threads, block = torch.get_num_threads(), blocks.BLOCK["cpu"]
     torch.set_num_threads(2)
-    loss_module._BLOCK = (block[0], 256)
+    blocks.BLOCK["cpu"] = 128
     try:
         yield
     finally:
         torch.set_num_threads(threads)
-        loss_module._BLOCK = block
+        blocks.BLOCK["cpu"] = block
 
 
-def test_several_threads_take_a_way_of_their_own(monkeypatch):
-    blocks, work = [], loss_module._total_of_many
-    monkeypatch.setattr(loss_module, "_total_of_many", lambda *args: blocks.append(len(args[0])) or work(*args))
-    student, peer = torch.randn(2, 7, 300, generator=torch.Generator().manual_seed(0))
-    renyi_divergence_loss(student.requires_grad_(), peer, 2.0)
-    assert not blocks
+@pytest.mark.parametrize("alpha", [0.0, 0.9, 1.0, 2.0, INF])
+@pytest.mark.parametrize("reduction", ["none", "mean"])
+def test_blocks_of_rows_change_nothing(alpha, reduction):
+    student, peer = torch.randn(2, 9, 300, generator=torch.Generator().manual_seed(0)).mul(5)
+    whole = derivatives(student, peer, alpha, reduction)
     with several_threads():
-        renyi_divergence_loss(student, peer, 2.0)
-    assert blocks == [1] * 7
+        for part, expected in zip(derivatives(student, peer, alpha, reduction), whole, strict=True):
+            np.testing.assert_allclose(part, expected, rtol=1e-6, atol=1e-7)
 
 
 @settings(max_examples=100, deadline=None)

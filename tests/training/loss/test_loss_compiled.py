@@ -13,9 +13,8 @@ import torch
 from float_rows import assert_accurate_in_single_precision, rows_of_float32
 from hypothesis import given, settings
 
-import training.loss as loss_module
 from theory import renyi_divergence_from_logits, student_gradient
-from training import RenyiDivergenceLoss, mutual_loss, renyi_divergence_loss
+from training.loss import RenyiDivergenceLoss, everyday, kernel, mutual_loss, renyi_divergence_loss
 
 INF = float("inf")
 ORDERS = [[1.0], [0.5, 1.5, 2.0]]  # those that share a kernel, which a second test process would compile anew
@@ -25,8 +24,8 @@ FUSED = st.just(1.0) | st.floats(1e-3, 0.6) | st.floats(1.4, 8)
 @pytest.fixture
 def taken(monkeypatch):
     """The options of every call that a kernel answered."""
-    options, kernel = [], loss_module._kernel
-    monkeypatch.setattr(loss_module, "_kernel", lambda *args: options.append(args[1]) or kernel(*args))
+    options, run = [], kernel.run
+    monkeypatch.setattr(kernel, "run", lambda *args: options.append(args[1]) or run(*args))
     return options
 
 
@@ -79,7 +78,7 @@ def test_sums_over_many_classes_lose_no_digits(alphas):
 
 
 @pytest.mark.parametrize("alphas", ORDERS)
-@pytest.mark.parametrize(("dim", "classes"), [(1, loss_module._MANY), (1, 8192), (0, 8192)])
+@pytest.mark.parametrize(("dim", "classes"), [(1, everyday._MANY), (1, 8192), (0, 8192)])
 def test_sums_of_equal_terms_lose_no_digits_along_any_axis(dim, classes, alphas):
     student, peer = torch.full((4, classes), -0.3), random_logits(4, classes).mul(0.003)
     student[:, 0] = 0.0
@@ -265,14 +264,6 @@ def test_mutual_losses_and_gradients_are_those_without(options, alphas, taken):
     assert len(taken) == len(alphas)
 
 
-def test_large_batches_are_taken_in_blocks_of_rows(taken, monkeypatch):
-    students = random_logits(3, 5, 4)
-    whole = step(mutual_loss, students, LABELS, 2.0, label_smoothing=0.1, compiled=True)
-    monkeypatch.setattr(loss_module, "_LARGEST", 2 * 3 * 4)
-    torch.testing.assert_close(step(mutual_loss, students, LABELS, 2.0, label_smoothing=0.1, compiled=True), whole)
-    assert len(taken) == 1 + 2
-
-
 @settings(max_examples=100)
 @given(rows_of_float32(6), FUSED)
 def test_mutual_losses_of_wild_rows_are_those_without(pair, alpha):
@@ -286,10 +277,10 @@ def test_mutual_losses_of_wild_rows_are_those_without(pair, alpha):
 def test_order_and_weight_may_change_for_nothing():
     students = random_logits(2, 5, 4)
     step(mutual_loss, students, LABELS, 0.5, 1.0, compiled=True)
-    kernels = len(loss_module._KERNELS)
+    kernels = len(kernel._KERNELS)
     for alpha, weight in ((0.25, 1.0), (2.0, 0.5), (7.5, 3.0)):
         step(mutual_loss, students, LABELS, alpha, weight, compiled=True)
-    assert len(loss_module._KERNELS) == kernels
+    assert len(kernel._KERNELS) == kernels
 
 
 @pytest.mark.parametrize("weight", [0.0, 1.0])
@@ -324,13 +315,13 @@ def test_a_class_that_cannot_occur_has_the_smoothed_cross_entropy_of_torch(weigh
 def test_several_threads_have_a_kernel_of_their_own():
     student, peer = random_logits(2, 64, 100)
     one = step(renyi_divergence_loss, student, peer, 2.0, compiled=True)
-    threads, kernels = torch.get_num_threads(), len(loss_module._KERNELS)
+    threads, kernels = torch.get_num_threads(), len(kernel._KERNELS)
     try:
         torch.set_num_threads(threads + 1)
         torch.testing.assert_close(step(renyi_divergence_loss, student, peer, 2.0, compiled=True), one)
     finally:
         torch.set_num_threads(threads)
-    assert len(loss_module._KERNELS) == kernels + 1
+    assert len(kernel._KERNELS) == kernels + 1
 
 
 def test_a_machine_without_a_compiler_is_named(tmp_path):

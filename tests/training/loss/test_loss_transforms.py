@@ -6,7 +6,7 @@ import torch
 from torch.autograd import forward_ad, gradcheck, gradgradcheck
 
 from theory import peer_gradient, student_gradient, student_hessian
-from training import mutual_loss, renyi_divergence_loss
+from training.loss import mutual_loss, renyi_divergence_loss
 
 INF = float("inf")
 pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")  # forward mode within torch

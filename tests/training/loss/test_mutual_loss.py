@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 
 from theory import renyi_divergence_from_logits, student_gradient
-from training import mutual_loss
+from training.loss import mutual_loss
 
 INF = float("inf")
 ORDERS = [0.0, 0.5, 0.97, 1.0, 1.5, 2.0, INF]

@@ -8,11 +8,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-import training.loss as loss_module
 from training import Recipe, Source, train
 from training.data.images import split
 from training.data.loader import Loader
 from training.data.sources import open_source
+from training.loss import kernel
 from training.run import checkpoint
 from training.run.cohort import build_cohort, predict
 from training.run.device import choose_device
@@ -177,7 +177,7 @@ def test_autocast_leaves_float32_logits_of_bfloat16_numbers():
 
 def test_compiled_students_are_called_and_plain_ones_are_kept(monkeypatch):
     seen = []
-    monkeypatch.setattr("training.loss._can_compile", lambda *_: False)  # which may change a last bit
+    monkeypatch.setattr("training.loss.kernel.is_for", lambda *_: False)  # which may change a last bit
     monkeypatch.setattr(torch, "compile", lambda module: lambda pixels: seen.append(pixels.shape) or module(pixels))
     recipe = dataclasses.replace(SHORT, compile=True, epochs=1)
     assert train(recipe).test == train(dataclasses.replace(recipe, compile=False)).test
@@ -188,8 +188,8 @@ def test_compiled_students_are_called_and_plain_ones_are_kept(monkeypatch):
 @pytest.mark.parametrize("field", ["compile", "compile_loss"])
 def test_a_compiled_loss_trains_as_the_plain_one(field, updates, monkeypatch):
     monkeypatch.setattr(torch, "compile", lambda module: module)
-    calls, kernel = [], loss_module._kernel
-    monkeypatch.setattr(loss_module, "_kernel", lambda *args: calls.append(args) or kernel(*args))
+    calls, run = [], kernel.run
+    monkeypatch.setattr(kernel, "run", lambda *args: calls.append(args) or run(*args))
     recipe = dataclasses.replace(SHORT, updates=updates, alpha="linear:0.5:0.6")
     plain, compiled = (
         weights_after_two_steps(recipe),

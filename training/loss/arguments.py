@@ -1,0 +1,148 @@
+"""What the losses refuse, each in one sentence that names the value, and what they make of what they take."""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from .derivatives import transformed
+
+REDUCTIONS = ("none", "batchmean", "sum", "mean")
+Matrix = Sequence[Sequence[float]] | Tensor
+
+
+class Pair(NamedTuple):
+    """Peer j draws student k so strongly, by the divergence of that order; a negative weight drives it away."""
+
+    student: int
+    peer: int
+    weight: float
+    order: float
+
+
+Pairs = tuple[Pair, ...]
+
+
+def check_reduction(reduction: str) -> None:
+    """Refuse an unknown reduction."""
+    if reduction not in REDUCTIONS:
+        raise ValueError(f"reduction must be one of {', '.join(REDUCTIONS)}, got {reduction!r}")
+
+
+def check_number(name: str, value: float, positive: bool = False) -> None:
+    """Refuse what is not finite or, where that is asked for, not positive."""
+    if not math.isfinite(value) or (positive and value <= 0):
+        raise ValueError(f"{name} must be finite{' and > 0' * positive}, got {value}")
+
+
+def as_order(alpha: float | Tensor) -> float:
+    """One order in [0, inf]."""
+    if isinstance(alpha, Tensor):
+        _check_not_learned(alpha)
+        if alpha.numel() != 1:
+            raise ValueError(f"alpha must be one number, got a tensor of shape {tuple(alpha.shape)}")
+        alpha = alpha.item()
+    if not alpha >= 0:
+        raise ValueError(f"alpha must be in [0, inf], got {alpha}")
+    return float(alpha)
+
+
+def as_orders(alpha: float | Matrix, count: int) -> list[list[float]]:
+    """The order of each ordered pair of so many students, row k for student k; the diagonal is what it may be."""
+    if isinstance(alpha, Tensor):
+        _check_not_learned(alpha)
+    if isinstance(alpha, (int, float)) or (isinstance(alpha, Tensor) and alpha.numel() == 1):
+        return [[as_order(alpha)] * count] * count
+    rows = square("alpha", alpha, count)
+    return [[x if j == k else as_order(x) for j, x in enumerate(row)] for k, row in enumerate(rows)]
+
+
+def _check_not_learned(alpha: Tensor) -> None:
+    if alpha.requires_grad:
+        raise ValueError("alpha can not be learned: D is nondecreasing in the order, descent would drive it to 0")
+
+
+def as_weights(weights: Matrix | None, count: int) -> list[list[float]]:
+    """How strongly peer j draws student k, row k for student k; a mean over peers where nothing is said."""
+    rows = [[1 / max(1, count - 1)] * count] * count if weights is None else square("weights", weights, count)
+    for k, row in enumerate(rows):
+        for j, x in enumerate(row):
+            if j != k:
+                check_number("weights", x)
+    return rows
+
+
+def pairs_of(weights: Sequence[Sequence[float]], orders: Sequence[Sequence[float]], scale: float) -> Pairs:
+    """The pairs whose weight is not 0, student by student."""
+    return tuple(
+        Pair(k, j, x * scale, orders[k][j])
+        for k, row in enumerate(weights)
+        for j, x in enumerate(row)
+        if j != k and x * scale
+    )
+
+
+def by_order(pairs: Pairs) -> list[Pairs]:
+    """The pairs of each order."""
+    return [tuple(pair for pair in pairs if pair.order == order) for order in sorted({pair.order for pair in pairs})]
+
+
+def square(name: str, matrix: Matrix, count: int) -> list[list[float]]:
+    """The rows of a matrix of a row and a column for each student."""
+    if isinstance(matrix, Tensor):
+        if matrix.ndim != 2:
+            raise ValueError(f"{name} must be a matrix, got shape {tuple(matrix.shape)}")
+        matrix = matrix.tolist()
+    rows = [[float(x) for x in row] for row in matrix]
+    if [len(row) for row in rows] != [count] * count:
+        raise ValueError(f"{name} must be a {count} x {count} matrix, got rows of {[len(row) for row in rows]}")
+    return rows
+
+
+def as_rows(y: Tensor, z: Tensor, dim: int) -> tuple[Tensor, Tensor]:
+    """Peer and student of one shape, classes last."""
+    if dim == -1 and y.shape == z.shape and y.ndim and z.shape[-1] and y.is_floating_point() and z.is_floating_point():
+        return y, z
+    for name, x in (("student_logits", z), ("peer_logits", y)):
+        if not x.is_floating_point():
+            raise TypeError(f"{name} must be floating point, got {x.dtype}")
+        if not -x.ndim <= dim < x.ndim:
+            raise ValueError(f"dim must be one of the {x.ndim} axes of {name}, got {dim}")
+    if y.shape[dim] != z.shape[dim] or z.shape[dim] == 0:
+        counts = f"{z.shape[dim]} and {y.shape[dim]}"
+        raise ValueError(f"student_logits and peer_logits must have the same number >= 1 of classes, got {counts}")
+    return _broadcast(y.movedim(dim, -1), z.movedim(dim, -1), y, z)
+
+
+def _broadcast(rows_y: Tensor, rows_z: Tensor, y: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
+    if rows_y.shape == rows_z.shape:
+        return rows_y, rows_z
+    try:
+        return tuple(torch.broadcast_tensors(rows_y, rows_z))
+    except RuntimeError:
+        got = f"{tuple(z.shape)} and {tuple(y.shape)}"
+        raise ValueError(f"the shapes of student_logits and peer_logits must broadcast, got {got}") from None
+
+
+def as_students(logits: Sequence[Tensor] | Tensor, labels: Tensor) -> Tensor:
+    """The logits (K, N, C) of all students."""
+    shapes = [tuple(x.shape) for x in logits]
+    if not shapes:
+        raise ValueError("mutual_loss needs the logits of at least one student, got none")
+    if len(set(shapes)) > 1 or len(shapes[0]) != 2:
+        raise ValueError(f"the logits of all students must have one shape (N, C), got {shapes}")
+    _check_labels(labels, *shapes[0])
+    return logits if isinstance(logits, Tensor) else torch.stack(list(logits))
+
+
+def _check_labels(labels: Tensor, rows: int, classes: int) -> None:
+    if labels.shape != (rows,):
+        raise ValueError(f"labels must be {rows} class indices, got shape {tuple(labels.shape)}")
+    if labels.dtype != torch.long:
+        raise TypeError(f"labels must be class indices of dtype torch.int64, got {labels.dtype}")
+    if labels.is_cpu and rows and not transformed():  # elsewhere to look would be to wait
+        low, high = (end.item() for end in labels.aminmax())
+        if low < 0 or high >= classes:
+            raise ValueError(f"labels must be class indices in [0, {classes}), got {low if low < 0 else high}")

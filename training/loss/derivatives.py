@@ -1,0 +1,200 @@
+"""The derivatives of every order, as autograd takes them; their formulas are those of `plain`.
+
+`_Rows` is the divergence and `_Gap` is g (q - w), both with reverse and forward mode and vmap, for torch.func,
+torch.compile and higher derivatives. `Kept` is for a training step: its gradient was computed with its value.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd import Function, forward_ad
+
+from .blocks import compute_dtype, rows_and_gap
+from .plain import behind_top, closed, log_mean_exp, psi, times
+
+Worked = tuple[Tensor, Tensor, float]
+"""A value, and its gradient divided by a factor, which may save a gradient of half precision from underflow."""
+
+
+def divergences(y: Tensor, z: Tensor, alpha: float) -> Tensor:
+    """Rows of D, differentiable as often as wanted in both."""
+    return _Rows.apply(y, z, alpha) if torch.compiler.is_compiling() else _DualRows.apply(y, z, alpha)
+
+
+def gap(y: Tensor, z: Tensor, g: Tensor, alpha: float) -> Tensor:
+    """g (q - w), differentiable as often as wanted in all three."""
+    return _Gap.apply(y, z, g, alpha) if torch.compiler.is_compiling() else _DualGap.apply(y, z, g, alpha)
+
+
+def transformed() -> bool:
+    """Within torch.func, forward mode or torch.compile (torch has no public name for the first two questions)."""
+    if torch.compiler.is_compiling():
+        return True
+    if not torch._C._are_functorch_transforms_active():
+        return forward_ad._current_level >= 0
+    stack = torch._C._functorch.get_interpreter_stack()  # pyright: ignore[reportAttributeAccessIssue] (not in its stubs)
+    levels = [level.key().name for level in stack or ()]
+    if levels.count("Jvp") > 1:  # torch itself is silently wrong there (pytorch issue 197867)
+        raise NotImplementedError("forward over forward mode is not supported, use torch.func.hessian or reverse mode")
+    return True
+
+
+class Kept(Function):
+    """(work, again, z, *others) -> a value that `work` computes with its gradient in z, from z and the others.
+
+    The gradient is kept for the backward pass and becomes its result without a copy. A second pass through the graph,
+    and a graph of the gradient, take `again`, the same value in differentiable terms.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, work: Callable[..., Worked], again: Callable[..., Tensor], z: Tensor, *others: Tensor
+    ) -> Tensor:
+        ctx.save_for_backward(z, *others)
+        value, ctx.gradient, ctx.factor = work(z, *others)
+        ctx.again = again
+        return value
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Any) -> tuple[Tensor | None, ...]:
+        (g,), gradient, ctx.gradient = grad_outputs, ctx.gradient, None
+        rest = [None] * (len(ctx.saved_tensors) - 1)
+        if gradient is not None and not torch.is_grad_enabled() and not transformed():
+            if ctx.factor == 1 and g.ndim == 0 and g.is_cpu and g.item() == 1:  # the rule; looking is no waiting here
+                return None, None, gradient, *rest
+            return None, None, gradient.mul_(g.view(*g.shape, *[1] * (gradient.ndim - g.ndim)) * ctx.factor), *rest
+        z, *others = ctx.saved_tensors
+        with torch.enable_grad():
+            return None, None, *torch.autograd.grad(ctx.again(z, *others), z, g, create_graph=True), *rest
+
+
+class _Rows(Function):
+    """(y, z, alpha) -> rows of D."""
+
+    @staticmethod
+    def forward(y: Tensor, z: Tensor, alpha: float) -> Tensor:
+        return rows_and_gap(y, z, alpha)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, float], output: Tensor) -> None:
+        ctx.save_for_backward(*inputs[:2])
+        ctx.save_for_forward(*inputs[:2])
+        ctx.alpha = inputs[2]
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Any) -> tuple[Tensor | None, ...]:
+        (g,), (y, z) = grad_outputs, ctx.saved_tensors
+        grad_y = g.unsqueeze(-1) * _peer_gap(y, z, ctx.alpha) if ctx.needs_input_grad[0] else None
+        return grad_y, gap(y, z, g, ctx.alpha) if ctx.needs_input_grad[1] else None, None
+
+    @staticmethod
+    def vmap(info: Any, in_dims: Any, *args: Any) -> tuple[Tensor, int]:
+        y, z = _batched(info.batch_size, in_dims, args[:-1])
+        return divergences(y, z, args[-1]), 0
+
+
+class _Gap(Function):
+    """(y, z, g, alpha) -> g (q - w), with the derivatives of D4 and D5."""
+
+    @staticmethod
+    def forward(y: Tensor, z: Tensor, g: Tensor, alpha: float) -> Tensor:
+        found = torch.empty_like(z, memory_format=torch.contiguous_format)
+        rows_and_gap(y, z, alpha, found)
+        return found * g.unsqueeze(-1).to(found.dtype)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor, float], output: Tensor) -> None:
+        ctx.save_for_backward(*inputs[:3])
+        ctx.save_for_forward(*inputs[:3])
+        ctx.alpha = inputs[3]
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Any) -> tuple[Tensor | None, ...]:
+        (v,), (y, z, g), alpha = grad_outputs, ctx.saved_tensors, ctx.alpha
+        q, w, g = torch.softmax(z, -1), _mixture(y, z, alpha), g.unsqueeze(-1)
+        along_w = _covary(w, v)
+        grad_z = _covary(q, v) + times(alpha - 1, along_w)
+        return times(-alpha, along_w) * g, grad_z * g, ((q - w) * v).sum(-1), None
+
+    @staticmethod
+    def vmap(info: Any, in_dims: Any, *args: Any) -> tuple[Tensor, int]:
+        y, z, g = _batched(info.batch_size, in_dims, args[:-1])
+        return gap(y, z, g, args[-1]), 0
+
+
+class _DualRows(_Rows):
+    """`_Rows` with forward mode, which torch.compile does not take."""
+
+    @staticmethod
+    def jvp(ctx: Any, *grad_inputs: Any) -> Tensor:
+        (along_y, along_z, _), (y, z), alpha = grad_inputs, ctx.saved_tensors, ctx.alpha
+        rate = torch.zeros_like(z[..., 0], dtype=compute_dtype(z))
+        if along_z is not None:
+            rate = rate + (gap(y, z, torch.ones_like(rate), alpha) * along_z).sum(-1)
+        return rate if along_y is None else rate + (_peer_gap(y, z, alpha) * along_y).sum(-1)
+
+
+class _DualGap(_Gap):
+    """`_Gap` with forward mode."""
+
+    @staticmethod
+    def jvp(ctx: Any, *grad_inputs: Any) -> Tensor:
+        (along_y, along_z, along_g, _), (y, z, g), alpha = grad_inputs, ctx.saved_tensors, ctx.alpha
+        q, w, g = torch.softmax(z, -1), _mixture(y, z, alpha), g.unsqueeze(-1)
+        rate = torch.zeros_like(q)
+        if along_y is not None:
+            rate = rate + times(-alpha, _covary(w, along_y)) * g
+        if along_z is not None:
+            rate = rate + (_covary(q, along_z) + times(alpha - 1, _covary(w, along_z))) * g
+        return rate if along_g is None else rate + (q - w) * along_g.unsqueeze(-1)
+
+
+def _batched(size: int, dims: Sequence[int | None], tensors: Sequence[Tensor]) -> list[Tensor]:
+    pairs = zip(dims, tensors, strict=False)  # what follows the tensors is the order
+    return [x.movedim(d, 0) if d is not None else x.expand(size, *x.shape) for d, x in pairs]
+
+
+def _covary(q: Tensor, v: Tensor) -> Tensor:
+    """J_q v with J_q = diag(q) - q q^T."""
+    return q * (v - (q * v).sum(-1, keepdim=True))
+
+
+def _mixture(y: Tensor, z: Tensor, alpha: float) -> Tensor:
+    """w in differentiable terms."""
+    if alpha > torch.finfo(z.dtype).max:
+        with torch.no_grad():
+            delta = behind_top(y, z)
+        return torch.softmax(z.masked_fill(delta != 0, -math.inf), -1)
+    delta, common = _behind(y, z)
+    return torch.softmax((z + alpha * delta).masked_fill(~common, -math.inf), -1)
+
+
+def _behind(y: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
+    """l - max l, 0 where a side excludes a class, and where none does: exact in value, differentiable as y - z is."""
+    common = (y > -math.inf) & (z > -math.inf)
+    ratio = torch.where(common, y, 0.0) - torch.where(common, z, 0.0)
+    return torch.where(common, ratio - ratio.detach() + behind_top(y.detach(), z.detach()), 0.0), common
+
+
+def _peer_gap(y: Tensor, z: Tensor, alpha: float) -> Tensor:
+    """alpha/(1-alpha) (p - w) = alpha p (e^x - 1)/s with s = alpha - 1, x = log(w/p) = s (l - D); differentiable."""
+    p, w, s = torch.softmax(y, -1), _mixture(y, z, alpha), alpha - 1
+    if alpha > torch.finfo(z.dtype).max:
+        return w - p
+    delta, common = _behind(y, z)
+    q, log_q = torch.softmax(z, -1), torch.log_softmax(z, -1)
+    shared = log_q.masked_fill(~common, -math.inf)
+    whole = ~((z == -math.inf) & (y > -math.inf)).any(-1, keepdim=True)
+    plain = torch.log_softmax(y, -1).masked_fill(~common, 0.0) - log_q.masked_fill(~common, 0.0)
+    ratio = torch.where(whole, delta - log_mean_exp(q, shared, delta), plain)
+    if abs(s) <= 0.5:
+        slope = ratio - divergences(y, z, alpha).unsqueeze(-1)
+    else:  # from log(w/q), which keeps its digits at huge orders
+        slope = (alpha * delta - log_mean_exp(q, shared, alpha * delta) - ratio) / s
+    near = common & ((s * slope).abs() <= 1)
+    slope = torch.where(near, slope, 0.0)
+    grown = p * slope * (1 + s * slope * psi(s * slope))
+    return closed(alpha * torch.where(near, grown, (w - p) / (s or 1.0)), torch.minimum(p, w))

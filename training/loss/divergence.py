@@ -1,0 +1,123 @@
+"""The divergence as a loss: `renyi_divergence_loss`, and as a module."""
+
+import math
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+
+from . import kernel, quick
+from .arguments import as_order, as_rows, check_reduction
+from .blocks import rows_and_gap
+from .derivatives import Kept, Worked, divergences, transformed
+
+
+def renyi_divergence_loss(
+    student_logits: Tensor,
+    peer_logits: Tensor,
+    alpha: float | Tensor,
+    reduction: str = "mean",
+    dim: int = -1,
+    detach_peer: bool = True,
+    compiled: bool = False,
+) -> Tensor:
+    r"""$D_\alpha(\mathrm{softmax}\,y\,\|\,\mathrm{softmax}\,z)$ in nats of the peer's logits y from the student's z.
+
+    Arguments stand as in `torch.nn.functional.kl_div`: what is trained first, what it is compared with second. One row
+    along `dim` is one distribution and has one divergence, so `reduction="none"` returns a value a row (kl_div: a value
+    a class), "mean" is the mean over rows, "batchmean" the sum divided by the first axis, "sum" the sum; for logits
+    (N, C) mean and batchmean agree, and at order 1 are kl_div's batchmean.
+
+    float16 and bfloat16 are computed in float32; the loss is then float32 and the gradient has the dtype of the logits.
+    Beyond the gradient a call takes a few MiB a thread on a CPU, or what a few rows take where that is more. A logit of
+    -inf is a class that cannot occur; D is inf where its definition is, and there is no gradient then. NaN stays NaN.
+
+    Args:
+        student_logits: z, floating point, classes along `dim`.
+        peer_logits: y, a shape that broadcasts with z's.
+        alpha: the order in [0, inf]; 1 is the Kullback-Leibler divergence. A number or a tensor of one element.
+        reduction: "none", "batchmean", "sum" or "mean".
+        dim: the class axis.
+        detach_peer: False lets the gradient flow into the peer's logits as well.
+        compiled: one kernel for value and gradient, made by torch's compiler when a shape is first seen (some seconds;
+            on a CPU it takes a C++ compiler); it needs the gradient's memory and six numbers a row. For a training step
+            in up to single precision, with detached peers, at order 1 or an order in (0, 0.6] or [1.4, 8]; whatever
+            else is asked for is computed as without.
+
+    Raises:
+        ValueError: an order outside [0, inf] or one to be learned, an unknown reduction, shapes that do not fit,
+            compiled where torch cannot compile.
+        TypeError: logits that are not floating point.
+
+    Source: theorems D1, D4, D5 (this project).
+    """
+    order = as_order(alpha)
+    check_reduction(reduction)
+    peer = peer_logits.detach() if detach_peer else peer_logits
+    y, z = as_rows(peer, student_logits, dim)
+    return divergence(y, z, order, _share(reduction, z.shape[:-1]), compiled)
+
+
+class RenyiDivergenceLoss(nn.Module):
+    """`renyi_divergence_loss` as a module, called with (student_logits, peer_logits) like `torch.nn.KLDivLoss`."""
+
+    def __init__(
+        self,
+        alpha: float | Tensor,
+        reduction: str = "mean",
+        dim: int = -1,
+        detach_peer: bool = True,
+        compiled: bool = False,
+    ) -> None:
+        super().__init__()
+        check_reduction(reduction)
+        self.alpha, self.reduction, self.dim = as_order(alpha), reduction, dim
+        self.detach_peer, self.compiled = detach_peer, compiled
+
+    def forward(self, student_logits: Tensor, peer_logits: Tensor) -> Tensor:
+        """The loss of a batch; arguments and errors as `renyi_divergence_loss`."""
+        return renyi_divergence_loss(
+            student_logits, peer_logits, self.alpha, self.reduction, self.dim, self.detach_peer, self.compiled
+        )
+
+    def extra_repr(self) -> str:
+        said = f"alpha={self.alpha}, reduction={self.reduction!r}, dim={self.dim}, detach_peer={self.detach_peer}"
+        return said + ", compiled=True" * self.compiled
+
+
+def divergence(y: Tensor, z: Tensor, alpha: float, share: float | None = None, compiled: bool = False) -> Tensor:
+    """Rows of D, or `share` times their sum, as often differentiable as wanted in z and, where asked for, in y."""
+    graph = torch.is_grad_enabled()
+    if transformed() or (graph and y.requires_grad):
+        return _shared(share, alpha, z, y)
+    if graph and z.requires_grad:
+        return Kept.apply(partial(_worked, share, alpha, compiled), partial(_shared, share, alpha), z, y)
+    rows = rows_and_gap(y, z, alpha)
+    return rows if share is None else rows.sum() * share
+
+
+def _shared(share: float | None, alpha: float, z: Tensor, y: Tensor) -> Tensor:
+    """`divergence` in differentiable terms."""
+    rows = divergences(y, z, alpha)
+    return rows if share is None else rows.sum() * share
+
+
+def _worked(share: float | None, alpha: float, compiled: bool, z: Tensor, y: Tensor) -> Worked:
+    """`divergence` with its gradient, by the fastest way."""
+    if compiled and kernel.is_for((alpha,), z, y):
+        return kernel.divergence(y, z, alpha, share)
+    gap = torch.empty_like(z, memory_format=torch.contiguous_format)
+    if share is not None and quick.is_for(y, z, alpha):
+        total = quick.total(y, z, alpha, gap, share)
+        if not math.isnan(total):
+            return torch.scalar_tensor(total * share, dtype=torch.float32), gap, 1.0
+    rows = rows_and_gap(y, z, alpha, gap)
+    return (rows, gap, 1.0) if share is None else (rows.sum() * share, gap, share)
+
+
+def _share(reduction: str, shape: torch.Size) -> float | None:
+    """What the sum over rows is multiplied by, or None to keep the rows."""
+    if reduction == "none":
+        return None
+    count = 1 if reduction == "sum" else shape.numel() if reduction == "mean" else shape[0] if shape else 1
+    return 1 / count if count else math.nan

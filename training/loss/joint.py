@@ -1,0 +1,135 @@
+"""The faster way for the mutual loss: all students' losses and their gradient together, a block of rows at a time.
+
+Taken by `mutual_loss` in eager mode. Cross-entropy and divergences share their softmax, and the logits of all pairs are
+never there at once. A step of two MLPs takes 0.75 to 0.8 of the time up to 10,000 classes and half with 131,072, where
+it needs 258 MiB instead of 384 (benchmarks/step.py, rows "RDML / independent"). Held to a sum over pairs written with
+theory by tests/training/loss/test_mutual_loss.py: test_losses_and_gradients_are_a_loop_over_pairs.
+"""
+
+from functools import lru_cache
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from .arguments import Pairs, by_order
+from .blocks import compute_dtype, rows_and_gap, rows_of_a_block
+from .derivatives import Worked
+from .everyday import is_everyday
+from .quick import BITS, exponentiate
+
+
+class _Links(NamedTuple):
+    """The pairs (P,) of one order as tensors, and as a table (peers + 1, K) whose last row is the students themselves.
+
+    `pulls` is minus the shares, since the gradient of a divergence in log q is -w. A student with fewer peers than
+    another meets itself with the share 0.
+    """
+
+    order: float
+    student: Tensor
+    peer: Tensor
+    share: Tensor
+    peers: Tensor
+    pulls: Tensor
+
+
+def losses_and_gradient(pairs: Pairs, temperature: float, smoothing: float, students: Tensor, labels: Tensor) -> Worked:
+    """The losses (K,) of logits (K, N, C) and their gradient."""
+    dtype = compute_dtype(students)
+    lasting = type(students) in (Tensor, nn.Parameter)  # a fake tensor must not outlive its mode
+    link = _kept_links if lasting else _links
+    links = link(pairs, students.shape[:2], students.device, dtype)
+    step = rows_of_a_block(len(pairs) * students.shape[2] // 2, students.device)
+    parts = zip(students.split(step, 1), labels.split(step), strict=True)
+    found = [_block(links, temperature, smoothing, students.shape[1], *part) for part in parts]
+    entropies, attractions, gradients = (list(column) for column in zip(*found, strict=True))
+    losses = _joined(entropies).mean((1, 2)).add_(sum(attractions[1:], start=attractions[0]))
+    return losses, _joined(gradients), 1.0
+
+
+def _joined(parts: list[Tensor]) -> Tensor:
+    return parts[0] if len(parts) == 1 else torch.cat(parts, 1)
+
+
+def _block(
+    links: tuple[_Links, ...], temperature: float, smoothing: float, number: int, students: Tensor, labels: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Of some of `number` rows: cross-entropies (K, n, 1), attractions (K,) and the gradient (K, n, C)."""
+    logs = torch.log_softmax(students, -1, compute_dtype(students))
+    soft = logs if temperature == 1 else torch.log_softmax(students / temperature, -1, logs.dtype)
+    value, pull = _attraction(soft, links[0])
+    for link in links[1:]:
+        more, further = _attraction(soft, link)
+        value, pull = value.add_(more), pull.add_(further)
+    target = pull if temperature == 1 else torch.zeros_like(pull)
+    rows = _subtract_target(target, logs, labels, smoothing, number)
+    gradient = _logit_gradient(target, logs)
+    if temperature != 1:
+        gradient.add_(_logit_gradient(pull, soft), alpha=1 / temperature)
+    return rows, value, gradient.to(students.dtype)
+
+
+def _subtract_target(gradient: Tensor, logs: Tensor, labels: Tensor, smoothing: float, number: int) -> Tensor:
+    """Rows (K, n, 1) of the cross-entropy; their target over `number` is taken from `gradient`, to torch's bit."""
+    index, spread = labels.unsqueeze(1).expand(len(logs), -1, 1), smoothing / logs.shape[-1]
+    gradient.scatter_add_(-1, index, gradient.new_full((), (smoothing - 1) / number).expand_as(index))
+    rows = logs.gather(-1, index).neg_()
+    if smoothing:
+        gradient.sub_(spread / number)
+        rows = rows.mul_(1 - smoothing).sub_(logs.mean(-1, keepdim=True), alpha=smoothing)
+    return rows
+
+
+def _logit_gradient(gradient: Tensor, logs: Tensor) -> Tensor:
+    """From the gradient in log q to that in the logits: g - q sum g."""
+    return torch._log_softmax_backward_data(gradient, logs, -1, logs.dtype)  # pyright: ignore[reportPrivateImportUsage]
+
+
+def _attraction(logs: Tensor, links: _Links) -> tuple[Tensor, Tensor]:
+    """Of each student the weighted sum of D over peers and rows (K,), and its gradient in log q (K, n, C)."""
+    if logs.is_cpu and is_everyday(links.order, logs.dtype):
+        rows, pull = _quick_attraction(logs, links)
+        if rows.amax().item() * abs(links.order - 1) < 60:  # no NaN, and no sum that left the range of float32
+            return -rows.mul_(links.pulls).sum((0, 2, 3)), pull
+    own, others = logs.index_select(0, links.student), logs.index_select(0, links.peer)
+    gap = torch.empty_like(own)
+    rows = rows_and_gap(others, own, links.order, gap).sum(1).mul_(links.share)
+    pull = torch.zeros_like(logs).index_add_(0, links.student, gap.mul_(links.share[:, None, None]))
+    return rows.new_zeros(len(logs)).index_add_(0, links.student, rows), pull
+
+
+def _quick_attraction(logs: Tensor, links: _Links) -> tuple[Tensor, Tensor]:
+    """Rows of D (peers + 1, K, n, 1), the last of a student and itself: their sums tell what rounding makes of 1."""
+    w = logs.index_select(0, links.peers).view(-1, *logs.shape)
+    if links.order == 1:
+        ahead = w - logs
+        exponentiate(*w.mul_(BITS).unbind())
+        rows = ahead.mul_(w).sum(-1, keepdim=True)
+        w.mul_(links.pulls)
+    else:
+        exponentiate(*torch.lerp(logs, w, links.order, out=w).mul_(BITS).unbind())
+        sums = w.sum(-1, keepdim=True)
+        rows = (sums[-1] / sums).log_().div_(1 - links.order)
+        w.mul_(links.pulls / sums)
+    return rows.clamp_(min=0), w.sum(0)
+
+
+def _links(pairs: Pairs, shape: torch.Size, device: torch.device, dtype: torch.dtype) -> tuple[_Links, ...]:
+    """The links of logits (K, N, C); their shares make the sums over rows means."""
+    return tuple(_links_of_one_order(some, shape, device, dtype) for some in by_order(pairs))
+
+
+_kept_links = lru_cache(_links)  # on an accelerator each of their tensors would be a copy to wait for
+
+
+def _links_of_one_order(pairs: Pairs, shape: torch.Size, device: torch.device, dtype: torch.dtype) -> _Links:
+    count, rows = shape
+    student, peer = (torch.tensor(column, device=device) for column in list(zip(*pairs, strict=True))[:2])
+    share = torch.tensor([pair.weight / rows for pair in pairs], dtype=dtype, device=device)
+    own = [[(pair.peer, -pair.weight / rows) for pair in pairs if pair.student == k] for k in range(count)]
+    most = max(len(links) for links in own)
+    table = [links + [(k, 0.0)] * (most + 1 - len(links)) for k, links in enumerate(own)]
+    peers = torch.tensor([[j for j, _ in links] for links in table], device=device).t().flatten()
+    pulls = torch.tensor([[pull for _, pull in links] for links in table], dtype=dtype, device=device).t()
+    return _Links(pairs[0].order, student, peer, share, peers, pulls[:, :, None, None])

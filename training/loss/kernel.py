@@ -1,0 +1,133 @@
+"""The faster way that torch's compiler makes: value and gradient by one kernel, with `compiled=True`.
+
+Taken for a training step in up to single precision, with detached peers, at everyday orders. It takes 0.76 to 0.86 of
+the time of a step of two MLPs (benchmarks/step.py, rows "RDML, compiled loss / independent"), and alone less than
+kl_div (benchmarks/loss.py, rows "compiled"). Held to the plain losses by tests/training/loss/test_loss_compiled.py:
+test_mutual_losses_and_gradients_are_those_without.
+"""
+
+import warnings
+from collections.abc import Callable, Hashable, Sequence
+from functools import lru_cache, partial
+from threading import Lock
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from .arguments import Pairs
+from .blocks import compute_dtype
+from .derivatives import Worked
+from .everyday import is_everyday, meeting, rows_and_gap, sum_of, unscaled
+
+Item = tuple[int, bool]
+"""A distance from student to peer, and whether they meet at order 1."""
+
+
+def is_for(orders: Sequence[float], logits: Tensor, other: Tensor) -> bool:
+    """Whether a kernel may compute such a loss; it does not know the rules of other kinds of tensors."""
+    known = all(type(x) in (Tensor, nn.Parameter) and not x.is_neg() for x in (logits, other))
+    dtype = compute_dtype(logits)
+    return known and logits.numel() > 0 and all(is_everyday(alpha, dtype) for alpha in (1.0, *orders))
+
+
+def divergence(y: Tensor, z: Tensor, alpha: float, share: float | None) -> Worked:
+    """Rows of D, or `share` times their sum, and their gradient in z."""
+    value, gap = run(_divergence, (alpha == 1, share), y, z, _scalar(alpha, z.device))
+    return value, gap, 1.0 if share is None or z.dtype == torch.float32 else share
+
+
+def mutual(pairs: Pairs, temperature: float, smoothing: float, students: Tensor, labels: Tensor) -> Worked:
+    """The losses (K,) of logits (K, N, C) and their gradient."""
+    items, *numbers = _items(pairs, students.shape[:2], students.device)
+    options = items, students.shape[1], temperature, smoothing
+    return *run(_losses_and_gradient, options, students, labels, *numbers), 1.0
+
+
+@lru_cache
+def _scalar(alpha: float, device: torch.device) -> Tensor:
+    return torch.tensor(alpha, dtype=torch.float32, device=device)
+
+
+@lru_cache
+def _items(pairs: Pairs, shape: torch.Size, device: torch.device) -> tuple[tuple[Item, ...], Tensor, Tensor]:
+    """The items that occur, and of each the orders and the shares (items, K) of logits (K, N, C)."""
+    count, rows = shape
+    items = sorted({((pair.peer - pair.student) % count, pair.order == 1) for pair in pairs})
+    orders, shares = (torch.full((len(items), count), x, dtype=torch.float32, device="cpu") for x in (2.0, 0.0))
+    for pair in pairs:
+        place = items.index(((pair.peer - pair.student) % count, pair.order == 1)), pair.student
+        orders[place], shares[place] = pair.order, pair.weight / rows
+    return tuple(items), orders.to(device), shares.to(device)
+
+
+_KERNELS: dict[Hashable, Callable[..., Any]] = {}
+_COMPILING = Lock()  # torch traces one function at a time
+
+
+def run(work: Callable[..., Any], options: tuple[Any, ...], *inputs: Tensor) -> Any:
+    """work(*options, *inputs), compiled when options and shapes are new.
+
+    The graph is compiled as it is: what `torch.compile` does before each call would take as long as a small kernel.
+    """
+    key = work, options, torch.get_num_threads(), *((x.shape, x.stride(), x.dtype, x.device) for x in inputs)
+    if key not in _KERNELS:
+        with _COMPILING:
+            _KERNELS[key] = _KERNELS.get(key) or _compile(partial(work, *options), inputs)
+    return _KERNELS[key](*inputs)
+
+
+def _compile(work: Callable[..., Any], inputs: tuple[Tensor, ...]) -> Callable[..., Any]:
+    from torch import _inductor  # neither is needed, nor quickly imported, without a compiler
+    from torch.fx.experimental.proxy_tensor import make_fx
+
+    inputs = tuple(x.detach() for x in inputs)
+    try:
+        with torch.no_grad(), warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of parts of torch, by torch
+            kernel: Any = _inductor.compile(make_fx(work)(*inputs), list(inputs))
+            kernel(*inputs)
+    except Exception as error:  # of torch's many kinds
+        said = (str(error).strip() or repr(error)).splitlines()[0]
+        raise ValueError(f"the loss cannot be compiled here; torch says: {said}") from error
+    return kernel
+
+
+def _divergence(one: bool, share: float | None, y: Tensor, z: Tensor, alpha: Tensor) -> tuple[Tensor, Tensor]:
+    """What `divergence` compiles; in half precision the backward pass takes the share: a factor may undo it."""
+    dtype = compute_dtype(z)
+    rows, gap = rows_and_gap(y.to(dtype), z.to(dtype), alpha, one)
+    if share is None:
+        return rows, gap.to(z.dtype)
+    total = sum_of(rows.flatten()).squeeze(-1) * share
+    return total, gap * share if z.dtype == dtype else gap.to(z.dtype)
+
+
+def _losses_and_gradient(
+    items: Sequence[Item], number: int, temperature: float, smoothing: float, *inputs: Tensor
+) -> tuple[Tensor, Tensor]:
+    """What `mutual` compiles: student k meets peer k + shift, for all students at once."""
+    students, labels, orders, shares = inputs
+    log_q, q, of_q = unscaled(students.to(compute_dtype(students)))
+    losses, gradient = _entropies_and_gradient(log_q, q, of_q, labels, smoothing, number)
+    if temperature != 1:
+        log_q, q, of_q = unscaled(log_q / temperature)
+    for (shift, one), alpha, share in zip(items, orders[:, :, None, None], shares[:, :, None, None], strict=True):
+        log_p, p, of_p = (x.roll(-shift, 0) for x in (log_q, q, of_q))
+        rows, w = meeting(log_p, log_q, p, of_p, of_q, alpha, one)
+        losses = losses + torch.where(share != 0, share * rows, 0.0)  # a peer without weight may be NaN
+        gradient = gradient + torch.where(share != 0, share / temperature * (q / of_q - w), 0.0)
+    return sum_of(losses.squeeze(-1)).squeeze(-1), gradient.to(students.dtype)
+
+
+def _entropies_and_gradient(
+    log_q: Tensor, q: Tensor, of_q: Tensor, labels: Tensor, smoothing: float, number: int
+) -> tuple[Tensor, Tensor]:
+    """Rows (K, n, 1) of the cross-entropy, and its gradient in the logits, both divided by `number`."""
+    spread, sharp = smoothing / q.shape[-1], 1 - smoothing
+    rows = -log_q.gather(-1, labels[:, None].expand(len(q), -1, 1))
+    if smoothing:
+        rows = sharp * rows - spread * sum_of(log_q)
+    hit = torch.arange(q.shape[-1], device=q.device) == labels[:, None]
+    target = sharp * hit.to(q.dtype) + spread
+    return (rows + of_q.log()) / number, (q / of_q - target) / number
