@@ -13,6 +13,7 @@ COMMANDS = {
     "compare": "training.cli:compare",
     "measure": "training.cli:measure",
     "evaluate": "training.cli:evaluate",
+    "advise": "training.cli:advise",
 }
 
 

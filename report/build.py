@@ -16,7 +16,8 @@ from sims.figures import draw
 from theory.check import check_all
 from training.run.environment import environment
 
-from . import figures, page, study_figures, theorem_figures
+from . import advice as advised
+from . import advice_figures, figures, page, study_figures, theorem_figures
 from . import study as committed
 
 
@@ -39,7 +40,7 @@ def build_report(out: Path, seeds: int, seconds: float) -> tuple[Path, bool]:
     (out / "index.html").touch()
     started = time.perf_counter()
     sections = {"theorems": theorems(seconds), "simulations": simulations(), "students": students(seeds)}
-    sections["study"] = study()
+    sections["study"], sections["advice"] = study(), advice()
     data: dict[str, Any] = {name: section.data for name, section in sections.items()}
     data["about"] = about(time.perf_counter() - started)
     drawings = {name: drawing for section in sections.values() for name, drawing in section.figures.items()}
@@ -96,6 +97,23 @@ def study() -> Section:
     }
     drawings = {f"study_{name}": draw(found) for name, draw in study_figures.DRAWINGS.items()}
     return Section(data, drawings, passed=True)
+
+
+def advice() -> Section:
+    """When mutual learning helps, from the committed cells; nothing where they are not at hand."""
+    try:
+        found = advised.load()
+    except FileNotFoundError as missing:
+        return Section({"missing": str(missing), "sentences": advised.SENTENCES}, {}, passed=True)
+    data = {
+        "missing": None,
+        "sentences": advised.SENTENCES,
+        "lesson": advised.lesson(found),
+        "tally": advised.tally_rows(found),
+        "misses": advised.misses(found),
+        "source": advised.source(found),
+    }
+    return Section(data, {"advice": advice_figures.collapse(found)}, passed=True)
 
 
 def about(seconds: float) -> dict[str, Any]:

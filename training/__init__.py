@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from training.data import Images, Source, from_datasets, from_tensors
     from training.experiment.comparison import Comparison, compare, standard_variants
     from training.loss import RenyiDivergenceLoss, mutual_loss, renyi_divergence_loss
+    from training.measure.advice import Advice, advise
     from training.measure.scores import Result
     from training.networks import MODELS
     from training.recipe.named import RECIPES
@@ -20,6 +21,7 @@ _HOMES = {
     "data": ("Images", "Source", "from_datasets", "from_tensors"),
     "experiment.comparison": ("Comparison", "compare", "standard_variants"),
     "loss": ("RenyiDivergenceLoss", "mutual_loss", "renyi_divergence_loss"),
+    "measure.advice": ("Advice", "advise"),
     "measure.scores": ("Result",),
     "networks": ("MODELS",),
     "recipe.named": ("RECIPES",),
@@ -30,12 +32,14 @@ _HOMES = {
 __all__ = [
     "MODELS",
     "RECIPES",
+    "Advice",
     "Comparison",
     "Images",
     "Recipe",
     "RenyiDivergenceLoss",
     "Result",
     "Source",
+    "advise",
     "compare",
     "from_datasets",
     "from_tensors",

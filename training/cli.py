@@ -1,4 +1,4 @@
-"""The commands `rdml train`, `rdml compare` and `rdml evaluate`."""
+"""The commands `rdml train`, `compare`, `measure`, `evaluate` and `advise`."""
 
 import contextlib
 import dataclasses
@@ -15,7 +15,7 @@ from training.experiment import figures, tables
 from training.experiment import measurement as measured
 from training.experiment.comparison import Comparison, standard_variants
 from training.experiment.comparison import compare as compare_variants
-from training.experiment.evaluation import evaluate_run
+from training.experiment.evaluation import advise_run, evaluate_run
 from training.experiment.parallel import Task, check_jobs, train_all
 from training.recipe.named import RECIPES
 from training.recipe.recipe import Recipe
@@ -232,4 +232,17 @@ def evaluate(
     results = evaluate_run(run, part, device=device)
     for seed, report in results.items():
         print(f"\nseed {seed}, {part} set\n\n{tables.report_table([report])}")
+    return 0
+
+
+def advise(run: Annotated[Path, tyro.conf.Positional], device: str | None = None) -> int:
+    """Say whether mutual learning would help the independent students of a run, and what to search.
+
+    Reads the newest checkpoint of every seed and the validation images; no test image is looked at.
+
+    Args:
+        run: a run folder of `rdml train --weight 0`, or of the variant `independent` of `rdml compare`.
+        device: cpu, cuda, cuda:1, ...; by default that of the run.
+    """
+    print(advise_run(run, device=device))
     return 0

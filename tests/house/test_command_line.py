@@ -13,7 +13,7 @@ def _rdml(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_help_names_every_command():
     answer = _rdml("--help")
     assert answer.returncode == 0
-    for command in ("report", "theory", "simulate", "train"):
+    for command in ("report", "theory", "simulate", "train", "advise"):
         assert command in answer.stdout
 
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import tyro
 
-from training import Recipe, cli, train
-from training.experiment.evaluation import evaluate_run
+from training import Recipe, advise, cli, train
+from training.experiment.evaluation import advise_run, evaluate_run
 from training.recipe.named import RECIPES
 from training.run.run_folder import read_json
 
@@ -114,6 +114,31 @@ def test_evaluate_finds_the_scores_of_the_run_again_and_exports_predictions(tmp_
     assert accuracy == pytest.approx(result["test"]["student 1"]["accuracy"], rel=1e-6)
     assert run(cli.evaluate, tmp_path) == 0
     assert "seed 0, test set" in capsys.readouterr().out
+
+
+def test_advise_reads_the_validation_predictions_of_every_seed(tmp_path, capsys):
+    run(cli.train, *QUICK, "--weight", 0, "--label-noise", 0.2, "--seeds", 2, "--folder", tmp_path)
+    capsys.readouterr()
+    assert run(cli.advise, tmp_path) == 0
+    assert "2 independent students, 240 held-out examples, mean over 2 seeds" in capsys.readouterr().out
+    evaluate_run(tmp_path, "validation")
+    arrays = [np.load(tmp_path / f"seed-{seed}" / "predictions-validation.npz") for seed in (0, 1)]
+    betas = [advise(one["logits"], one["labels"]).beta for one in arrays]
+    assert advise_run(tmp_path).beta == pytest.approx(np.mean(betas), rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"weight": 0.5}, r"students that were coupled \(weight 0.5\): advice needs independent ones"),
+        ({"weight": "linear:0:1"}, "coupled"),
+        ({"weight": 0.0}, "at least one seed"),
+    ],
+)
+def test_advice_on_what_is_no_independent_run_is_refused(change, sentence, tmp_path):
+    (tmp_path / "recipe.json").write_text(json.dumps(Recipe(**change).to_json()))
+    with pytest.raises(ValueError, match=sentence):
+        advise_run(tmp_path)
 
 
 def test_a_run_of_another_machine_is_evaluated_on_the_device_that_is_here(tmp_path):

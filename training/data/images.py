@@ -10,6 +10,9 @@ from torch import Tensor
 
 from training.recipe.recipe import Recipe
 
+NOISE_STREAM = 0x6E6F
+"""Keeps the noise of a seed apart from everything else that is drawn from that seed."""
+
 
 @dataclass(frozen=True)
 class Images:
@@ -94,15 +97,18 @@ class Splits:
     test: Callable[[], Images]
 
 
-def split(recipe: Recipe, source: Source) -> Splits:
+def split(recipe: Recipe, source: Source, seed: int = 0) -> Splits:
     """Carve a stratified validation set (and, if asked, a subset) out of the training half of `source`.
 
     A validation part that the source has of its own is taken as it is, and then the whole half is for training. The
-    split depends on the recipe only, not on a run's seed: all seeds and variants see the same three parts.
+    three parts depend on the recipe only, not on a run's seed: all seeds and variants see the same images. What
+    `label_noise` does to the labels of training and validation (see `noisy_labels`) depends on the seed and on nothing
+    else: each seed has its own noise, which all variants share. The test set keeps its labels.
 
     Raises:
-        ValueError: if a class has too few images to be split, the subset or batch is larger than the set, or another
-            part has images of another size or of other classes (the test set: when it is read).
+        ValueError: if a class has too few images to be split, the subset or batch is larger than the set, labels of one
+            class shall be noisy, or another part has images of another size or of other classes (the test set: when it
+            is read).
     """
     images = source.train()
     rest, held_out = _parts(images, recipe, source)
@@ -111,8 +117,45 @@ def split(recipe: Recipe, source: Source) -> Splits:
     if recipe.batch_size > len(rest):
         raise ValueError(f"batch_size must be at most the {len(rest)} training images, got {recipe.batch_size}")
     like = images[rest[:1]]
-    validation = _fitting(source.validation(), like, "validation") if source.validation else images[held_out]
+    images = _with_noise(images, recipe, seed)
+    validation = images[held_out]
+    if source.validation is not None:
+        validation = _with_noise(_fitting(source.validation(), like, "validation"), recipe, seed)
     return Splits(images[rest], validation, lambda: _fitting(source.test(), like, "test"))
+
+
+def _with_noise(images: Images, recipe: Recipe, seed: int) -> Images:
+    if not recipe.label_noise:
+        return images
+    return replace(images, labels=noisy_labels(images.labels, images.classes, recipe.label_noise, seed))
+
+
+def noisy_labels(labels: Tensor, classes: int, share: float, seed: int) -> Tensor:
+    """Symmetric label noise: each label becomes wrong with probability `share`, independently of the others.
+
+    A wrong label is drawn uniformly from the *other* classes, so `share` is the expected share of wrong labels. (Some
+    authors draw from all classes; their share s is (1 - 1/classes) s here.) The noise of an image depends on the seed
+    and its place only, and what a small share makes wrong, a larger share makes wrong in the same way.
+
+    Args:
+        labels: (N,) int64 in 0 .. classes - 1.
+        classes: how many there are, at least 2.
+        share: in [0, 1).
+        seed: any integer.
+
+    Returns:
+        New labels (N,).
+
+    Raises:
+        ValueError: a share outside [0, 1), or a single class.
+    """
+    if not 0 <= share < 1:
+        raise ValueError(f"label_noise must be in [0, 1), got {share!r}")
+    if classes < 2:
+        raise ValueError(f"label_noise needs at least 2 classes to choose from, got {classes}")
+    random = np.random.default_rng([seed % 2**63, NOISE_STREAM])
+    wrong, shift = random.random(len(labels)) < share, random.integers(1, classes, len(labels))
+    return torch.from_numpy(np.where(wrong, (labels.numpy() + shift) % classes, labels.numpy()))
 
 
 def _parts(images: Images, recipe: Recipe, source: Source) -> tuple[Tensor, Tensor]:

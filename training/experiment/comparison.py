@@ -147,9 +147,9 @@ def _place(folder: Path | None, name: str) -> Path:
 
 
 def _collect(results: list[Result]) -> dict[tuple[str, str], np.ndarray]:
-    """Arrays over seeds by (who, metric), the generalisation gaps among them."""
+    """Arrays over seeds by (who, metric), the generalisation gaps among them; what a seed lacks is left out."""
     reports = [result.test_with_gaps() for result in results]
-    keys = [(who, metric) for who, scores in reports[0].items() for metric in scores]
+    keys = [(who, name) for who, found in reports[0].items() for name in found if all(name in r[who] for r in reports)]
     return {(who, metric): np.array([report[who][metric] for report in reports]) for who, metric in keys}
 
 

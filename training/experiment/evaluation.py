@@ -1,5 +1,6 @@
 """Scores and predictions of a finished (or interrupted) run, from its checkpoints."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -11,6 +12,8 @@ from training.data.images import Source, Splits, split
 from training.data.loader import Loader
 from training.data.sources import open_source
 from training.measure import scores as metrics
+from training.measure.advice import Advice, advise, combine
+from training.recipe import schedule
 from training.recipe.recipe import Recipe
 from training.run.checkpoint import load_weights
 from training.run.cohort import build_cohort, predict
@@ -34,19 +37,56 @@ def evaluate_run(
     Raises:
         ValueError: if the folder holds no run, or a seed of it no good checkpoint; if there is no such device.
     """
+    recipe = recipe_of(run, device)
+    reports = {}
+    for seed, logits, labels in _each_seed(run, recipe, part, source):
+        place = run / f"seed-{seed}" / f"predictions-{part}.npz"
+        np.savez_compressed(place, logits=logits.cpu().numpy(), labels=labels.cpu().numpy())
+        reports[seed] = metrics.report(logits, labels)
+    return reports
+
+
+def advise_run(run: Path, source: Source | None = None, device: str | None = None) -> Advice:
+    """Whether mutual learning would help the independent students of a run folder (see `training.advise`).
+
+    From the validation predictions of the newest good checkpoint of every seed: they were not trained on, and their
+    labels are as noisy as the training labels. Several seeds give one advice (see `training.measure.advice.combine`).
+
+    Args:
+        run: the folder of a run of weight 0: `rdml train --weight 0`, or the variant `independent` of `rdml compare`.
+        source: the images; by default those that the recipe names.
+        device: where to compute; by default where the run did.
+
+    Raises:
+        ValueError: as `evaluate_run` and `advise` do; or if the students of the run were coupled.
+    """
+    recipe = recipe_of(run, device)
+    if any(schedule.values(recipe.weight, "weight", recipe.epochs)):
+        raise ValueError(
+            f"{run} holds students that were coupled (weight {recipe.weight}): advice needs independent ones, those of "
+            "--weight 0"
+        )
+    return combine([advise(logits, labels) for _, logits, labels in _each_seed(run, recipe, "validation", source)])
+
+
+def recipe_of(run: Path, device: str | None = None) -> Recipe:
+    """The recipe of a run folder, on another device if one is named.
+
+    Raises:
+        ValueError: if the folder holds no run.
+    """
     if not (run / "recipe.json").exists():
         raise ValueError(f"{run} holds no run: there is no recipe.json in it")
     recipe = Recipe.from_json(read_json(run / "recipe.json"))
-    recipe = recipe if device is None else replace(recipe, device=device)
-    seeds = sorted(int(folder.name.removeprefix("seed-")) for folder in run.glob("seed-*"))
-    splits = split(recipe, source or open_source(recipe))
-    return {seed: _evaluate(run / f"seed-{seed}", recipe, splits, seed, part) for seed in seeds}
+    return recipe if device is None else replace(recipe, device=device)
 
 
-def _evaluate(folder: Path, recipe: Recipe, splits: Splits, seed: int, part: Part) -> metrics.Report:
-    logits, labels = predictions(folder, recipe, splits, seed, part)
-    np.savez_compressed(folder / f"predictions-{part}.npz", logits=logits.cpu().numpy(), labels=labels.cpu().numpy())
-    return metrics.report(logits, labels)
+def _each_seed(run: Path, recipe: Recipe, part: Part, source: Source | None) -> Iterator[tuple[int, Tensor, Tensor]]:
+    """(seed, logits, labels) of every seed of a run; each seed has its own label noise."""
+    images = source or open_source(recipe)
+    for seed in sorted(int(folder.name.removeprefix("seed-")) for folder in run.glob("seed-*")):
+        splits = split(recipe, images, seed)
+        yield seed, *predictions(run / f"seed-{seed}", recipe, splits, seed, part)
 
 
 def predictions(folder: Path, recipe: Recipe, splits: Splits, seed: int, part: Part) -> tuple[Tensor, Tensor]:

@@ -86,7 +86,7 @@ def follow(recipe: Recipe, seed: int, records: int, source: Source | None = None
             mean over images (batch normalisation, dropout).
     """
     _check(recipe, records)
-    splits, device = split(recipe, source or open_source(recipe)), choose_device(recipe.device)
+    splits, device = split(recipe, source or open_source(recipe), seed), choose_device(recipe.device)
     with threads(recipe.threads):
         torch.manual_seed(seed)
         cohort = build_cohort(recipe, seed, splits.train, device)

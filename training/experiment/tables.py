@@ -14,6 +14,9 @@ SHOWN = {
     "top5": ("top-5 accuracy, %", 100.0, 2),
     "nll": ("NLL, nats", 1.0, 4),
     "calibration_error": ("calibration error, %", 100.0, 2),
+    "overconfidence": ("confidence - accuracy, %", 100.0, 2),
+    "beta": ("beta*", 1.0, 3),
+    "ambiguity": ("ambiguity, nats", 1.0, 4),
     "gap_accuracy": ("generalisation gap, %", 100.0, 2),
     "agreement": ("agreement, %", 100.0, 2),
     "divergence": ("mean KL, nats", 1.0, 4),
@@ -71,7 +74,7 @@ def _comparison_cells(comparison: Comparison, metric: str) -> tuple[list[str], l
     people = list(dict.fromkeys(str(row["who"]) for row in rows))
     head = [f"{SHOWN[metric][0]} (n = {rows[0]['n']})", *people]
     found = {(row["variant"], row["who"]): compared(row, metric) for row in rows}
-    return head, [[name, *(found[name, who] for who in people)] for name in comparison.variants]
+    return head, [[name, *(found.get((name, who), "") for who in people)] for name in comparison.variants]
 
 
 def compared(row: Row, metric: str) -> str:
@@ -87,7 +90,7 @@ def compared(row: Row, metric: str) -> str:
 
 
 def _cell(reports: list[Report], who: str, metric: str) -> str:
-    if metric not in reports[0][who]:
+    if any(metric not in report[who] for report in reports):
         return ""
     _, factor, digits = SHOWN[metric]
     values = [factor * report[who][metric] for report in reports]

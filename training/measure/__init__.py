@@ -1,5 +1,6 @@
-"""What is measured about students: scores and the theory's quantities; this room imports theory and training.loss."""
+"""What is measured about students: scores, advice, the theory's quantities; it imports theory and training.loss."""
 
+from .advice import Advice, advise
 from .scores import Report, Result, Scores, report
 
-__all__ = ["Report", "Result", "Scores", "report"]
+__all__ = ["Advice", "Report", "Result", "Scores", "advise", "report"]

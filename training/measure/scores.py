@@ -11,6 +11,8 @@ from torchmetrics.functional.classification import multiclass_accuracy
 
 from training.loss import renyi_divergence_loss
 
+from .temperature import inverse_temperature
+
 Scores = dict[str, float]
 Report = dict[str, Scores]
 """Scores of "student 1", "student 2", ..., "ensemble" and, about all of them together, "cohort"."""
@@ -21,6 +23,9 @@ ENSEMBLE, COHORT = "ensemble", "cohort"
 def report(logits: Tensor, labels: Tensor) -> Report:
     """Scores of each student, of the ensemble (mean of the students' probabilities), and of the cohort.
 
+    The ensemble's `beta` is the inverse temperature that calibrates the mean logits (`advise` reads it); it is left out
+    where none is finite, as on images that the ensemble all gets right. The cohort's `ambiguity` is that of P1.
+
     Args:
         logits: (K, N, C).
         labels: (N,).
@@ -28,17 +33,24 @@ def report(logits: Tensor, labels: Tensor) -> Report:
     log_p = logits.double().log_softmax(-1)
     rows = {f"student {k + 1}": scores(row, labels) for k, row in enumerate(log_p)}
     rows[ENSEMBLE] = scores(log_p.logsumexp(0) - math.log(len(logits)), labels)
+    beta = inverse_temperature(log_p.mean(0), labels)
+    rows[ENSEMBLE] |= {"beta": beta} if math.isfinite(beta) else {}
     rows[COHORT] = {"agreement": agreement(logits), "divergence": mean_divergence(logits)}
+    rows[COHORT] |= {"ambiguity": max(0.0, -log_p.mean(0).logsumexp(-1).mean().item())}
     return rows
 
 
 def scores(log_p: Tensor, labels: Tensor) -> Scores:
-    """Accuracy, top-5 accuracy (from six classes on), negative log-likelihood in nats, and calibration error."""
+    """Accuracy, top-5 accuracy (from six classes on), NLL in nats, calibration error and overconfidence.
+
+    `overconfidence` is the mean confidence minus the accuracy.
+    """
     classes = log_p.shape[-1]
     ranks = {"accuracy": 1} | ({"top5": 5} if classes > 5 else {})
     found = {name: _top(log_p, labels, k) for name, k in ranks.items()}
     found["nll"] = F.nll_loss(log_p, labels).item()
     found["calibration_error"] = calibration_error(log_p, labels)
+    found["overconfidence"] = log_p.amax(-1).exp().mean().item() - found["accuracy"]
     return found
 
 

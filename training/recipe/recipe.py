@@ -55,6 +55,7 @@ class Recipe:
     )
     image_size: int | None = _about("side in pixels to which the pictures of a folder are resized", None)
     validation: float = _about("share of the training set kept for validation, stratified, in (0, 1)", 0.2)
+    label_noise: float = _about("share of training and validation labels made wrong at random, in [0, 1)", 0.0)
     subset: int | None = _about("train on this many images only, drawn stratified", None)
     augment: tuple[Literal["crop", "flip", "cutout"], ...] = _about("random changes of the training images", ())
     crop_padding: int = _about("pixels of padding before the random crop", 4)
@@ -147,6 +148,7 @@ def _check_objective(recipe: Recipe) -> None:
 def _check_data(recipe: Recipe) -> None:
     _require(recipe.data in DATA_SETS, "data", "one of " + ", ".join(DATA_SETS), recipe.data)
     _require(0 < recipe.validation < 1, "validation", "in (0, 1)", recipe.validation)
+    _require(0 <= recipe.label_noise < 1, "label_noise", "in [0, 1)", recipe.label_noise)
     _require(recipe.subset is None or recipe.subset >= 1, "subset", "at least 1", recipe.subset)
     _require(recipe.image_size is None or recipe.image_size >= 1, "image_size", "at least 1", recipe.image_size)
     _require(recipe.crop_padding >= 1, "crop_padding", "at least 1", recipe.crop_padding)

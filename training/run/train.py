@@ -31,7 +31,7 @@ def train(
 
     Args:
         recipe: what to run.
-        seed: decides initial weights, order of the images and their augmentation.
+        seed: decides initial weights, order of the images, their augmentation and their label noise.
         folder: where metrics, checkpoints and the result go; nothing is written without one.
         source: the images; by default those that `recipe.data` names.
         resume: continue from the newest checkpoint in `folder`, to the same bits as a run that was never stopped.
@@ -46,7 +46,7 @@ def train(
     if done is not None:
         return done
     source = source or open_source(recipe)
-    splits, device = split(recipe, source), choose_device(recipe.device)
+    splits, device = split(recipe, source, seed), choose_device(recipe.device)
     if source.preview:
         splits.test()  # only so that what is wrong with it stops the run here and not after the last epoch
     if recipe.amp:

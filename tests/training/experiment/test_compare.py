@@ -19,7 +19,7 @@ PAIR = standard_variants(FAST, orders=(1.0,))
 def result(seed, accuracy, train_accuracy=1.0):
     def report(value):
         scores = {"accuracy": value, "nll": 1 - value, "calibration_error": 0.1}
-        return {"student 1": scores, "ensemble": scores, "cohort": {"agreement": 0.9, "divergence": 0.1}}
+        return {"student 1": scores, "ensemble": dict(scores), "cohort": {"agreement": 0.9, "divergence": 0.1}}
 
     return Result(seed, report(accuracy), report(accuracy), report(train_accuracy), {"test": 10})
 
@@ -65,6 +65,16 @@ def test_the_generalisation_gap_is_training_minus_test():
     comparison = made_up([0.5, 0.6], [0.5, 0.7])
     assert find(comparison, "independent", "ensemble", "gap_accuracy")["mean"] == pytest.approx(0.45)
     assert find(comparison, "independent", "ensemble", "gap_nll")["mean"] == pytest.approx(0.45)
+
+
+def test_a_metric_that_one_seed_lacks_is_left_out():
+    comparison = made_up([0.5, 0.6], [0.5, 0.7])
+    for results in comparison.results.values():
+        results[0].test["ensemble"]["beta"] = 1.5
+    comparison.results["independent"][1].test["ensemble"]["beta"] = 2.5
+    assert [row["variant"] for row in comparison.rows if row["metric"] == "beta"] == ["independent"]
+    assert "| DML (order 1) |               |" in tables.comparison_table(comparison, "beta")
+    assert "2.000 ± 0.500" in tables.run_table(comparison.results["independent"])
 
 
 @pytest.mark.parametrize("seeds", [0, -1])

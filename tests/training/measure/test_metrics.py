@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from theory import renyi_divergence
+from training import advise
 from training.measure import scores as metrics
 
 LABELS = torch.tensor([0, 1, 2, 3, 4, 5])
@@ -31,6 +32,7 @@ def test_a_student_that_is_sure_and_right_is_perfect():
         "top5": 1.0,
         "nll": 0.0,
         "calibration_error": pytest.approx(0, abs=1e-6),
+        "overconfidence": 0.0,
     }
 
 
@@ -44,6 +46,22 @@ def test_scores_are_those_of_their_definitions(students, seed):
         assert found[who]["accuracy"] == pytest.approx((q.argmax(-1) == labels).double().mean().item())
         assert found[who]["top5"] == pytest.approx((q.argmin(-1) != labels).double().mean().item())
         assert found[who]["nll"] == pytest.approx(-q[torch.arange(200), labels].log().mean().item())
+
+
+@settings(max_examples=20)
+@given(st.integers(2, 4), st.integers(0, 10**6))
+def test_temperature_ambiguity_and_overconfidence_are_those_of_the_advice(students, seed):
+    logits, labels = random_logits(students, seed)
+    found, advice = metrics.report(logits, labels), advise(logits, labels, resamples=100)
+    assert found["ensemble"]["beta"] == pytest.approx(advice.beta, abs=1e-9)
+    assert found["cohort"]["ambiguity"] == pytest.approx(advice.ambiguity, abs=1e-12)
+    mean = np.mean([found[f"student {k + 1}"]["overconfidence"] for k in range(students)])
+    assert mean == pytest.approx(advice.overconfidence, abs=1e-7)
+
+
+@pytest.mark.parametrize("wrong", [100 * torch.eye(6)[None], torch.full((2, 6, 6), math.nan)])
+def test_an_ensemble_that_no_temperature_calibrates_has_no_beta(wrong):
+    assert "beta" not in metrics.report(wrong, LABELS)["ensemble"]
 
 
 @settings(max_examples=20)
@@ -86,7 +104,11 @@ def test_mean_divergence_averages_theorys_divergence_over_ordered_pairs(alpha):
 
 
 def test_one_student_agrees_with_itself():
-    assert metrics.report(torch.randn(1, 6, 6), LABELS)["cohort"] == {"agreement": 1.0, "divergence": 0.0}
+    assert metrics.report(torch.randn(1, 6, 6), LABELS)["cohort"] == {
+        "agreement": 1.0,
+        "divergence": 0.0,
+        "ambiguity": pytest.approx(0, abs=1e-12),
+    }
 
 
 def test_few_classes_have_no_top_five():

@@ -28,6 +28,9 @@ BAD = [
     ({"validation": 1.0}, "validation must be"),
     ({"optimizer": "lbfgs"}, "optimizer must be one of"),
     ({"label_smoothing": 1.0}, "label_smoothing must be"),
+    ({"label_noise": 1.0}, r"label_noise must be in \[0, 1\), got 1.0"),
+    ({"label_noise": -0.1}, r"label_noise must be in \[0, 1\), got -0.1"),
+    ({"label_noise": math.nan}, "label_noise must be"),
     ({"temperature": 0.0}, "temperature must be"),
     ({"clip_norm": 0.0}, "clip_norm must be"),
     ({"augment": ("rotate",)}, "augment must be"),
@@ -58,6 +61,12 @@ def test_a_recipe_survives_strict_json(recipe):
 def test_a_recipe_of_another_version_is_refused_by_the_name_of_its_field():
     with pytest.raises(ValueError, match="no field 'colour'"):
         Recipe.from_json({**Recipe().to_json(), "colour": "red"})
+
+
+def test_a_recipe_from_before_label_noise_has_none():
+    old = Recipe().to_json()
+    del old["label_noise"]
+    assert Recipe.from_json(old).label_noise == 0
 
 
 def test_a_recipe_cannot_be_changed():
