@@ -61,7 +61,7 @@ class Guard:
 
 
 class Interrupt:
-    """Turns Ctrl-C and SIGTERM into a request that the run honours between two steps; the same again acts at once.
+    """Turns Ctrl-C and SIGTERM into a request that the run honours between two batches; the same again acts at once.
 
     The same, since torchrun answers a Ctrl-C, which its processes have heard as well, with a SIGTERM to each of them.
     """
@@ -80,9 +80,11 @@ class Interrupt:
             self._before = {number: signal.signal(number, self._ask) for number in (signal.SIGINT, signal.SIGTERM)}
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
+        if self.requested and kind is None:  # heard too late for the run to honour it: whoever runs the next one must
+            raise KeyboardInterrupt
 
     def _ask(self, number: int, frame: FrameType | None) -> None:
         if number in self._heard:
