@@ -15,7 +15,7 @@ from training.recipe.recipe import Recipe
 from training.run.checkpoint import load_weights
 from training.run.cohort import build_cohort, predict
 from training.run.device import choose_device
-from training.run.run_folder import read_json
+from training.run.run_folder import read_recipe
 
 Part = Literal["test", "validation"]
 
@@ -34,9 +34,7 @@ def evaluate_run(
     Raises:
         ValueError: if the folder holds no run, or a seed of it no good checkpoint; if there is no such device.
     """
-    if not (run / "recipe.json").exists():
-        raise ValueError(f"{run} holds no run: there is no recipe.json in it")
-    recipe = Recipe.from_json(read_json(run / "recipe.json"))
+    recipe = read_recipe(run)
     recipe = recipe if device is None else replace(recipe, device=device)
     seeds = sorted(int(folder.name.removeprefix("seed-")) for folder in run.glob("seed-*"))
     splits = split(recipe, source or open_source(recipe))
