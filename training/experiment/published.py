@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from training.recipe.schema import fitted, read
+from training.recipe.schema import decoded, fitted
 
 
 class Versions(msgspec.Struct):
@@ -110,6 +110,6 @@ def read_published(path: Path, kind: Any) -> dict[str, Any]:
         ValueError: if it does not, in one sentence that names the file and the place.
         OSError: if it cannot be read.
     """
-    content = read(path, Any)
+    content = decoded(path.read_bytes(), path)
     fitted(content, kind, path)
     return content
