@@ -18,7 +18,7 @@ from training.recipe.recipe import Recipe
 from training.run.checkpoint import load_weights
 from training.run.cohort import build_cohort, predict
 from training.run.device import choose_device
-from training.run.run_folder import read_json
+from training.run.run_folder import read_recipe
 
 Part = Literal["test", "validation"]
 
@@ -37,7 +37,7 @@ def evaluate_run(
     Raises:
         ValueError: if the folder holds no run, or a seed of it no good checkpoint; if there is no such device.
     """
-    recipe = recipe_of(run, device)
+    recipe = _on(read_recipe(run), device)
     reports = {}
     for seed, logits, labels in _each_seed(run, recipe, part, source):
         place = run / f"seed-{seed}" / f"predictions-{part}.npz"
@@ -60,7 +60,7 @@ def advise_run(run: Path, source: Source | None = None, device: str | None = Non
     Raises:
         ValueError: as `evaluate_run` and `advise` do; or if the students of the run were coupled.
     """
-    recipe = recipe_of(run, device)
+    recipe = _on(read_recipe(run), device)
     if any(schedule.values(recipe.weight, "weight", recipe.epochs)):
         raise ValueError(
             f"{run} holds students that were coupled (weight {recipe.weight}): advice needs independent ones, those of "
@@ -69,15 +69,7 @@ def advise_run(run: Path, source: Source | None = None, device: str | None = Non
     return combine([advise(logits, labels) for _, logits, labels in _each_seed(run, recipe, "validation", source)])
 
 
-def recipe_of(run: Path, device: str | None = None) -> Recipe:
-    """The recipe of a run folder, on another device if one is named.
-
-    Raises:
-        ValueError: if the folder holds no run.
-    """
-    if not (run / "recipe.json").exists():
-        raise ValueError(f"{run} holds no run: there is no recipe.json in it")
-    recipe = Recipe.from_json(read_json(run / "recipe.json"))
+def _on(recipe: Recipe, device: str | None) -> Recipe:
     return recipe if device is None else replace(recipe, device=device)
 
 

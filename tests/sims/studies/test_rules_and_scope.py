@@ -4,8 +4,8 @@ import dataclasses
 
 import numpy as np
 import pytest
-from sims.verdicts.figures import draw
-from theory.theorems.rotation import lasting_gradient
+from sims.figures import draw
+from theory.theorems.dynamics.rotation import lasting_gradient
 
 from sims import STUDIES, Cell
 from sims.models.circle_pair import circle_gradient, lasting_bias, locking_steps

@@ -4,10 +4,12 @@ import json
 import os
 import pickle
 import resource
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ import torch
 
 import training.run.step
 from training import Recipe, train
+from training.experiment.parallel import Task, train_all
 from training.run import checkpoint as checkpoints
 from training.run.run_folder import append_line, held, probe_folder, read_lines, truncate_lines
 
@@ -79,7 +82,7 @@ def test_workers_stop_and_leave_their_folders_when_the_command_is_killed(tmp_pat
             time.sleep(0.05)
         run.kill()
     for seed in ("0", "1"):
-        with held(tmp_path / seed, patience=60):
+        with held(tmp_path / seed, patience=10):
             assert len(read_lines(tmp_path / seed / "metrics.jsonl")) < 4000
     time.sleep(3)  # long enough for a worker to begin what is still in its queue
     assert sorted(folder.name for folder in tmp_path.iterdir()) == ["0", "1"]
@@ -104,6 +107,28 @@ def test_a_request_to_stop_writes_a_checkpoint_and_the_run_goes_on_from_there(tm
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+@pytest.mark.parametrize("place", ["training/validation", "test", "result"])
+def test_an_interrupt_is_honoured_while_a_seed_is_scored(tmp_path, monkeypatch, place):
+    epochs = sys.modules["training.run.epochs"]
+    whole, count = train(SHORT, 0), []
+
+    def asked(*args, real, at):
+        count.append(at)
+        if len(count) == at:
+            signal.raise_signal(signal.SIGINT)
+        return real(*args)
+
+    name, at = {"training/validation": ("predict", 3), "test": ("predict", 6), "result": ("write_json", 2)}[place]
+    monkeypatch.setattr(epochs, name, partial(asked, real=getattr(epochs, name), at=at))
+    tasks = [Task("run", SHORT, seed, tmp_path / f"seed-{seed}") for seed in range(3)]
+    with pytest.raises(KeyboardInterrupt):
+        train_all(tasks, progress=False, jobs=1)
+    assert not (tmp_path / "seed-1").exists()
+    assert (tmp_path / "seed-0" / "result.json").exists() == (place == "result")
+    monkeypatch.undo()
+    assert train(SHORT, 0, tmp_path / "seed-0", resume=True) == whole
+
+
 DAMAGE = {
     "cut short": lambda data: data[:-100],
     "one byte changed": lambda data: data[:5000] + bytes([data[5000] ^ 1]) + data[5001:],
@@ -120,6 +145,76 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_it_is_used(tmp_path, d
     with pytest.warns(RuntimeWarning, match=f"checkpoint {path} is damaged; the one before it is used"):
         again = train(SHORT, 0, tmp_path, resume=True)
     assert again == train(SHORT, 0)
+
+
+def _rewrite(path, change):
+    """The checkpoint with its content changed, under the digest of its new bytes."""
+    content = torch.load(path, weights_only=True)
+    step = int(path.name.split("-")[1])
+    path.unlink()
+    content = change(content)
+    checkpoints.save(path.parent, step, content)
+
+
+def _weights(change):
+    return lambda content: content | {"students": [{k: change(v) for k, v in w.items()} for w in content["students"]]}
+
+
+STRANGE = {
+    "belongs to seed 7, not 0": lambda content: content | {"seed": 7},
+    r"another recipe \(lr 0.2, not 0.1\)": lambda content: content | {"recipe": content["recipe"] | {"lr": 0.2}},
+    "missing required field `students`": lambda content: {k: v for k, v in content.items() if k != "students"},
+    "unknown field `colour`": lambda content: content | {"colour": "red"},
+    "Expected `int`, got `str` - at `\\$.epoch`": lambda content: content | {"epoch": "2"},
+    "Expected `object`, got `array`": lambda content: [content],
+    "Expected `Tensor`, got `float`": lambda content: content | {"losses": 1.0},
+    "weights that are not finite": _weights(lambda weight: weight * float("nan")),
+    "other names or shapes": _weights(lambda weight: weight[None]),
+    "one student": lambda content: content | {"students": content["students"][:1]},
+    "optimisers' state does not fit": lambda content: content | {"optimizers": content["optimizers"][:1]},
+    "random state": lambda content: content | {"generator": torch.zeros(3, dtype=torch.uint8)},
+}
+
+
+@pytest.mark.parametrize("sentence", STRANGE)
+def test_a_checkpoint_of_another_or_that_does_not_fit_is_passed_over(tmp_path, sentence):
+    train(SHORT, 0, tmp_path)
+    (tmp_path / "result.json").unlink()
+    _rewrite(newest(tmp_path), STRANGE[sentence])
+    told = "other names or shapes" if sentence == "one student" else sentence
+    with pytest.warns(RuntimeWarning, match=f"{told}.*the one before it is used"):
+        again = train(SHORT, 0, tmp_path, resume=True)
+    assert again == train(SHORT, 0)
+
+
+def test_checkpoints_copied_from_another_seed_are_not_taken_for_its_own(tmp_path):
+    train(SHORT, 0, tmp_path / "0")
+    shutil.copytree(tmp_path / "0" / "checkpoints", tmp_path / "1" / "checkpoints")
+    with pytest.warns(RuntimeWarning, match="belongs to seed 0, not 1"):
+        assert train(SHORT, 1, tmp_path / "1", resume=True) == train(SHORT, 1)
+
+
+def test_a_checkpoint_of_an_older_version_still_works(tmp_path):
+    train(SHORT, 0, tmp_path)
+    (tmp_path / "result.json").unlink()
+    _rewrite(newest(tmp_path), lambda held: {k: v for k, v in held.items() if k not in ("seed", "recipe", "rdml")})
+    assert train(SHORT, 0, tmp_path, resume=True) == train(SHORT, 0)
+
+
+def test_the_last_good_checkpoint_has_finite_weights(tmp_path):
+    train(SHORT, 0, tmp_path)
+    first, last = sorted((tmp_path / "checkpoints").glob("*.pt"))
+    _rewrite(last, _weights(lambda weight: weight / 0))
+    assert checkpoints.newest_good(tmp_path / "checkpoints") == first
+
+
+def test_missing_metrics_are_told_on_resume(tmp_path):
+    train(SHORT, 0, tmp_path)
+    (tmp_path / "result.json").unlink()
+    file = tmp_path / "metrics.jsonl"
+    file.write_text("".join(file.read_text().splitlines(keepends=True)[1:]))
+    with pytest.warns(RuntimeWarning, match=r"metrics.jsonl lacks 1 of the 3 epochs .* the first of them 0"):
+        train(SHORT, 0, tmp_path, resume=True)
 
 
 class Malice:
