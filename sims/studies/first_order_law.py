@@ -136,7 +136,7 @@ STUDY = Study(
         r"the peers on the training set: $d\theta_k/d\lambda=-H_k^{-1}\nabla\bar D$ (theorem G3). So the independent "
         r"students and a held-out set whose labels are as noisy as the training labels already determine whether "
         r"student and ensemble will gain or lose. Out of sample, from overfit to underfit, the predicted sign is "
-        r"right wherever it is clear, but for a few percent, and the predicted size has no bias."
+        r"right in at least 95 % of the data sets where it is clear, and the predicted size has no bias."
     ),
     caption=(
         rf"Top: share of the data sets whose change at a coupling of {SMALL:g} has the predicted sign, among those "

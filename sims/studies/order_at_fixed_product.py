@@ -155,7 +155,11 @@ STUDY = Study(
     full_replicas=480,
     double=True,
     panels=(
-        Panel(ORDER, Axis("force / tempering direction (nats)", "linear", marks=(0.0,)), "force on the mean student"),
+        Panel(
+            ORDER,
+            Axis("force / tempering direction (dimensionless)", "linear", marks=(0.0,)),
+            "force on the mean student",
+        ),
         Panel(ORDER, Axis("shift, measured / predicted (dimensionless)", "linear"), "shift of the mean student"),
         Panel(ORDER, Axis("change of confidence - accuracy (dimensionless)", "linear"), "confidence"),
     ),
