@@ -175,6 +175,11 @@ def _copies(axes: Axes) -> None:
         axes.plot(steps, far[0] * factor**steps, "--", color=colour)
 
 
+def _equality(axes: Axes) -> None:
+    axes.plot([0.25, 1.05], [0.25, 1.05], "--", color="0.4", linewidth=1)
+    axes.set_xticks([0.25, 0.5, 0.75, 1], ["0.25", "0.5", "0.75", "1"])
+
+
 def _collapse(axes: Axes) -> None:
     for k, (order, right) in enumerate(zip((0.5, 1.0), accuracies(), strict=True)):
         mean = right.mean(axis=-1)
@@ -198,6 +203,6 @@ PICTURES: dict[str, dict[int, Callable[[Axes], None]]] = {
     "limit_cycle": {2: _portrait},
     "potential": {1: _descents},
     "bounded_scope": {2: _into_the_ball, 3: _copies},
-    "collapse_at_low_order": {1: _collapse},
+    "collapse_at_low_order": {0: _equality, 1: _collapse},
 }
 """What panels of a standard figure show beside the rows."""

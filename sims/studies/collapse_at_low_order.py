@@ -57,8 +57,9 @@ def cells() -> list[Cell]:
 def _cell(order: float, product: float) -> Cell:
     simulation = Simulation(OWN_LOOP, EXACT, Schedule(1.0, STEPS), predicted(order, product))
     name = rf"largest survived rate over that of order 1, $\alpha = {order:g}$, $\alpha\lambda = {product:g}$"
-    place = round(simulation.theory, 2)
-    return Cell(name, simulation, order, rf"$\alpha = {order:g}$", place, _ratio(order, product), _falls(order), "≥")
+    return Cell(
+        name, simulation, order, rf"$\alpha = {order:g}$", simulation.theory, _ratio(order, product), _falls(order), "≥"
+    )
 
 
 def accuracies(replicas: int = 4) -> NDArray[np.float64]:

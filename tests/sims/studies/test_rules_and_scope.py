@@ -143,6 +143,7 @@ def test_training_collapses_at_a_low_order_where_order_one_survives():
 
 def test_a_rate_that_does_not_fall_or_falls_too_far_fails():
     (cell,) = _cells("collapse_at_low_order", "largest survived rate over that of order 1, $\\alpha = 0.25$")
+    assert cell.rule is not None
     judge = cell.rule(5, 8)
     verdicts = [judge(measured, 0.02, cell.simulation.theory) for measured in (0.43, 0.2, 1.0)]
     assert verdicts == [True, False, False]
