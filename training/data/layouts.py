@@ -106,7 +106,7 @@ def npz(recipe: Recipe) -> Source:
     if missing:
         raise ValueError(f"{path} has no array {missing[0]}; it has {', '.join(fields)}")
     train, test, held_out = (_npz_part(path, part, fields) for part in ("train", "test", "val"))
-    assert train
+    assert train  # its names are known to be there
     assert test
     return from_tensors(train[0], train[1], test[0], test[1], validation=held_out)
 

@@ -4,10 +4,9 @@ import dataclasses
 
 import numpy as np
 import pytest
-from sims.figures import draw
-from theory.theorems.dynamics.rotation import lasting_gradient
 
 from sims import STUDIES, Cell
+from sims.figures import draw
 from sims.models.circle_pair import circle_gradient, lasting_bias, locking_steps
 from sims.models.digit_students import Rules, accuracy_after
 from sims.models.rules import CHI_SQUARE, HELLINGER, JEFFREYS, JENSEN_SHANNON, KL, REVERSE_KL, renyi
@@ -17,6 +16,7 @@ from sims.studies.bounded_scope import Scope, distances_along
 from sims.studies.collapse_at_low_order import predicted
 from sims.verdicts import with_steps
 from theory import renyi_divergence_from_logits
+from theory.theorems.dynamics.rotation import lasting_gradient
 
 RULES = (KL, REVERSE_KL, CHI_SQUARE, HELLINGER, JENSEN_SHANNON, JEFFREYS, renyi(0.75), renyi(2.0))
 OWN, PEER = np.random.default_rng(0).normal(scale=2, size=(2, 200))
