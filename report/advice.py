@@ -108,7 +108,8 @@ def lesson(published: Published) -> str:
     return (
         rf"Tested at $\alpha\lambda = {mu:g}$ on {len(published['problems'])} problems: of {clear} cells in which the "
         f"student changed clearly (by more than two standard errors) the advice named a sign in {told} and was right "
-        f"in {hits}; of {clear_e} for the ensemble it named {told_e} and was right in {hits_e}."
+        f"in {hits}; of {clear_e} for the ensemble it named {told_e} and was right in {hits_e}. "
+        "In the others it said that it cannot tell."
     )
 
 

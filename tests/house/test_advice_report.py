@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from report import advice, advice_figures
+from training.measure.evidence import TESTED
 
 
 def cell(gain=0.01, se=0.001, said="gains", beta=0.5, **other):
@@ -69,3 +70,10 @@ def test_the_advice_was_right_in_95_percent_of_the_clear_cells_at_small_coupling
     counts = [advice.tally(small, who) for who in advice.WHO]
     assert sum(hits for *_, hits in counts) >= 0.95 * sum(told for *_, told, _ in counts)
     assert len({one["problem"] for one in small}) >= 3
+
+
+def test_the_advice_quotes_the_committed_numbers(committed):
+    small = [one for one in committed["cells"] if advice.product(one) == 0.1]
+    clear, told, hits = (sum(n) for n in list(zip(*(advice.tally(small, who) for who in advice.WHO), strict=True))[1:])
+    assert f"right in {hits} of {told} clear cells" in " ".join(TESTED.values())
+    assert f"named in {told} of {clear}" in " ".join(TESTED.values())

@@ -2,7 +2,8 @@
 
 TESTED = {
     "G4, G5 (phase, signs)": "proved for squared error where all modes share one omega, for ridge and for early "
-    "stopping; on networks a rule, measured at alpha * lam = 0.1 on small problems only",
+    "stopping; on networks a rule: at alpha * lam = 0.1 right in 201 of 201 clear cells on four small problems where a "
+    "sign was named, and named in 201 of 275 (results/advise)",
     "P1 (ambiguity)": "proved, for any students and labels",
     "G4 (alpha * lam)": "the best coupling is proved in the Gaussian model only; on networks 0.3 ... 3 is where "
     "overfitted students were helped, so search there",
