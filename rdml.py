@@ -2,6 +2,8 @@
 
 import difflib
 import importlib
+import os
+import signal
 import sys
 
 COMMANDS = {
@@ -18,8 +20,36 @@ COMMANDS = {
 
 
 def main() -> int:
-    """Run the command named by the first argument; a user's mistake is one sentence and exit code 2."""
+    """Run the command named by the first argument; a user's mistake is one sentence and exit code 2.
+
+    Ctrl-C is one sentence and 130, also while a command imports; a reader that closes the pipe ends it silently with
+    141, as the shell reports for other tools.
+    """
     name, *arguments = sys.argv[1:] or ["--help"]
+    before = signal.signal(signal.SIGINT, _leave)  # nothing is lost before the command runs
+    try:
+        code = _answer(name, arguments)
+        sys.stdout.flush()  # here, where a closed pipe can be answered
+        return code
+    except KeyboardInterrupt:
+        return _interrupted()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what the interpreter still flushes at its end
+        return 141
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _leave(*_: object) -> None:
+    os._exit(_interrupted())  # an exception inside an import may be swallowed or turned into another
+
+
+def _interrupted() -> int:
+    print("rdml: interrupted", file=sys.stderr, flush=True)
+    return 130
+
+
+def _answer(name: str, arguments: list[str]) -> int:
     if name in ("-h", "--help"):
         print(f"usage: rdml {{{','.join(COMMANDS)}}} [options]\n       rdml COMMAND --help says what a command takes")
         return 0
@@ -36,8 +66,11 @@ def _run(name: str, arguments: list[str]) -> int:
 
     room, function = COMMANDS[name].split(":")  # imported only when asked for: torch takes seconds to import
     command = getattr(importlib.import_module(room), function)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         return int(tyro.cli(command, prog=f"rdml {name}", args=arguments) or 0)
+    except BrokenPipeError:
+        raise
     except (ValueError, OSError, FloatingPointError) as error:  # the last: iterates that diverged
         print(f"rdml {name}: {error}", file=sys.stderr)
         return 2

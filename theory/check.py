@@ -3,10 +3,13 @@
 import runpy
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from os import cpu_count
 from pathlib import Path
+from signal import SIG_IGN, SIGINT, signal
+from threading import current_thread, main_thread
 from typing import Any
 
 import numpy as np
@@ -153,9 +156,28 @@ def _verdicts(chosen: list[Theorem], seconds: float, seed: int, workers: int) ->
         yield from (check(theorem, seconds, seed) for theorem in chosen)
         return
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        jobs = [pool.submit(check_by_name, theorem.name, seconds, seed) for theorem in chosen]
-        for job in as_completed(jobs):
-            yield job.result()
+        try:
+            with _deaf_children():
+                jobs = [pool.submit(check_by_name, theorem.name, seconds, seed) for theorem in chosen]
+            for job in as_completed(jobs):
+                yield job.result()
+        except BaseException:
+            for child in active_children():
+                child.terminate()  # rather than wait for searches that nobody wants any more
+            raise
+
+
+@contextmanager
+def _deaf_children() -> Iterator[None]:
+    """Processes started meanwhile ignore Ctrl-C, which reaches them too: this one ends them, without a traceback."""
+    if current_thread() is not main_thread():  # elsewhere signals cannot be handled
+        yield
+        return
+    before = signal(SIGINT, SIG_IGN)
+    try:
+        yield
+    finally:
+        signal(SIGINT, before)
 
 
 def check_by_name(name: str, seconds: float, seed: int) -> Verdict:

@@ -1,9 +1,15 @@
 """The command line: one sentence and exit code 2 for a mistake."""
 
+import os
+import signal
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
+
+from training.run.run_folder import held
 
 
 def _rdml(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -31,3 +37,59 @@ def test_a_mistake_is_one_sentence(arguments: list[str], sentence: str):
     assert answer.returncode == 2
     assert sentence in answer.stderr
     assert "Traceback" not in answer.stderr
+
+
+@pytest.mark.parametrize("arguments", ["--help", "theory --help"])
+def test_a_reader_that_closes_the_pipe_ends_it_silently(arguments: str):
+    command = f"{sys.executable} -m rdml {arguments} | true; echo ${{PIPESTATUS[0]}}"
+    answer = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
+    assert answer.stderr == ""
+    assert answer.stdout in ("141\n", "0\n")  # 0: all was written before the reader left
+
+
+STARTED = """
+import importlib, os, signal, sys
+import rdml
+{how}
+sys.argv = ["rdml", *sys.argv[1:]]
+sys.exit(rdml.main())
+"""
+IMPORTING = "rdml.importlib.import_module = lambda room: os.killpg(0, signal.SIGINT)"
+WORKING = """
+import tqdm
+class Bar(tqdm.tqdm):
+    def update(self, n=1):
+        os.killpg(0, signal.SIGINT)
+tqdm.tqdm = Bar
+"""
+
+
+@pytest.mark.parametrize(
+    ("how", "arguments"),
+    [(IMPORTING, ["simulate", "all"]), (WORKING, ["theory", "--only", "A1"])],
+    ids=["importing", "working"],
+)
+def test_an_interrupt_is_one_sentence_and_130(how: str, arguments: list[str]):
+    command = [sys.executable, "-c", STARTED.format(how=how), *arguments]
+    answer = subprocess.run(command, capture_output=True, text=True, check=False, start_new_session=True)
+    assert answer.returncode == 130
+    assert answer.stderr.splitlines()[-1] == "rdml: interrupted"
+    assert "Traceback" not in answer.stderr
+
+
+def test_an_interrupted_training_ends_with_130_and_leaves_its_folders(tmp_path: Path):
+    """The whole process group hears Ctrl-C, as in a terminal: the workers too, wherever they are."""
+    flags = ["--epochs", "4000", "--subset", "96", "--seeds", "3", "--jobs", "2", "--folder", str(tmp_path)]
+    command = [sys.executable, "-m", "rdml", "train", *flags]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as run:
+        while run.poll() is None and not list(tmp_path.glob("seed-*/checkpoints/*.pt")):
+            time.sleep(0.05)
+        os.killpg(run.pid, signal.SIGINT)
+        assert run.stderr is not None
+        said = run.stderr.read()
+    assert run.returncode == 130
+    assert "Traceback" not in said
+    assert "`rdml train --resume --folder" in said
+    for folder in tmp_path.glob("seed-*"):
+        with held(folder, patience=10):  # no worker lives on in it
+            assert not (folder / "result.json").exists()

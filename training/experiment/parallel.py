@@ -1,11 +1,8 @@
 """Many runs at once on several processes; the results do not depend on how many there are."""
 
 import os
-import signal
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from threading import Thread
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 import joblib
@@ -15,6 +12,8 @@ from training.measure.scores import Result
 from training.recipe.recipe import Recipe
 from training.run.device import choose_device
 from training.run.train import train
+
+from .orphans import follow
 
 Found = TypeVar("Found", covariant=True)
 
@@ -81,7 +80,7 @@ def train_all(tasks: Sequence[Task], progress: bool, jobs: int) -> dict[tuple[st
 def _on_processes(tasks: Sequence[Work[Found]], progress: bool, jobs: int) -> Iterator[Found]:
     # The initialiser also gives training processes of its own: joblib takes one that has done lighter work, and then
     # grows by all of torch, for one that leaks, and ends it.
-    watched: Any = {"initializer": _end_with, "initargs": (os.getpid(),)}
+    watched: Any = {"initializer": follow, "initargs": (os.getpid(),)}
     pool = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", **watched)
     finished: Any = pool(joblib.delayed(_run)(task, os.getpid()) for task in tasks)
     return iter(tqdm(finished, total=len(tasks), unit="run", disable=not progress, leave=False))
@@ -91,14 +90,3 @@ def _run(task: Work[Found], parent: int) -> Found:
     if os.getppid() != parent:  # a killed command leaves tasks in the queue that nobody waits for any more
         os._exit(1)
     return task.run()
-
-
-def _end_with(parent: int) -> None:
-    """Should the parent be killed, this process stops at a checkpoint, as if asked to, and leaves the folder free."""
-
-    def end_with_parent() -> None:
-        while os.getppid() == parent:
-            time.sleep(0.5)
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    Thread(target=end_with_parent, daemon=True).start()

@@ -124,13 +124,22 @@ class Run:
         row |= {"lr": self.rate(last, steps), "loss": (self.state.losses / steps).tolist()}
         return row | metrics.report(*self._predict(self.splits.validation))
 
-    def _predict(self, images: Images) -> tuple[Tensor, Tensor]:
-        return predict(self.cohort, self.loader.sweep(images))
+    def _predict(self, images: Images, heed: bool = False) -> tuple[Tensor, Tensor]:
+        return predict(self.cohort, (batch for batch in self.loader.sweep(images) if not heed or self._goes_on()))
+
+    def _goes_on(self) -> bool:
+        if self.cohort.placement.any(self.interrupt.requested, self.cohort.device):
+            raise KeyboardInterrupt
+        return True
 
     def finish(self) -> Result:
-        """Read the test set, for the first time, and write the result."""
+        """Read the test set, for the first time, and write the result.
+
+        Raises:
+            KeyboardInterrupt: when asked to stop; the last checkpoint has the trained students already.
+        """
         parts = {"train": self.splits.train, "validation": self.splits.validation, "test": self.splits.test()}
-        reports = {name: metrics.report(*self._predict(images)) for name, images in parts.items()}
+        reports = {name: metrics.report(*self._predict(images, heed=True)) for name, images in parts.items()}
         counts, names = {name: len(images) for name, images in parts.items()}, list(self.splits.train.names)
         result = Result(self.seed, images=counts, classes=names, **reports)
         if self.folder is not None and self.leads:

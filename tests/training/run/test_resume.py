@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ import torch
 
 import training.run.step
 from training import Recipe, train
+from training.experiment.parallel import Task, train_all
 from training.run import checkpoint as checkpoints
 from training.run.run_folder import append_line, held, probe_folder, read_lines, truncate_lines
 
@@ -79,7 +81,7 @@ def test_workers_stop_and_leave_their_folders_when_the_command_is_killed(tmp_pat
             time.sleep(0.05)
         run.kill()
     for seed in ("0", "1"):
-        with held(tmp_path / seed, patience=60):
+        with held(tmp_path / seed, patience=10):
             assert len(read_lines(tmp_path / seed / "metrics.jsonl")) < 4000
     time.sleep(3)  # long enough for a worker to begin what is still in its queue
     assert sorted(folder.name for folder in tmp_path.iterdir()) == ["0", "1"]
@@ -102,6 +104,28 @@ def test_a_request_to_stop_writes_a_checkpoint_and_the_run_goes_on_from_there(tm
     assert newest(tmp_path).name.startswith("step-000000005-")
     assert train(recipe, 0, tmp_path, resume=True) == train(recipe, 0)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.mark.parametrize("place", ["training/validation", "test", "result"])
+def test_an_interrupt_is_honoured_while_a_seed_is_scored(tmp_path, monkeypatch, place):
+    epochs = sys.modules["training.run.epochs"]
+    whole, count = train(SHORT, 0), []
+
+    def asked(*args, real, at):
+        count.append(at)
+        if len(count) == at:
+            signal.raise_signal(signal.SIGINT)
+        return real(*args)
+
+    name, at = {"training/validation": ("predict", 3), "test": ("predict", 6), "result": ("write_json", 2)}[place]
+    monkeypatch.setattr(epochs, name, partial(asked, real=getattr(epochs, name), at=at))
+    tasks = [Task("run", SHORT, seed, tmp_path / f"seed-{seed}") for seed in range(3)]
+    with pytest.raises(KeyboardInterrupt):
+        train_all(tasks, progress=False, jobs=1)
+    assert not (tmp_path / "seed-1").exists()
+    assert (tmp_path / "seed-0" / "result.json").exists() == (place == "result")
+    monkeypatch.undo()
+    assert train(SHORT, 0, tmp_path / "seed-0", resume=True) == whole
 
 
 DAMAGE = {
