@@ -93,6 +93,7 @@ def train(
     results = [found["run", seed] for seed in numbers]
     if not leads():
         return 0
+    open_run(place, chosen, resume=True)  # whoever removed the folder meanwhile gets a whole one again
     write_json(place / "results.json", [result.to_json() for result in results])
     print(f"\n{len(results)} seed(s), {results[0].images['test']} test images; mean ± standard error over seeds\n")
     print(tables.run_table(results))

@@ -18,7 +18,7 @@ from training.recipe.recipe import Recipe
 from training.run.checkpoint import load_weights
 from training.run.cohort import build_cohort, predict
 from training.run.device import choose_device
-from training.run.run_folder import read_json
+from training.run.run_folder import read_recipe
 
 Part = Literal["test", "validation"]
 
@@ -75,9 +75,7 @@ def recipe_of(run: Path, device: str | None = None) -> Recipe:
     Raises:
         ValueError: if the folder holds no run.
     """
-    if not (run / "recipe.json").exists():
-        raise ValueError(f"{run} holds no run: there is no recipe.json in it")
-    recipe = Recipe.from_json(read_json(run / "recipe.json"))
+    recipe = read_recipe(run)
     return recipe if device is None else replace(recipe, device=device)
 
 

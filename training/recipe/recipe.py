@@ -10,6 +10,7 @@ from typing import Any, Literal
 from training.networks import check_model
 
 from . import schedule
+from .schema import fitted
 from .topology import topology_matrix
 
 EMNIST = tuple(f"emnist-{split}" for split in ("balanced", "byclass", "bymerge", "digits", "letters", "mnist"))
@@ -113,13 +114,13 @@ class Recipe:
         return {key: str(value) if value == math.inf else value for key, value in plain.items()}
 
     @classmethod
-    def from_json(cls, data: dict[str, Any]) -> "Recipe":
-        """The recipe that `to_json` wrote; a field that this version does not know is refused."""
-        unknown = sorted(set(data) - {item.name for item in dataclasses.fields(cls)})
-        if unknown:
-            raise ValueError(f"a recipe has no field {unknown[0]!r}; its fields are those of `rdml train --help`")
-        fields: dict[str, Any] = {key: tuple(item) if isinstance(item, list) else item for key, item in data.items()}
-        return cls(**fields)
+    def from_json(cls, data: Any, where: object = "a recipe") -> "Recipe":
+        """The recipe that `to_json` wrote; a field that this version does not have takes its default.
+
+        Raises:
+            ValueError: a field or a type that a recipe does not have, in one sentence that names it and `where`.
+        """
+        return fitted(data, cls, where)
 
 
 def _require(holds: bool, name: str, domain: str, value: object) -> None:

@@ -40,9 +40,19 @@ def parse(spec: float | str, name: str) -> Schedule:
 
 
 def values(spec: float | str, name: str, epochs: int) -> list[float]:
-    """The value at the start of every epoch, and at the very end: what a check of the range looks at."""
+    """The values among which the largest and the smallest of a run are: at its ends, and where a piece begins."""
     schedule = parse(spec, name)
-    return [schedule(float(epoch), float(epochs)) for epoch in range(epochs + 1)]
+    return [schedule(epoch, float(epochs)) for epoch in sorted({0.0, float(epochs), *_turns(spec, epochs)})]
+
+
+def _turns(spec: float | str, epochs: int) -> list[float]:
+    """The epochs at which a piece begins; of steps the first two, since a negative factor changes the sign."""
+    kind, *arguments = str(spec).split(":")
+    if kind == "piecewise":
+        turns = [float(piece.split("@")[1]) for piece in arguments[0].split(",")]
+    else:
+        turns = [float(arguments[2]), 2 * float(arguments[2])] if kind == "step" else []
+    return [epoch for epoch in turns if epoch <= epochs]
 
 
 def learning_rate(spec: float | str, epochs: int, warmup_epochs: float) -> Callable[[int, int], float]:
@@ -82,7 +92,14 @@ def _step(first: str, factor: str, every: str) -> Schedule:
     start, ratio, period = _finite(first), _finite(factor), float(every)
     if not period > 0:
         raise ValueError("a period is positive")
-    return lambda epoch, epochs: start * ratio ** (epoch // period)
+    return lambda epoch, epochs: start * _power(ratio, epoch // period)
+
+
+def _power(base: float, exponent: float) -> float:
+    try:
+        return base**exponent
+    except OverflowError:  # what a check of the range refuses
+        return math.inf
 
 
 def _finite(text: str) -> float:

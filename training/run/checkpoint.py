@@ -12,16 +12,52 @@ import warnings
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import msgspec
 import torch
 from torch import Tensor
 
+from training.recipe.schema import fitted
+
 from .cohort import Cohort
+from .environment import version_of
 from .run_folder import write_atomically
 
 KEPT = 2
 _NAME = re.compile(r"step-(\d{9})-([0-9a-f]{16})\.pt")
+
+
+class Group(msgspec.Struct):
+    """The parameters of one group of an optimiser, by number, and its settings."""
+
+    params: list[int]
+
+
+class Moments(msgspec.Struct):
+    """What torch's optimisers remember of each parameter."""
+
+    state: dict[int, dict[str, Any]]
+    param_groups: list[Group]
+
+
+class Content(msgspec.Struct, forbid_unknown_fields=True):
+    """What a checkpoint holds; those of versions that stored neither seed nor recipe still work."""
+
+    epoch: Annotated[int, msgspec.Meta(ge=0)]
+    step: Annotated[int, msgspec.Meta(ge=0)]
+    losses: Tensor
+    students: list[dict[str, Tensor]]
+    optimizers: list[Moments]
+    generator: Tensor
+    cuda_generator: Tensor | None = None
+    seed: int | None = None
+    recipe: dict[str, Any] | None = None
+    rdml: str | None = None
+
+
+CIRCUMSTANCES = {"device", "threads", "resident", "placement", "checkpoint_epochs", "checkpoint_steps", "tensorboard"}
+"""Fields of a recipe that say where it runs and what is kept, not what is learned."""
 
 
 def save(folder: Path, step: int, state: dict[str, Any]) -> Path:
@@ -43,16 +79,18 @@ def save(folder: Path, step: int, state: dict[str, Any]) -> Path:
     return path
 
 
-def load_newest(folder: Path) -> dict[str, Any] | None:
-    """The newest good checkpoint in `folder`, or None; every damaged one is named in a warning and passed over.
+def load_newest(folder: Path, cohort: Cohort | None = None) -> dict[str, Any] | None:
+    """The newest good checkpoint in `folder`, or None; every other one is named in a warning and passed over.
 
+    Good is one that is whole, has finite weights and, given a cohort, is of its seed and recipe and fits its students.
     Code is never executed: a file that holds anything but tensors and plain values counts as damaged.
     """
     for _, path in _listed(folder):
         content = _load(path)
-        if content is not None:
+        problem = "is damaged" if content is None else _problem(content, cohort)
+        if problem is None:
             return content
-        warnings.warn(f"checkpoint {path} is damaged; the one before it is used", RuntimeWarning, stacklevel=2)
+        warnings.warn(f"checkpoint {path} {problem}; the one before it is used", RuntimeWarning, stacklevel=2)
     return None
 
 
@@ -60,14 +98,69 @@ def _load(path: Path) -> dict[str, Any] | None:
     data = path.read_bytes()
     if hashlib.sha256(data).hexdigest()[:16] != path.stem.split("-")[2] or not zipfile.is_zipfile(io.BytesIO(data)):
         return None
-    with contextlib.suppress(pickle.UnpicklingError):
+    with contextlib.suppress(pickle.UnpicklingError, RuntimeError, EOFError):
         return torch.load(io.BytesIO(data), weights_only=True, map_location="cpu")
     return None
 
 
-def newest(folder: Path) -> Path | None:
-    """The path of the newest checkpoint, damaged or not."""
-    return next((path for _, path in _listed(folder)), None)
+def _problem(content: Any, cohort: Cohort | None) -> str | None:
+    """Why a whole checkpoint must not be used; None if it may."""
+    if cohort is not None:
+        try:
+            held = fitted(content, Content, "what it holds")
+        except ValueError as error:
+            return f"is damaged ({error})"
+        if problem := _foreign(held, cohort) or _misfit(held, cohort):
+            return problem
+    return None if _finite(content) else "is damaged (it has weights that are not finite)"
+
+
+def _foreign(held: Content, cohort: Cohort) -> str | None:
+    if held.seed is not None and held.seed != cohort.seed:
+        return f"belongs to seed {held.seed}, not {cohort.seed}"
+    own, other = cohort.recipe.to_json(), held.recipe or {}
+    for key in sorted(set(own) & set(other) - CIRCUMSTANCES):
+        if own[key] != other[key]:
+            return f"belongs to another recipe ({key} {other[key]!r}, not {own[key]!r})"
+    return None
+
+
+def _misfit(held: Content, cohort: Cohort) -> str | None:
+    """Whether it has tensors of other names or shapes than the run has, which would fail half-way through loading."""
+    wanted, random = [_shapes(student.state_dict()) for student in cohort.students], torch.get_rng_state()
+    if [_shapes(weights) for weights in held.students] != wanted:
+        return "is damaged (its weights have other names or shapes than the students)"
+    if len(held.optimizers) != len(wanted) or not all(map(_suits, held.optimizers, cohort.optimizers)):
+        return "is damaged (its optimisers' state does not fit the weights)"
+    numbers = (held.losses.shape, held.generator.shape, held.generator.dtype)
+    if numbers != ((len(wanted),), random.shape, random.dtype) or held.epoch > cohort.recipe.epochs:
+        return "is damaged (its losses, epoch or random state are not of this run)"
+    return None
+
+
+def _suits(held: Moments, optimizer: torch.optim.Optimizer) -> bool:
+    sizes = [parameter.numel() for group in optimizer.param_groups for parameter in group["params"]]
+    same = [len(group.params) for group in held.param_groups] == [len(g["params"]) for g in optimizer.param_groups]
+    return same and all(
+        index in range(len(sizes)) and one.numel() in (1, sizes[index])
+        for index, moments in held.state.items()
+        for one in moments.values()
+        if isinstance(one, Tensor)
+    )
+
+
+def _shapes(weights: dict[str, Tensor]) -> dict[str, torch.Size]:
+    return {name: weight.shape for name, weight in weights.items()}
+
+
+def _finite(content: Any) -> bool:
+    students = content.get("students", []) if isinstance(content, dict) else []
+    return all(bool(weight.isfinite().all()) for weights in students for weight in weights.values())
+
+
+def newest_good(folder: Path) -> Path | None:
+    """The path of the newest checkpoint that is whole and has finite weights."""
+    return next((path for _, path in _listed(folder) if (found := _load(path)) and _finite(found)), None)
 
 
 def _listed(folder: Path) -> list[tuple[int, Path]]:
@@ -94,6 +187,9 @@ def save_state(folder: Path, cohort: Cohort, state: State, steps: int) -> None:
     """Write a checkpoint of the run into its folder; all processes call this, the leader writes."""
     collect, target = cohort.placement.collect, folder / "checkpoints"
     content = {
+        "rdml": version_of("rdml"),
+        "seed": cohort.seed,
+        "recipe": cohort.recipe.to_json(),
         "epoch": state.epoch,
         "step": state.step,
         "losses": state.losses,
@@ -110,7 +206,7 @@ def save_state(folder: Path, cohort: Cohort, state: State, steps: int) -> None:
 
 def resume_state(folder: Path, cohort: Cohort, state: State) -> None:
     """Put the run back to its newest undamaged checkpoint; without one it starts from the beginning."""
-    content = load_newest(folder / "checkpoints")
+    content = load_newest(folder / "checkpoints", cohort)
     if content is None:
         return
     state.epoch, state.step, state.losses = content["epoch"], content["step"], content["losses"].to(state.losses.device)
@@ -129,7 +225,7 @@ def load_weights(folder: Path, cohort: Cohort) -> None:
     Raises:
         ValueError: if there is none.
     """
-    content = load_newest(folder / "checkpoints")
+    content = load_newest(folder / "checkpoints", cohort)
     if content is None:
         raise ValueError(f"{folder} holds no good checkpoint; `rdml train --resume` makes one")
     for student, weights in zip(cohort.students, content["students"], strict=True):

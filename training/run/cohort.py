@@ -25,6 +25,7 @@ class Cohort:
     device: torch.device
     classes: int
     placement: Placement
+    seed: int
 
     @property
     def held(self) -> list[int]:
@@ -82,7 +83,7 @@ def build_cohort(
     if recipe.compile:
         forwards = [torch.compile(student) for student in forwards]
     optimizers = [build_optimizer(recipe, student) for student in students]
-    return Cohort(recipe, students, forwards, optimizers, device, images.classes, placement)
+    return Cohort(recipe, students, forwards, optimizers, device, images.classes, placement, seed)
 
 
 @torch.no_grad()

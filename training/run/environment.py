@@ -17,7 +17,7 @@ def environment(device: torch.device) -> dict[str, Any]:
     """Versions, hardware and commit: what a number must travel with."""
     return {
         "python": platform.python_version(),
-        "versions": {name: _version(name) for name in PACKAGES} | {"torch": str(torch.__version__)},  # with its build
+        "versions": {name: version_of(name) for name in PACKAGES} | {"torch": str(torch.__version__)},  # with its build
         "platform": platform.platform(),
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else f"cpu ({processor()})",
         "cores": os.cpu_count(),
@@ -40,7 +40,8 @@ def _git(folder: Path, *arguments: str) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
-def _version(name: str) -> str | None:
+def version_of(name: str) -> str | None:
+    """The version of an installed package; None if it is not installed."""
     try:
         return version(name)
     except PackageNotFoundError:

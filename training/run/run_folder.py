@@ -15,13 +15,18 @@ import json
 import math
 import os
 import shutil
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import msgspec
 from filelock import FileLock, Timeout
 
+from training.recipe import schema
 from training.recipe.recipe import Recipe
+
+from .environment import version_of
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -92,10 +97,36 @@ def write_json(path: Path, content: Any) -> None:
 
 def read_json(path: Path) -> Any:
     """Read JSON; damage is one sentence that names the file."""
+    return schema.decoded(path.read_bytes(), path)
+
+
+def read_recipe(folder: Path) -> Recipe:
+    """The recipe of a run folder.
+
+    Raises:
+        ValueError: if there is none, or it does not fit, in one sentence that names the file.
+    """
+    file = folder / "recipe.json"
+    if not file.exists():
+        raise ValueError(f"{folder} holds no run: there is no recipe.json in it")
+    content = read_json(file)
+    written = content.pop("rdml", None) if isinstance(content, dict) else None
     try:
-        return json.loads(path.read_text())
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{path} is not JSON ({error}); delete it to make it anew") from error
+        return Recipe.from_json(content, file)
+    except ValueError as error:
+        raise ValueError(f"{error}; the file was written by rdml {written or 'of an unknown version'}") from error
+
+
+class Line(msgspec.Struct):
+    """What a line of metrics.jsonl or timing.jsonl says, beside the scores: the epoch, and what that file is about."""
+
+    epoch: Annotated[int, msgspec.Meta(ge=0)]
+    step: int | msgspec.UnsetType = msgspec.UNSET
+    alpha: float | str | msgspec.UnsetType = msgspec.UNSET
+    weight: float | msgspec.UnsetType = msgspec.UNSET
+    lr: float | msgspec.UnsetType = msgspec.UNSET
+    loss: list[float] | msgspec.UnsetType = msgspec.UNSET
+    seconds: float | msgspec.UnsetType = msgspec.UNSET
 
 
 def append_line(path: Path, row: dict[str, Any]) -> None:
@@ -107,15 +138,33 @@ def append_line(path: Path, row: dict[str, Any]) -> None:
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
-    """The complete JSON lines of a file; a last line that a kill cut short is left out."""
+    """The complete JSON lines of a file; a last line that a kill cut short is left out.
+
+    Raises:
+        ValueError: if a complete line is damaged, in one sentence that names the file and the line.
+    """
     if not path.exists():
         return []
-    return [json.loads(line) for line in path.read_text().splitlines(keepends=True) if line.endswith("\n")]
+    whole = [line for line in path.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
+    return [_line(line, f"{path}, line {number},") for number, line in enumerate(whole, 1)]
+
+
+def _line(text: bytes, where: str) -> dict[str, Any]:
+    row = schema.decoded(text, where)
+    schema.fitted(row, Line, where)
+    return row
 
 
 def truncate_lines(path: Path, epochs: int) -> None:
-    """Keep the rows of the first `epochs` epochs: the later ones will come again."""
+    """Keep the rows of the first `epochs` epochs: the later ones will come again, and missing ones are told."""
     kept = [row for row in read_lines(path) if row["epoch"] < epochs]
+    if missing := sorted(set(range(epochs)) - {row["epoch"] for row in kept}):
+        warnings.warn(
+            f"{path} lacks {len(missing)} of the {epochs} epochs that the checkpoint has behind it, the first of them "
+            f"{missing[0]}; the students are as they should be, those lines are lost",
+            RuntimeWarning,
+            stacklevel=2,
+        )
     write_atomically(path, "".join(dump(row) + "\n" for row in kept).encode())
 
 
@@ -133,9 +182,9 @@ def open_run(folder: Path, recipe: Recipe, resume: bool) -> None:
     """
     file = folder / "recipe.json"
     if file.exists():
-        if Recipe.from_json(read_json(file)) != recipe:
+        if read_recipe(folder) != recipe:
             raise ValueError(f"{folder} holds a run of another recipe (see {file}); choose another folder")
         if not resume:
             raise ValueError(f"{folder} holds a run already; pass --resume to continue it, or choose another folder")
     probe_folder(folder)
-    write_json(file, recipe.to_json())
+    write_json(file, {"rdml": version_of("rdml")} | recipe.to_json())

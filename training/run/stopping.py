@@ -46,13 +46,14 @@ class Guard:
             self._stop(f"the loss of student {student + 1} is {losses[step, student]:.6g} at step {self._first + step}")
 
     def check_weights(self, students: list[nn.Module]) -> None:
-        """Raise TrainingDiverged if a weight is not finite, so that a checkpoint never holds one."""
+        """Raise TrainingDiverged if a weight or a running statistic is not finite: a checkpoint never holds one."""
         for k, student in enumerate(students):
-            if not nn.utils.get_total_norm(student.parameters()).isfinite():
+            kept = [tensor for tensor in student.state_dict().values() if tensor.is_floating_point()]
+            if not nn.utils.get_total_norm(kept).isfinite():
                 self._stop(f"student {k + 1} has weights that are not finite")
 
     def _stop(self, what: str) -> None:
-        path = checkpoint.newest(self._folder / "checkpoints") if self._folder else None
+        path = checkpoint.newest_good(self._folder / "checkpoints") if self._folder else None
         good = f"the last good checkpoint is {path}" if path else "there is no checkpoint"
         raise TrainingDiverged(
             f"training stopped: {what} (order {self._alpha:g}, lr {self._recipe.lr}, max_loss "

@@ -10,12 +10,13 @@ from training.data.loader import Loader
 from training.data.sources import open_source
 from training.measure.scores import Result
 from training.recipe.recipe import Recipe
+from training.recipe.schema import read
 
 from .cohort import build_cohort
 from .device import choose_device, threads, warn_of_imitated_bfloat16
 from .epochs import Run
 from .placement import leads, placed
-from .run_folder import held, read_json
+from .run_folder import held
 from .stopping import Interrupt
 
 
@@ -70,4 +71,4 @@ def _finished(folder: Path | None, resume: bool) -> Result | None:
         return None
     if not resume:
         raise ValueError(f"{folder} holds a finished run; choose another folder, or pass --resume to keep it")
-    return Result(**read_json(folder / "result.json"))
+    return read(folder / "result.json", Result)

@@ -4,6 +4,7 @@ import json
 import os
 import pickle
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -144,6 +145,76 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_it_is_used(tmp_path, d
     with pytest.warns(RuntimeWarning, match=f"checkpoint {path} is damaged; the one before it is used"):
         again = train(SHORT, 0, tmp_path, resume=True)
     assert again == train(SHORT, 0)
+
+
+def _rewrite(path, change):
+    """The checkpoint with its content changed, under the digest of its new bytes."""
+    content = torch.load(path, weights_only=True)
+    step = int(path.name.split("-")[1])
+    path.unlink()
+    content = change(content)
+    checkpoints.save(path.parent, step, content)
+
+
+def _weights(change):
+    return lambda content: content | {"students": [{k: change(v) for k, v in w.items()} for w in content["students"]]}
+
+
+STRANGE = {
+    "belongs to seed 7, not 0": lambda content: content | {"seed": 7},
+    r"another recipe \(lr 0.2, not 0.1\)": lambda content: content | {"recipe": content["recipe"] | {"lr": 0.2}},
+    "missing required field `students`": lambda content: {k: v for k, v in content.items() if k != "students"},
+    "unknown field `colour`": lambda content: content | {"colour": "red"},
+    "Expected `int`, got `str` - at `\\$.epoch`": lambda content: content | {"epoch": "2"},
+    "Expected `object`, got `array`": lambda content: [content],
+    "Expected `Tensor`, got `float`": lambda content: content | {"losses": 1.0},
+    "weights that are not finite": _weights(lambda weight: weight * float("nan")),
+    "other names or shapes": _weights(lambda weight: weight[None]),
+    "one student": lambda content: content | {"students": content["students"][:1]},
+    "optimisers' state does not fit": lambda content: content | {"optimizers": content["optimizers"][:1]},
+    "random state": lambda content: content | {"generator": torch.zeros(3, dtype=torch.uint8)},
+}
+
+
+@pytest.mark.parametrize("sentence", STRANGE)
+def test_a_checkpoint_of_another_or_that_does_not_fit_is_passed_over(tmp_path, sentence):
+    train(SHORT, 0, tmp_path)
+    (tmp_path / "result.json").unlink()
+    _rewrite(newest(tmp_path), STRANGE[sentence])
+    told = "other names or shapes" if sentence == "one student" else sentence
+    with pytest.warns(RuntimeWarning, match=f"{told}.*the one before it is used"):
+        again = train(SHORT, 0, tmp_path, resume=True)
+    assert again == train(SHORT, 0)
+
+
+def test_checkpoints_copied_from_another_seed_are_not_taken_for_its_own(tmp_path):
+    train(SHORT, 0, tmp_path / "0")
+    shutil.copytree(tmp_path / "0" / "checkpoints", tmp_path / "1" / "checkpoints")
+    with pytest.warns(RuntimeWarning, match="belongs to seed 0, not 1"):
+        assert train(SHORT, 1, tmp_path / "1", resume=True) == train(SHORT, 1)
+
+
+def test_a_checkpoint_of_an_older_version_still_works(tmp_path):
+    train(SHORT, 0, tmp_path)
+    (tmp_path / "result.json").unlink()
+    _rewrite(newest(tmp_path), lambda held: {k: v for k, v in held.items() if k not in ("seed", "recipe", "rdml")})
+    assert train(SHORT, 0, tmp_path, resume=True) == train(SHORT, 0)
+
+
+def test_the_last_good_checkpoint_has_finite_weights(tmp_path):
+    train(SHORT, 0, tmp_path)
+    first, last = sorted((tmp_path / "checkpoints").glob("*.pt"))
+    _rewrite(last, _weights(lambda weight: weight / 0))
+    assert checkpoints.newest_good(tmp_path / "checkpoints") == first
+
+
+def test_missing_metrics_are_told_on_resume(tmp_path):
+    train(SHORT, 0, tmp_path)
+    (tmp_path / "result.json").unlink()
+    file = tmp_path / "metrics.jsonl"
+    file.write_text("".join(file.read_text().splitlines(keepends=True)[1:]))
+    with pytest.warns(RuntimeWarning, match=r"metrics.jsonl lacks 1 of the 3 epochs .* the first of them 0"):
+        train(SHORT, 0, tmp_path, resume=True)
 
 
 class Malice:
