@@ -3,16 +3,17 @@
 Every file under `results/study` was written by the command that it holds, with commit, seeds and hardware.
 """
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
+from training.experiment.published import PublishedComparison, PublishedMeasurement, read_published
 from training.experiment.tables import SHOWN, compared, markdown
 
 RESULTS = Path(__file__).parent.parent / "results"
@@ -63,10 +64,17 @@ class Study:
         return found
 
 
+class Benchmarks(msgspec.Struct):
+    """What `python -m benchmarks` wrote: rows by the title of their table."""
+
+    results: dict[str, list[dict[str, Any]]]
+
+
 def load(results: Path = RESULTS) -> Study:
     """Read the committed tables.
 
     Raises:
+        ValueError: if one of them does not fit, in one sentence that names it and the place.
         FileNotFoundError: if they are not there: they belong to the repository, not to the installed package.
     """
     files = {name: results / "study" / f"measured-{name}.json" for name in MEASURED}
@@ -78,12 +86,13 @@ def load(results: Path = RESULTS) -> Study:
             f"{missing[0] if missing else results / 'study' / '*.json'} is not there; the study belongs to the "
             "repository, and the commands in its README make it anew"
         )
-    read = {path: json.loads(path.read_text()) for path in (*comparisons, *files.values(), timed)}
+    read = {path: read_published(path, PublishedComparison) for path in comparisons}
+    read |= {path: read_published(path, PublishedMeasurement) for path in files.values()}
     comparisons.sort(key=lambda path: (-len(read[path]["seeds"]), len(path.stem)))
     return Study(
         {path.stem: read[path] for path in comparisons},
         {name: read[path] for name, path in files.items()},
-        read[timed],
+        read_published(timed, Benchmarks),
     )
 
 

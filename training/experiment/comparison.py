@@ -11,9 +11,10 @@ from scipy import stats
 
 from training.measure.scores import Result
 from training.recipe.recipe import Recipe
-from training.run.run_folder import open_run, read_json, write_json
+from training.run.run_folder import open_run, write_json
 
 from .parallel import Task, check_jobs, train_all
+from .published import Environment, read_published
 
 Row = dict[str, str | int | float | None]
 ORDERS = (0.5, 1.0, 1.5, 2.0)
@@ -135,7 +136,7 @@ def compare(
 
 def _provenance(folders: list[Path]) -> tuple[tuple[dict[str, Any], ...], float]:
     """The different environments of finished runs with their numbers of runs, and the seconds of all."""
-    found = [read_json(folder / "environment.json") for folder in folders]
+    found = [read_published(folder / "environment.json", Environment) for folder in folders]
     seconds = sum(one.pop("seconds") for one in found)
     different = [one for k, one in enumerate(found) if one not in found[:k]]
     return tuple(one | {"runs": found.count(one)} for one in different), seconds

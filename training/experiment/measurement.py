@@ -21,10 +21,11 @@ from training.recipe.recipe import Recipe
 from training.run.cohort import Cohort, build_cohort
 from training.run.device import choose_device, threads
 from training.run.environment import environment
-from training.run.run_folder import probe_folder, read_json, write_json
+from training.run.run_folder import probe_folder, write_json
 from training.run.step import objective_at, step
 
 from .parallel import check_jobs, run_all
+from .published import MeasuredRun, read_published
 from .tables import markdown
 
 PLAIN = {
@@ -58,7 +59,7 @@ class Cell(NamedTuple):
         """What `follow` finds, or what the file holds already."""
         asked = {"recipe": self.recipe.to_json(), "seed": self.seed, "records": self.records}
         if self.file is not None and self.file.exists():
-            found = read_json(self.file)
+            found = read_published(self.file, MeasuredRun)
             if {key: found[key] for key in asked} != asked:
                 raise ValueError(f"{self.file} holds a run of another recipe; choose another folder")
             return found

@@ -26,7 +26,7 @@ def fitted(data: Any, kind: type[T], where: object) -> T:
 
 
 def read(path: Path, kind: type[T]) -> T:
-    """The content of a JSON file as `kind` (`Any`: whatever it is).
+    """The content of a JSON file as `kind`.
 
     Raises:
         ValueError: if it is no JSON, or does not fit, in one sentence that names the file.

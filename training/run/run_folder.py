@@ -114,7 +114,7 @@ def read_recipe(folder: Path) -> Recipe:
     try:
         return Recipe.from_json(content, file)
     except ValueError as error:
-        raise ValueError(f"{error}; the file was written by rdml {written or 'of an unknown version'}") from error
+        raise ValueError(f"{error}{f'; rdml {written} wrote the file' if written else ''}") from error
 
 
 class Line(msgspec.Struct):

@@ -1,0 +1,115 @@
+"""What committed studies hold, declared: files of `rdml compare --publish` and `rdml measure --publish`.
+
+Keys beyond these may be there and are kept.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from training.recipe.schema import decoded, fitted
+
+
+class Versions(msgspec.Struct):
+    """The packages that a reader is told of."""
+
+    torch: str
+
+
+class Made(msgspec.Struct):
+    """What a number was made with, see `training.run.environment`."""
+
+    commit: str | None
+    device: str
+    cores: int
+    versions: Versions
+
+
+class Environment(Made):
+    """environment.json of a finished run; `seconds` of training."""
+
+    seconds: float
+
+
+class Compared(msgspec.Struct):
+    """A row of a comparison, see `Comparison.rows`."""
+
+    variant: str
+    who: str
+    metric: str
+    n: int
+    mean: float
+    se: float | None
+    difference: float | None
+    low: float | None
+    high: float | None
+
+
+class PublishedComparison(msgspec.Struct):
+    """A comparison of variants, see `Comparison.to_json`."""
+
+    command: str
+    title: str
+    reference: str
+    made: list[Made]
+    variants: dict[str, dict[str, Any]]
+    seeds: list[int]
+    images: dict[str, int]
+    rows: list[Compared]
+
+
+class Constant(msgspec.Struct):
+    """What is read of the recipe of a measured run: plain SGD at a constant rate and order."""
+
+    alpha: float
+    lr: float
+
+
+class Record(msgspec.Struct):
+    """One measurement of a run, see `measurement.follow`."""
+
+    step: int
+    loss: list[float]
+    squared_gradient: list[float]
+    dropped: float
+    potential: float
+    rotation: float
+    divergence: float
+    disagreement: float
+    oscillation: float
+    sharpness: float
+    jacobian: float
+    noise: float
+    self_bounding: float | None
+    drift_bound: float
+    drift: float
+
+
+class MeasuredRun(msgspec.Struct):
+    """One run along which the theory's quantities were measured."""
+
+    recipe: Constant
+    seed: int
+    records: int
+    made: Made
+    rows: list[Record]
+
+
+class PublishedMeasurement(msgspec.Struct):
+    """Runs at several orders or rates."""
+
+    command: str
+    runs: list[MeasuredRun]
+
+
+def read_published(path: Path, kind: Any) -> dict[str, Any]:
+    """The content of a file, as it stands, once it fits `kind`.
+
+    Raises:
+        ValueError: if it does not, in one sentence that names the file and the place.
+        OSError: if it cannot be read.
+    """
+    content = decoded(path.read_bytes(), path)
+    fitted(content, kind, path)
+    return content
