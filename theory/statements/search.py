@@ -6,6 +6,7 @@ two searches agree bit for bit; `seconds` is a cap, and a search that it cut sho
 number of points that it reports.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any
@@ -19,9 +20,13 @@ from theory.divergence.arguments import Array
 from .claim import Claim
 from .domains import Point
 from .sampling import corners, depends_on_classes, draw
-from .sides import takes_batches
+from .sides import Sides, takes_batches
 
 BATCH = 500
+BLOCK = 2000
+"""Rows evaluated between two looks at the clock; divided by `claim.cost`."""
+MOST_EDGES = 200_000
+"""A larger budget searches no more edge cases: all of them are held at once."""
 SHARE_OF_RANDOM_POINTS = 0.5
 OPTIMISED_CLASSES = 5
 BOX = 40.0
@@ -63,7 +68,7 @@ def search(claim: Claim, seconds: float = 10.0, seed: int = 0, points: int = 20_
 
     Args:
         claim: a theorem or a conjecture.
-        seconds: a cap on the time, looked at between batches.
+        seconds: a cap on the time, outlasted by one call of the function (or one block of rows) at most.
         seed: determines every random choice.
         points: the number of points to evaluate, about; divided by `claim.cost`.
 
@@ -72,18 +77,32 @@ def search(claim: Claim, seconds: float = 10.0, seed: int = 0, points: int = 20_
     """
     if not (seconds > 0 and points > 0):
         raise ValueError(f"seconds and points must be positive, got seconds={seconds} and points={points}")
-    run = _Search(_asked(claim), perf_counter() + seconds, max(60, points // claim.cost))
-    for stage in (_edges, _random, _optimised):
-        stage(run, default_rng([seed, len(stage.__name__)]))
+    deadline = perf_counter() + seconds
+    run = _Search(_asked(claim, deadline), deadline, max(60, points // claim.cost))
+    with suppress(_OutOfTime):
+        for stage in (_edges, _random, _optimised):
+            stage(run, default_rng([seed, len(stage.__name__)]))
     return run.result()
 
 
-def _asked(claim: Claim) -> Claim:
+def _asked(claim: Claim, deadline: float) -> Claim:
     """The claim, knowing whether its function takes batches: asked once, on a few random points."""
     if claim.batched is not None:
         return claim
-    few = draw(claim.given, default_rng(0), 3, claim.classes[0])
-    return replace(claim, batched=takes_batches(claim.function, few))
+
+    def timed(**point: Any) -> tuple[Any, Any]:
+        if perf_counter() > deadline:
+            raise _OutOfTime
+        return claim.function(**point)
+
+    together = False
+    with suppress(_OutOfTime):
+        together = takes_batches(timed, draw(claim.given, default_rng(0), 3, claim.classes[0]))
+    return replace(claim, batched=together)
+
+
+class _OutOfTime(Exception):
+    """Raised between two calls of the claim's function, out of whatever stage or optimiser asks for the next one."""
 
 
 class _Search:
@@ -93,7 +112,7 @@ class _Search:
         self.claim, self.deadline, self.budget = claim, deadline, budget
         self.points = self.reached = 0
         self.finished = True
-        self.best: dict[int, tuple[float, float, Point, str]] = {}
+        self.best: dict[int, tuple[float, float, Point, str, Array, Array]] = {}
         counts = claim.classes if depends_on_classes(claim.given) else claim.classes[:1]
         self.classes = counts
 
@@ -109,29 +128,48 @@ class _Search:
         return any(excess > self.claim.tolerance for _, excess, *_ in self.best.values())
 
     def try_batch(self, point: Point, classes: int, stage: str) -> Array:
-        """Evaluate a batch, remember its worst row and return the scores (larger is worse)."""
-        sides = self.claim.sides(point)
+        """Evaluate a batch, remember its worst row and return the scores (larger is worse).
+
+        Raises:
+            _OutOfTime: if the time ran out before all rows were evaluated; those that were are remembered.
+        """
+        sides = self._sides(point)
         excess = self.claim.excess_of(sides)
         self.points += len(excess)
         self.reached += int(sides.finite.sum())
         scores = _score(sides.lhs, sides.rhs, excess)
         worst = int(np.lexsort((scores, excess > self.claim.tolerance))[-1])
-        record = (float(scores[worst]), float(excess[worst]), {k: v[worst] for k, v in point.items()}, stage)
+        there = {name: value[worst] for name, value in point.items()}
+        record = (float(scores[worst]), float(excess[worst]), there, stage, sides.lhs[worst], sides.rhs[worst])
         if classes not in self.best or record[:1] > self.best[classes][:1] or record[1] > self.claim.tolerance:
             self.best[classes] = record
+        if len(scores) < len(next(iter(point.values()))):
+            raise _OutOfTime
         return scores
 
+    def _sides(self, point: Point) -> Sides:
+        """The sides of as many rows as there is time for: blocks of rows, or row by row where a call takes one."""
+        size = max(1, BLOCK // self.claim.cost) if self.claim.batched else 1
+        parts: list[Sides] = []
+        for first in range(0, len(next(iter(point.values()))), size):
+            if (parts or self.points) and perf_counter() > self.deadline:
+                self.finished = False
+                break
+            parts.append(self.claim.sides({name: value[first : first + size] for name, value in point.items()}))
+        if not parts:
+            raise _OutOfTime
+        return Sides(*(np.concatenate([getattr(part, name) for part in parts]) for name in ("lhs", "rhs", "reached")))
+
     def result(self) -> Worst:
-        """The worst of the recorded points, evaluated once more."""
+        """The worst of the recorded points."""
         record = max(self.best.values(), key=lambda r: (r[1] > self.claim.tolerance, r[0]))
-        _, excess, point, stage = record
-        sides = self.claim.sides({name: value[None] for name, value in point.items()})
+        _, excess, point, stage, lhs, rhs = record
         share = self.reached / self.points
         refuted = excess > self.claim.tolerance
         return Worst(
             point,
-            sides.lhs[0].squeeze(),
-            sides.rhs[0].squeeze(),
+            lhs.squeeze(),
+            rhs.squeeze(),
             excess,
             refuted,
             self.points,
@@ -156,7 +194,7 @@ def _score(lhs: Array, rhs: Array, excess: Array) -> Array:
 def _edges(run: _Search, rng: Generator) -> None:
     for classes in run.classes:
         if run.points == 0 or run.going(run.budget / 4):
-            most = run.budget // (8 if classes <= 10 else 80) + 1
+            most = min(run.budget, MOST_EDGES) // (8 if classes <= 10 else 80) + 1
             run.try_batch(corners(run.claim.given, rng, classes, most), classes, "edge cases")
 
 

@@ -10,7 +10,9 @@ import pytest
 
 from theory import renyi_divergence_from_logits
 from theory.check import Verdict, search_file
-from theory.statements.domains import Logits, Order
+from theory.statements.claim import Claim
+from theory.statements.domains import Logits, Order, Simplex
+from theory.statements.search import BLOCK, search
 from theory.statements.theorem import conjecture
 
 FALSE = Path(__file__).parents[2] / "data" / "false_conjectures.py"
@@ -82,3 +84,40 @@ def test_a_domain_that_the_hypothesis_rarely_reaches_is_reported():
         return 0 * alpha, 1 + 0 * alpha
 
     assert rarely.search(seconds=20, points=4000).reach < 0.05
+
+
+def _calls_before(seconds, batched, cost):
+    """How often a search calls a function that takes `cost` seconds of a clock that only it moves."""
+    now, late = [0.0], [0]
+
+    def slow(p, q):
+        late[0] += now[0] >= seconds
+        now[0] += cost
+        return 0.0 * (p[..., 0] if p.ndim > 1 else p[0]), np.ones(len(p)) if p.ndim > 1 else 1.0
+
+    claim = Claim(name="slow", given={"p": Simplex(), "q": Simplex()}, relation="<=", function=slow, batched=batched)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("theory.statements.search.perf_counter", lambda: now[0])
+        found = search(claim, seconds=seconds, points=1_000_000)
+    return found, late[0]
+
+
+@pytest.mark.parametrize("batched", [True, False, None])
+@pytest.mark.parametrize("seconds", [0.1, 0.3, 2.0, 7.0, 40.0])
+def test_no_stage_outlasts_the_time_by_more_than_one_call(batched, seconds):
+    found, late = _calls_before(seconds, batched, cost=0.2)
+    assert not found.finished
+    assert found.points >= 1
+    assert late <= 1
+
+
+def test_a_huge_budget_needs_no_more_memory_than_a_block():
+    sizes = []
+
+    def counted(y, z, alpha):
+        sizes.append(len(y))
+        return renyi_divergence_from_logits(y, z, 0.5), renyi_divergence_from_logits(y, z, 1.0)
+
+    given = {"y": Logits(), "z": Logits(), "alpha": Order()}
+    search(Claim(name="counted", given=given, relation="<=", function=counted), seconds=0.3, points=10_000_000)
+    assert 0 < max(sizes) <= BLOCK
