@@ -2,6 +2,7 @@
 
 import difflib
 import importlib
+import io
 import os
 import signal
 import sys
@@ -26,6 +27,9 @@ def main() -> int:
     141, as the shell reports for other tools.
     """
     name, *arguments = sys.argv[1:] or ["--help"]
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal that has no ± gets a question mark, not an error
+            stream.reconfigure(errors="replace")
     before = signal.signal(signal.SIGINT, _leave)  # nothing is lost before the command runs
     try:
         code = _answer(name, arguments)

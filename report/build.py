@@ -1,8 +1,12 @@
 """What goes into the report, in the order in which it is computed."""
 
+import contextlib
 import json
+import os
 import platform
+import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,10 +19,14 @@ import training
 from sims.figures import draw
 from theory.check import check_all
 from training.run.environment import environment
+from training.run.run_folder import probe_folder, write_atomically
 
 from . import advice as advised
 from . import advice_figures, figures, page, study_figures, theorem_figures
 from . import study as committed
+
+ROOM = 32 * 2**20
+"""Bytes that a report takes at most, several times over."""
 
 
 @dataclass(frozen=True)
@@ -34,19 +42,45 @@ def build_report(out: Path, seeds: int, seconds: float) -> tuple[Path, bool]:
     """Compute every section, write the page, its JSON and the figures, and return the page's path and the verdict.
 
     Raises:
-        OSError: if the folder cannot be written; found before anything is computed.
+        OSError: if the folder cannot be written or is full; found before anything is computed. Should writing fail all
+            the same, the report is in a folder that the sentence names.
     """
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "index.html").touch()
+    with _room(out):
+        data, drawings, passed = _computed(seeds, seconds)
+    try:
+        _write(out, data, drawings)
+    except OSError as error:
+        rescue = Path(tempfile.mkdtemp(prefix="rdml-report-"))
+        _write(rescue, data, drawings)
+        raise OSError(f"cannot write into {out} ({error.strerror}); the finished report is in {rescue}") from error
+    return out / "index.html", passed
+
+
+@contextlib.contextmanager
+def _room(out: Path) -> Iterator[None]:
+    """Hold as much of the disk as a report takes, so that it is there when the report is written."""
+    probe_folder(out)
+    reserve = out / f".room-{os.getpid()}"
+    try:
+        write_atomically(reserve, bytes(ROOM))
+        yield
+    finally:
+        reserve.unlink(missing_ok=True)
+
+
+def _computed(seeds: int, seconds: float) -> tuple[dict[str, Any], dict[str, Figure], bool]:
     started = time.perf_counter()
     sections = {"theorems": theorems(seconds), "simulations": simulations(), "students": students(seeds)}
     sections["study"], sections["advice"] = study(), advice()
     data: dict[str, Any] = {name: section.data for name, section in sections.items()}
     data["about"] = about(time.perf_counter() - started)
     drawings = {name: drawing for section in sections.values() for name, drawing in section.figures.items()}
+    return data, drawings, all(section.passed for section in sections.values())
+
+
+def _write(out: Path, data: dict[str, Any], drawings: dict[str, Figure]) -> None:
     (out / "report.json").write_text(json.dumps(data, indent=1) + "\n")
     page.write(out, data, drawings)
-    return out / "index.html", all(section.passed for section in sections.values())
 
 
 def theorems(seconds: float) -> Section:

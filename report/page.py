@@ -3,11 +3,13 @@
 import base64
 import io
 import re
+from html import unescape
 from pathlib import Path
 from typing import Any
+from xml.etree.ElementTree import tostring
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
-from latex2mathml.converter import convert
+from latex2mathml.converter import convert_to_element
 from markupsafe import Markup, escape
 from matplotlib.figure import Figure
 
@@ -26,13 +28,25 @@ def write(out: Path, data: dict[str, Any], drawings: dict[str, Figure]) -> None:
         "metrics": views.metric_tables(data["students"]),
     }
     text = _environment().get_template("page.html").render(**data, **said, pictures=pictures)
-    (out / "index.html").write_text(text)
+    (out / "index.html").write_text(text, encoding="utf-8")
 
 
 def mathematics(text: str) -> Markup:
     """Text with $LaTeX$ in it as HTML with MathML, which browsers render without a script."""
     pieces = re.split(r"(?<!\\)\$(.+?)(?<!\\)\$", text, flags=re.DOTALL)
-    return Markup("").join(Markup(convert(piece)) if i % 2 else escape(piece) for i, piece in enumerate(pieces))
+    return Markup("").join(_formula(piece) if i % 2 else escape(piece) for i, piece in enumerate(pieces))
+
+
+def _formula(latex: str) -> Markup:
+    """MathML in which every word of the source is text; latex2mathml's own string would let elements of it live."""
+    try:
+        tree = convert_to_element(latex)
+    except Exception:  # a parser's many ways to refuse what anybody may have written: show it as it is
+        return Markup("<code>{}</code>").format(latex)
+    for node in tree.iter():
+        node.text, node.tail = unescape(node.text or ""), unescape(node.tail or "")
+        node.attrib = {key: value for key, value in node.attrib.items() if key not in ("href", "src", "style")}
+    return Markup(tostring(tree, encoding="unicode", method="xml", short_empty_elements=False))
 
 
 def number(value: float | str | None, digits: int = 3) -> Markup:

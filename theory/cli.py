@@ -28,6 +28,9 @@ def theory(
     Returns:
         0, or 1 if a theorem failed or a conjecture was refuted.
     """
+    if json is not None:  # found out before the searches, not after them
+        json.parent.mkdir(parents=True, exist_ok=True)
+        json.open("a").close()
     if search is not None:
         verdicts = search_file(search, seconds, seed)
         print(*map(counterexample, verdicts), sep="\n")
@@ -35,7 +38,6 @@ def theory(
         verdicts = check_all(only, seconds, seed, progress)
         print(table(verdicts))
     if json is not None:
-        json.parent.mkdir(parents=True, exist_ok=True)
         json.write_text(dumps([verdict.to_json() for verdict in verdicts], indent=1) + "\n")
     return 0 if all(verdict.passed for verdict in verdicts) else 1
 

@@ -93,3 +93,13 @@ def test_an_interrupted_training_ends_with_130_and_leaves_its_folders(tmp_path: 
     for folder in tmp_path.glob("seed-*"):
         with held(folder, patience=10):  # no worker lives on in it
             assert not (folder / "result.json").exists()
+
+
+def test_an_output_without_plus_minus_does_not_end_a_finished_training(tmp_path: Path):
+    plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": ""}
+    flags = ["--epochs", "1", "--subset", "96", "--seeds", "2", "--jobs", "1", "--folder", str(tmp_path)]
+    command = [sys.executable, "-m", "rdml", "train", *flags]
+    answer = subprocess.run(command, env={**os.environ, **plain}, capture_output=True, check=False)
+    assert answer.returncode == 0, answer.stderr
+    assert b"mean ? standard error over seeds" in answer.stdout
+    assert (tmp_path / "results.json").exists()

@@ -1,11 +1,16 @@
 """The page: one file that fetches nothing, with every number of the sections in it."""
 
 import dataclasses
+import errno
 import json
 import re
+import resource
+import shutil
+from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from matplotlib.figure import Figure
 
 import sims
 import training
@@ -60,6 +65,73 @@ def test_an_unwritable_folder_is_found_before_anything_runs(tmp_path: Path, monk
     monkeypatch.setattr(build, "theorems", lambda _seconds: pytest.fail("theorems ran first"))
     with pytest.raises(OSError, match="file"):
         build.build_report(tmp_path / "file" / "report", 2, 1.0)
+
+
+def test_a_full_disk_is_found_before_anything_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(build, "theorems", lambda _seconds: pytest.fail("theorems ran first"))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2**20, hard))
+    try:
+        with pytest.raises(OSError, match=r"cannot write .*free the disk or choose another folder"):
+            build.build_report(tmp_path, 2, 1.0)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_report_that_cannot_be_written_in_the_end_is_kept_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def write(out: Path, data: dict, drawings: dict):
+        if out == tmp_path:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        (out / "index.html").write_text(data["found"])
+
+    monkeypatch.setattr(build, "_computed", lambda _seeds, _seconds: ({"found": "numbers"}, {}, True))
+    monkeypatch.setattr(build.page, "write", write)
+    with pytest.raises(OSError, match=r"No space left on device.*the finished report is in") as told:
+        build.build_report(tmp_path, 2, 1.0)
+    rescue = Path(str(told.value).rpartition(" ")[2])
+    assert (rescue / "index.html").read_text() == "numbers"
+    shutil.rmtree(rescue)
+
+
+HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(1)>\"'&lt;script&gt;"
+
+
+class _Elements(HTMLParser):
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.found: set[str] = set()
+        self.attributes: set[str] = set()
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.add(tag)
+        self.attributes |= {name for name, _ in attrs}
+
+
+@pytest.mark.parametrize(
+    "around",
+    ["{}", r"$\text{{{}}}$", r"$\mathrm{{{}}}$", "${}$", r"$\operatorname{{{}}}$", r"$\frac{{{}}}{{2}}$",
+     "a Proof: {}", r"$\href{{javascript:alert(1)}}{{{}}}$", r"$\text{{&#60;script&#62;}}$ {}", r"$\color{{{}}}{{x}}$", r"$\frac{{{}$"],
+)  # fmt: skip
+def test_a_hostile_statement_is_shown_and_never_live(around: str):
+    shown = _Elements(page.statement(around.format(HOSTILE)))
+    assert not shown.found & {"script", "img", "a", "iframe"}
+    assert not any(name.startswith("on") or name in ("href", "src") for name in shown.attributes)
+
+
+def test_a_page_of_hostile_names_has_no_live_element(folder: Path, tmp_path: Path):
+    data = json.loads((folder / "report.json").read_text())
+    verdict = data["theorems"][0]
+    data["theorems"].append(verdict | dict.fromkeys(("label", "statement", "status", "source", "certificate"), HOSTILE))
+    for part in (data["students"]["rows"][0], data["about"], data["simulations"]["rotating_pair"]):
+        part |= {key: HOSTILE for key, value in part.items() if isinstance(value, str) and key != "metric"}
+    names = ("divergence", "constants", "self_bounding", "dropped_gradient", "rotating_pair", "students", "differences")
+    names += tuple(f"study_{name}" for name in ("accuracy", "scores", "drift", "plateau", "throughput"))
+    page.write(tmp_path, data, {name: Figure() for name in names})
+    before, after = (_Elements((place / "index.html").read_text()) for place in (folder, tmp_path))
+    assert after.found <= before.found
+    assert after.attributes <= before.attributes
 
 
 @pytest.mark.parametrize(
