@@ -4,10 +4,9 @@ import dataclasses
 
 import numpy as np
 import pytest
-from sims.verdicts.figures import draw
-from theory.theorems.rotation import lasting_gradient
 
 from sims import STUDIES, Cell
+from sims.figures import draw
 from sims.models.circle_pair import circle_gradient, lasting_bias, locking_steps
 from sims.models.digit_students import Rules, accuracy_after
 from sims.models.rules import CHI_SQUARE, HELLINGER, JEFFREYS, JENSEN_SHANNON, KL, REVERSE_KL, renyi
@@ -17,6 +16,7 @@ from sims.studies.bounded_scope import Scope, distances_along
 from sims.studies.collapse_at_low_order import predicted
 from sims.verdicts import with_steps
 from theory import renyi_divergence_from_logits
+from theory.theorems.dynamics.rotation import lasting_gradient
 
 RULES = (KL, REVERSE_KL, CHI_SQUARE, HELLINGER, JENSEN_SHANNON, JEFFREYS, renyi(0.75), renyi(2.0))
 OWN, PEER = np.random.default_rng(0).normal(scale=2, size=(2, 200))
@@ -152,7 +152,7 @@ def test_a_rate_that_does_not_fall_or_falls_too_far_fails():
 @pytest.mark.parametrize("study", ["bias_free_rules", "bounded_scope", "collapse_at_low_order"])
 def test_words_and_a_figure_with_labelled_axes(study: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("sims.studies.collapse_at_low_order.STEPS", 3)
-    monkeypatch.setattr("sims.verdicts.figures.STEPS", 60)
+    monkeypatch.setattr("sims.figures.STEPS", 60)
     cells = [with_steps(cell, 60) for cell in STUDIES[study].cells() if "spread" not in cell.name][:2]
     if study == "bias_free_rules":
         cells = STUDIES[study].cells()[:2]
