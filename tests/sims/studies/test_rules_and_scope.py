@@ -152,7 +152,7 @@ def test_a_rate_that_does_not_fall_or_falls_too_far_fails():
 @pytest.mark.parametrize("study", ["bias_free_rules", "bounded_scope", "collapse_at_low_order"])
 def test_words_and_a_figure_with_labelled_axes(study: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("sims.studies.collapse_at_low_order.STEPS", 3)
-    monkeypatch.setattr("sims.verdicts.figures.STEPS", 60)
+    monkeypatch.setattr("sims.figures.STEPS", 60)
     cells = [with_steps(cell, 60) for cell in STUDIES[study].cells() if "spread" not in cell.name][:2]
     if study == "bias_free_rules":
         cells = STUDIES[study].cells()[:2]
