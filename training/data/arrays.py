@@ -40,6 +40,10 @@ def from_tensors(
     Raises:
         ValueError: when a half is read, if its images are neither or its labels do not fit.
     """
+    if channels not in (None, "first", "last"):
+        raise ValueError(f"channels must be 'first' or 'last', got {channels!r}")
+    if validation is not None and not (isinstance(validation, tuple | list) and len(validation) == 2):
+        raise ValueError(f"validation must be a pair of images and labels, got {type(validation).__name__}")
     known = cache(lambda: Classes.of(labels, classes))
 
     def half(pixels: Any, answers: Any) -> Images:

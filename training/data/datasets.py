@@ -26,7 +26,8 @@ def from_datasets(
 
     Every item is read once at the start. Pictures of bytes that do not change are kept, and live on the device. Those
     that the data set makes of floats (as ToTensor and Normalize do) or anew each time (as random transforms do) are
-    made by DataLoader workers, batch by batch, and are not normalised again. An iterable data set is read once.
+    made by DataLoader workers, batch by batch; floats are not normalised again, bytes are divided by 255. An iterable
+    data set is read once.
 
     Args:
         train: a map-style or iterable data set with the transforms that it has; or a DataLoader of one, of which only
@@ -49,8 +50,8 @@ def from_datasets(
         about = known().encode(labels), len(known()), names
         if isinstance(pixels, Tensor):
             return Images(pixels, *about)
-        indexed, size = pixels
-        return Stream(torch.arange(len(labels)), *about, indexed, size, channels)
+        indexed, size, floats = pixels
+        return Stream(torch.arange(len(labels)), *about, indexed, size, channels, floats)
 
     return halves(
         lambda: half(first()),
@@ -60,7 +61,7 @@ def from_datasets(
 
 
 def _read(dataset: Any, channels: Channels | None) -> tuple[Any, np.ndarray]:
-    """Pixels (N, H, W, C) uint8, or (data set, size) where they are to be made anew; and labels."""
+    """Pixels (N, H, W, C) uint8, or (data set, size, whether floats) where they are made anew; and labels."""
     indexed = _indexed(_taken_apart(dataset))
     if not len(indexed):
         raise ValueError("a dataset must hold at least one item, got none")
@@ -75,7 +76,7 @@ def _read(dataset: Any, channels: Channels | None) -> tuple[Any, np.ndarray]:
         labels.append(np.asarray(label))
         if kept:
             pixels[index] = picture
-    return pixels if kept else (indexed, tuple(first.shape)), _stacked(labels)
+    return pixels if kept else (indexed, tuple(first.shape), first.is_floating_point()), _stacked(labels)
 
 
 def _stacked(labels: list[np.ndarray]) -> np.ndarray:
@@ -96,6 +97,8 @@ def _indexed(dataset: Any) -> Any:
     if isinstance(dataset, Mapping):
         raise ValueError(f"a dataset must be one part, got several: {', '.join(map(str, dataset))}")
     if isinstance(dataset, IterableDataset) or not (hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__")):
+        if not hasattr(dataset, "__iter__"):
+            raise ValueError(f"a dataset must be map-style or iterable, got {type(dataset).__name__}")
         return list(dataset)
     return dataset
 

@@ -175,6 +175,8 @@ def _fitting(part: Images, train: Images, name: str) -> Images:
         )
     if (part.classes, part.names) != (train.classes, train.names):
         raise ValueError(f"the {name} images must have the {train.classes} classes of training, got {part.classes}")
+    if getattr(part, "floats", False) != getattr(train, "floats", False):
+        raise ValueError(f"the {name} images must be of one kind with the training images, got bytes and floats")
     if not len(part):
         raise ValueError(f"the {name} part must hold at least one image, got none")
     return part

@@ -25,6 +25,8 @@ class Classes:
         Raises:
             ValueError: if the labels are something else, or are names and not that many.
         """
+        if number is not None and not (isinstance(number, int) and number > 0):
+            raise ValueError(f"classes must be a positive number, got {number!r}")
         flat, width = flatten(labels)
         number = width if number is None else number
         if number is not None and flat.dtype.kind == "i":
@@ -108,6 +110,8 @@ def _plain(array: np.ndarray) -> np.ndarray:
         raise ValueError(f"labels must be whole numbers or names, got {array[index]} at index {index}")
     if array.dtype.kind not in "biufU":
         raise ValueError(f"labels must be whole numbers or names, got {array.dtype} such as {array[0]!r}")
+    if array.dtype.kind in "uf" and len(array) and np.abs(array).max() >= 2**63:
+        raise ValueError(f"labels must fit into 64 bits with a sign, got {array.max()}")
     return array if array.dtype.kind == "U" else array.astype(np.int64)
 
 

@@ -102,7 +102,8 @@ def npz(recipe: Recipe) -> Source:
     if len(found) != 1:
         raise FileNotFoundError(f"data=npz needs --data-root, a .npz file or a folder of one, got {len(found)} of them")
     path, fields = found[0], _fields(found[0])
-    missing = [name for name in ("train_images", "train_labels", "test_images", "test_labels") if name not in fields]
+    parts = ("train", "test", *(("val",) if {"val_images", "val_labels"} & set(fields) else ()))
+    missing = [name for part in parts for name in (f"{part}_images", f"{part}_labels") if name not in fields]
     if missing:
         raise ValueError(f"{path} has no array {missing[0]}; it has {', '.join(fields)}")
     train, test, held_out = (_npz_part(path, part, fields) for part in ("train", "test", "val"))

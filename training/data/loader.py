@@ -135,11 +135,12 @@ def planes(images: Images) -> Tensor:
 def normalisation(images: Images, device: torch.device) -> tuple[Tensor, Tensor]:
     """Mean and reciprocal standard deviation (C, 1, 1) of each channel; a constant channel keeps scale 1.
 
-    Pictures that their data set makes are as it made them: mean 0 and scale 1.
+    Floats that their data set makes are as it made them, mean 0 and scale 1; of bytes that it makes 255 is white.
     """
     channels = images.shape[2]
     if isinstance(images, Stream):
-        return torch.zeros(channels, 1, 1, device=device), torch.ones(channels, 1, 1, device=device)
+        scale = torch.ones(channels, 1, 1, device=device)
+        return 0 * scale, scale if images.floats else scale / 255
     counts = torch.stack([torch.bincount(images.pixels[..., c].flatten(), minlength=256) for c in range(channels)])
     level, weight = torch.arange(256.0, dtype=torch.float64), counts.double() / counts.sum(1, keepdim=True)
     mean = weight @ level

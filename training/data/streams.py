@@ -27,15 +27,16 @@ class Stream(Images):
 
     Attributes:
         pixels: (N,) int64, the places in `dataset`.
-        dataset: its items are (picture, label), or have them in fields; a picture of bytes is divided by 255, one of
-            floats is taken as it is.
+        dataset: its items are (picture, label), or have them in fields.
         size: height, width and channels of a picture.
         channels: which axis its channels are, where the shape leaves it open.
+        floats: whether the pictures are floats on a scale of their own, and no bytes.
     """
 
     dataset: Any = None
     size: tuple[int, int, int] = (0, 0, 0)
     channels: Channels | None = None
+    floats: bool = True
 
     def check_pixels(self) -> None:
         """Places need no check: the pictures were looked at when the data set was read."""
@@ -46,7 +47,7 @@ class Stream(Images):
         return self.size
 
     def batches(self, parts: Sequence[Tensor], seed: int, workers: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Pictures float32 (B, C, H, W) and labels (B,) of each part; what is random in them depends on the seed only.
+        """Pictures (B, C, H, W), float32 or uint8, and labels (B,) of each part, drawn by the seed only.
 
         Args:
             parts: which of the N pictures a batch holds.
@@ -70,10 +71,11 @@ class _Made(Dataset[Tensor]):
         place, seed = key
         with _seeded(seed):
             picture, _ = item(self._stream.dataset[place], self._stream.channels)
-        if picture.shape != self._stream.size:
-            raise ValueError(f"picture {place} must be {self._stream.size} again, got {tuple(picture.shape)}")
-        floats = picture.float() / 255 if picture.dtype == torch.uint8 else picture
-        return floats.permute(2, 0, 1).contiguous()
+        if picture.shape != self._stream.size or picture.is_floating_point() != self._stream.floats:
+            raise ValueError(
+                f"picture {place} must be {self._stream.size} again, got {picture.dtype} {tuple(picture.shape)}"
+            )
+        return picture.permute(2, 0, 1).contiguous()
 
 
 @contextlib.contextmanager

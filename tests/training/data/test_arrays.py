@@ -83,6 +83,7 @@ WRONG = {
     "missing ones": ([0, float("nan"), 1], r"got nan at index 1"),
     "soft rows": ([[1, 0], [0.3, 0.7]], r"rows of labels must be one-hot, got 0.3, 0.7 at index 1"),
     "several of a row": ([[1, 0], [1, 1]], r"one-hot, got 1, 1 at index 1"),
+    "more than 64 bits with a sign hold": (np.array([0, 2**64 - 1], np.uint64), r"fit into 64 bits"),
     "cubes": (np.zeros((2, 2, 2)), r"got shape \(2, 2, 2\)"),
     "a mixture": ([0, "a", None], r"whole numbers or names"),
     "dates": (np.array(["2020-01-01", "2021-01-01"], "M8[D]"), r"whole numbers or names"),
@@ -103,6 +104,20 @@ def test_the_number_of_classes_counts_labels_from_zero():
         labelled([0, 3], classes=3).train()
     with pytest.raises(ValueError, match=r"classes must be the 2 that the labels name, got 3"):
         labelled(["a", "b"], classes=3).train()
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"classes": 0}, r"classes must be a positive number, got 0"),
+        ({"classes": "ten"}, r"classes must be a positive number, got 'ten'"),
+        ({"channels": "middle"}, r"channels must be 'first' or 'last', got 'middle'"),
+        ({"validation": pictures(4, 4, 4)}, r"validation must be a pair of images and labels, got ndarray"),
+    ],
+)
+def test_options_that_mean_nothing_are_refused(options, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        labelled([0, 1], **options).train()
 
 
 def test_names_of_classes_are_kept_in_the_result(tmp_path):

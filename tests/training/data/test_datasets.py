@@ -132,6 +132,25 @@ def test_random_transforms_draw_anew_in_every_epoch_and_alike_in_every_run():
     assert len(flipped) == 80
 
 
+@pytest.mark.parametrize("turned", [False, True])
+def test_bytes_are_on_one_scale_whichever_half_is_made_anew(turned):
+    halves = [Made(random_flip), BYTES["tensors, channels first"]]
+    source = from_datasets(*(halves[::-1] if turned else halves))
+    images = source.train()
+    assert isinstance(images, Stream) != turned
+    loader = Loader(images, SHORT, 0, CPU)
+    own, other = (torch.cat([x for x, _ in loader.sweep(part)]) for part in (images, source.test()))
+    torch.testing.assert_close(own.sum(3), other.sum(3), rtol=1e-4, atol=1e-4)  # a flip keeps the sums of rows
+    if not turned:
+        torch.testing.assert_close(other, PIXELS / 255)
+
+
+def test_bytes_and_floats_are_not_mixed():
+    source = from_tensors(PIXELS, LABELS, FLOATS, LABELS)
+    with pytest.raises(ValueError, match=r"the test images must be of one kind with the training images"):
+        train(SHORT, source=source)
+
+
 def test_making_pictures_leaves_the_generators_as_they_were():
     images = from_datasets(Made(random_flip), Made(random_flip)).train()
     torch.manual_seed(5)
@@ -178,6 +197,7 @@ FAULTS = {
     "labels of several kinds": (Made(lambda x, y: (x, [y] * (1 + y))), r"labels must be of one kind"),
     "channels on either side": (Made(lambda x, y: (x[:, :, :3], y)), r"first or last"),
     "nothing": (Made(None, number=0), r"at least one item, got none"),
+    "nothing like one": (None, r"map-style or iterable, got NoneType"),
     "several parts": ({"train": 1, "test": 2}, r"one part, got several: train, test"),
     "a sampler": (
         DataLoader(Made(lambda x, y: (x, y)), sampler=WeightedRandomSampler([1.0] * 40, 40)),

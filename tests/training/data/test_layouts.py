@@ -198,6 +198,7 @@ def test_a_npz_in_the_form_of_medmnist_has_three_parts(tmp_path, in_folder):
 
 FAULTS = {
     "no test labels": ({"test_labels": None}, r"has no array test_labels; it has train_images"),
+    "half a validation part": ({"val_labels": None}, r"has no array val_labels"),
     "several labels a picture": ({"train_labels": np.ones((20, 14), np.uint8)}, r"must be one-hot"),
     "volumes": ({"train_images": noise(20, 6, 6, 6)}, r"channels first or last"),
     "objects": ({"test_labels": np.array([Hostile()] * 8, dtype=object)}, r"no readable array test_labels"),
