@@ -111,9 +111,7 @@ def test_a_result_that_does_not_fit_is_one_sentence_with_its_file(tmp_path, cont
 
 
 @pytest.mark.parametrize("kind", [Environment, MeasuredRun, PublishedComparison, PublishedMeasurement])
-@pytest.mark.parametrize(
-    "text", ["null", "{}", '{"command": 3, "commit": 3, "recipe": 3}', "[", '{"runs": [1]}']
-)
+@pytest.mark.parametrize("text", ["null", "{}", '{"command": 3, "commit": 3, "recipe": 3}', "[", '{"runs": [1]}'])
 def test_a_published_study_that_does_not_fit_is_one_sentence_with_its_file(tmp_path, kind, text):
     (tmp_path / "study.json").write_text(text)
     with pytest.raises(ValueError, match=rf"^{re.escape(str(tmp_path))}/study\.json (is not JSON|does not fit: )"):
