@@ -112,7 +112,8 @@ class _Elements(HTMLParser):
 @pytest.mark.parametrize(
     "around",
     ["{}", r"$\text{{{}}}$", r"$\mathrm{{{}}}$", "${}$", r"$\operatorname{{{}}}$", r"$\frac{{{}}}{{2}}$",
-     "a Proof: {}", r"$\href{{javascript:alert(1)}}{{{}}}$", r"$\text{{&#60;script&#62;}}$ {}", r"$\color{{{}}}{{x}}$", r"$\frac{{{}$"],
+     "a Proof: {}", r"$\href{{javascript:alert(1)}}{{{}}}$", r"$\text{{&#60;script&#62;}}$ {}", r"$\color{{{}}}{{x}}$",
+     r"$\frac{{{}$"],
 )  # fmt: skip
 def test_a_hostile_statement_is_shown_and_never_live(around: str):
     shown = _Elements(page.statement(around.format(HOSTILE)))

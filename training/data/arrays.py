@@ -1,18 +1,15 @@
 """Pictures and labels that are arrays or tensors already."""
 
 from functools import cache
-from typing import Any, Literal
+from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from .images import Images, Source, halves
 from .labels import Classes
-
-Channels = Literal["first", "last"]
-USUAL = (1, 3, 4)
-"""Numbers of channels by which an axis is known: grey, colour, colour and one more."""
+from .shapes import Channels, channels_last
+from .streams import Stream
 
 
 def from_tensors(
@@ -58,8 +55,6 @@ def from_tensors(
 
 
 def _floats(stack: Tensor, labels: Tensor, classes: int, names: tuple[str, ...]) -> Images:
-    from .streams import Stream  # which reads single pictures as this file does
-
     if not stack.isfinite().all():
         raise ValueError("images must hold finite numbers, got nan or inf")
     if stack.numel() and stack.max() > 1 and (stack == stack.round()).all():
@@ -67,45 +62,3 @@ def _floats(stack: Tensor, labels: Tensor, classes: int, names: tuple[str, ...])
     height, width, channels = stack.shape[1:]
     pairs = list(zip(stack.float(), labels.tolist(), strict=False))  # other lengths are refused below
     return Stream(torch.arange(len(stack)), labels, classes, names, pairs, (height, width, channels), "last")
-
-
-def channels_last(pixels: Any, channels: Channels | None = None) -> Tensor:
-    """Pixels (N, H, W, C), of bytes: True is 255.
-
-    Raises:
-        ValueError: if an axis of channels is not to be told from the shape, and `channels` does not say it.
-    """
-    stack = as_tensor(pixels)
-    stack = stack.byte() * 255 if stack.dtype == torch.bool else stack
-    if stack.ndim == 3:
-        return stack[..., None]
-    if stack.ndim == 4 and (channels or _axis(tuple(stack.shape))) == "first":
-        return stack.permute(0, 2, 3, 1).contiguous()
-    return stack
-
-
-def as_tensor(pixels: Any) -> Tensor:
-    """Numbers on the CPU.
-
-    Raises:
-        ValueError: if they are no numbers, or pictures of several sizes.
-    """
-    if isinstance(pixels, Tensor):
-        return pixels.detach().cpu()
-    try:
-        array = np.asarray(pixels)
-    except ValueError as error:
-        raise ValueError(f"images must have one size: {error}") from error
-    if array.dtype.kind not in "biuf":
-        raise ValueError(f"images must be uint8 or floats, got {array.dtype}")
-    return torch.from_numpy(np.require(array, requirements=("C", "W")))
-
-
-def _axis(shape: tuple[int, ...]) -> Channels:
-    """Which axis holds the channels: the one of a usual length, or the one beside a square."""
-    _, first, middle, last = shape
-    if (first in USUAL) != (last in USUAL):
-        return "first" if first in USUAL else "last"
-    if first not in USUAL and (first == middle) != (middle == last):
-        return "last" if first == middle else "first"
-    raise ValueError(f"images of shape {shape} may have their channels first or last: pass channels='first' or 'last'")

@@ -10,9 +10,9 @@ from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, RandomSampler, SequentialSampler, Subset, SubsetRandomSampler
 from torch.utils.data.dataloader import default_collate
 
-from .arrays import Channels
 from .images import Images, Source, halves
 from .labels import Classes
+from .shapes import Channels
 from .streams import LABELS, Stream, item
 
 TWICE = 32

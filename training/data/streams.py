@@ -12,9 +12,9 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from .arrays import Channels, as_tensor, channels_last
 from .images import Images
 from .pictures import as_bytes
+from .shapes import Channels, as_tensor, channels_last
 
 PICTURES = ("pixel_values", "image", "img", "picture", "images", "pixels", "input", "x")
 LABELS = ("label", "labels", "fine_label", "target", "targets", "class", "y")
