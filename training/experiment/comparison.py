@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtrit
 
 from training.measure.scores import Result
 from training.recipe.recipe import Recipe
@@ -166,5 +166,5 @@ def _difference(values: np.ndarray, reference: np.ndarray | None) -> Row:
     centre, error = float(gaps.mean()), _mean(gaps)["se"]
     if not isinstance(error, float):
         return {"difference": centre, "low": None, "high": None}
-    reach = float(stats.t.ppf(0.975, len(gaps) - 1)) * error
+    reach = float(stdtrit(len(gaps) - 1, 0.975)) * error
     return {"difference": centre, "low": centre - reach, "high": centre + reach}

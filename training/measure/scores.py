@@ -7,7 +7,6 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torchmetrics.functional.classification import multiclass_accuracy
 
 from training.loss import renyi_divergence_loss
 
@@ -92,6 +91,8 @@ def mean_divergence(logits: Tensor, alpha: float = 1.0) -> float:
 
 
 def _top(log_p: Tensor, labels: Tensor, k: int) -> float:
+    from torchmetrics.functional.classification import multiclass_accuracy  # its import takes a second
+
     return multiclass_accuracy(log_p, labels, log_p.shape[-1], average="micro", top_k=k, validate_args=False).item()
 
 
