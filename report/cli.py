@@ -4,8 +4,8 @@ from pathlib import Path
 
 from training.experiment.tables import markdown
 
+from . import advice, advice_figures, study_figures
 from . import study as committed
-from . import study_figures
 from .build import build_report
 
 
@@ -28,18 +28,20 @@ def report(out: Path = Path("results/report"), seeds: int = 5, seconds: float = 
 
 
 def study(results: Path = committed.RESULTS, out: Path | None = None) -> int:
-    """Show the committed study on CIFAR-100: scores at every order, and the theory's predictions on real networks.
+    """Show the committed studies: when mutual learning helps, and, on CIFAR-100, scores at every order against theory.
 
     Args:
-        results: the folder that holds `study/` and `benchmarks/`.
+        results: the folder that holds `advise/`, `study/` and `benchmarks/`.
         out: a folder that receives the figures as SVG files.
     """
-    found = committed.load(results)
+    found, advised = committed.load(results), advice.load(results)
+    print(advice.summary(advised))
     print(committed.summary(found))
     rows = [[row["label"], row["claim"], row["measured"], row["agrees"]] for row in committed.predictions(found)]
     print(markdown(["", "the theory says", "measured on CIFAR-100", ""], rows))
     print("\n".join(committed.sources(found)))
     if out is not None:
         study_figures.save(found, out)
+        advice_figures.collapse(advised).savefig(out / "when_it_helps.svg")
         print(out)
     return 0
