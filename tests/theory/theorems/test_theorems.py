@@ -73,7 +73,7 @@ def fails_along_its_witness(theorem: Theorem) -> bool:
 @TIGHT_ONES
 def test_a_constant_5_percent_stronger_is_refuted(theorem: Theorem):
     stronger = scaled(theorem, 1.05)
-    assert stronger.search(seconds=60, points=4000).refuted or fails_along_its_witness(stronger)
+    assert fails_along_its_witness(stronger) or stronger.search(seconds=60, points=4000).refuted  # the cheaper first
 
 
 @TIGHT_ONES
