@@ -127,7 +127,16 @@ def test_a_page_of_hostile_names_has_no_live_element(folder: Path, tmp_path: Pat
     data["theorems"].append(verdict | dict.fromkeys(("label", "statement", "status", "source", "certificate"), HOSTILE))
     for part in (data["students"]["rows"][0], data["about"], data["simulations"]["rotating_pair"]):
         part |= {key: HOSTILE for key, value in part.items() if isinstance(value, str) and key != "metric"}
-    names = ("divergence", "constants", "self_bounding", "dropped_gradient", "rotating_pair", "students", "differences")
+    names = (
+        "divergence",
+        "constants",
+        "self_bounding",
+        "dropped_gradient",
+        "rotating_pair",
+        "students",
+        "differences",
+        "advice",
+    )
     names += tuple(f"study_{name}" for name in ("accuracy", "scores", "drift", "plateau", "throughput"))
     page.write(tmp_path, data, {name: Figure() for name in names})
     before, after = (_Elements((place / "index.html").read_text()) for place in (folder, tmp_path))

@@ -53,7 +53,7 @@ def test_a_study_that_was_stopped_continues(tmp_path: Path, monkeypatch: pytest.
     def stop(_result: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("sims.verdicts.figures.draw", stop)
+    monkeypatch.setattr("sims.figures.draw", stop)
     with pytest.raises(KeyboardInterrupt):
         simulate("noise_floor", out=tmp_path, **SMALL)
     files = list((tmp_path / ".noise_floor").iterdir())

@@ -10,7 +10,7 @@ import tyro
 from training import Recipe, advise, cli, train
 from training.experiment.evaluation import advise_run, evaluate_run
 from training.recipe.named import RECIPES
-from training.run.run_folder import read_json
+from training.run.run_folder import read_json, read_recipe
 
 QUICK = ["--epochs", "1", "--subset", "100", "--jobs", "1"]
 
@@ -28,7 +28,7 @@ def test_train_records_every_seed_and_prints_one_table(tmp_path, capsys):
     results = read_json(tmp_path / "run" / "results.json")
     assert [result["seed"] for result in results] == [0, 1]
     assert results[1] == read_json(tmp_path / "run" / "seed-1" / "result.json")
-    assert Recipe.from_json(read_json(tmp_path / "run" / "recipe.json")).alpha == 1.5
+    assert read_recipe(tmp_path / "run").alpha == 1.5
     made = read_json(tmp_path / "run" / "seed-1" / "environment.json")
     assert made["versions"]["torch"]
     assert made["seconds"] > 0

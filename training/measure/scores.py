@@ -29,6 +29,7 @@ def report(logits: Tensor, labels: Tensor) -> Report:
         logits: (K, N, C).
         labels: (N,).
     """
+    logits, labels = logits.cpu(), labels.cpu()  # one copy: the numbers below are looked at one by one
     log_p = logits.double().log_softmax(-1)
     rows = {f"student {k + 1}": scores(row, labels) for k, row in enumerate(log_p)}
     rows[ENSEMBLE] = scores(log_p.logsumexp(0) - math.log(len(logits)), labels)

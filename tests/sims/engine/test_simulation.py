@@ -108,7 +108,7 @@ def _on(simulation: Simulation, **where: str) -> tuple[float, float]:
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("name", ["noise_floor", "rotating_pair"])
 def test_torch_agrees_with_numpy_within_standard_errors(name: str, dtype: str):
-    cell = STUDIES[name].cells()[4].simulation
+    cell = [one.simulation for one in STUDIES[name].cells() if one.simulation.theory][4]  # not one that comes to rest
     simulation = dataclasses.replace(cell, schedule=dataclasses.replace(cell.schedule, steps=200))
     (mean, error), (other, error_too) = _on(simulation), _on(simulation, backend="torch", dtype=dtype)
     rounding = (1e-9 if dtype == "float64" else 1e-4) * mean

@@ -31,7 +31,7 @@ def newest(folder):
 
 def test_a_run_killed_at_any_point_resumes_to_the_same_bits(tmp_path):
     command = [sys.executable, str(HERE / "kill_points.py"), str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=HERE.parent, timeout=300)
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=HERE.parents[1], timeout=300)
     found = json.loads(done.stdout)
     whole = found.pop("whole")
     assert sum(point.startswith("fsync") for point in found) >= 12
@@ -45,7 +45,7 @@ def test_the_command_line_survives_a_kill_from_outside(tmp_path):
     folder = tmp_path / "run"
     flags = ["--epochs", "60", "--subset", "96", "--folder", str(folder), "--checkpoint-epochs", "5"]
     command = [sys.executable, "-m", "rdml", "train", *flags]
-    with subprocess.Popen(command, cwd=HERE.parent, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as run:
+    with subprocess.Popen(command, cwd=HERE.parents[1], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as run:
         while run.poll() is None and not list(folder.glob("seed-0/checkpoints/*.pt")):
             time.sleep(0.02)
         run.kill()
@@ -77,7 +77,7 @@ runs.train_all(tasks, progress=False, jobs=2)
 
 
 def test_workers_stop_and_leave_their_folders_when_the_command_is_killed(tmp_path):
-    with subprocess.Popen([sys.executable, "-c", ORPHAN, str(tmp_path)], cwd=HERE.parent) as run:
+    with subprocess.Popen([sys.executable, "-c", ORPHAN, str(tmp_path)], cwd=HERE.parents[1]) as run:
         while run.poll() is None and len(list(tmp_path.glob("*/checkpoints/*.pt"))) < 2:
             time.sleep(0.05)
         run.kill()
