@@ -1,4 +1,4 @@
-"""Sweeps over learning rate, order, number of students, weight: on all cores or a cluster, and safe to kill.
+"""Sweeps over learning rate, order, number of students, weight: on all cores or a cluster; a killed sweep continues.
 
 Cells run through joblib: `with joblib.parallel_config(backend="dask"): sweep(...)` takes them to a Dask cluster.
 """
@@ -91,7 +91,7 @@ def collect(
     Only this process writes, each finished task at once and atomically: workers need no common disk, and a kill loses
     the unfinished tasks only.
     """
-    from tqdm import tqdm  # only a person who waits needs it
+    from tqdm import tqdm  # needed only where a bar is shown
 
     found = {task.file: numbers for task in tasks if (numbers := _load(task, folder)) is not None}
     missing = [task for task in tasks if task.file not in found]

@@ -14,7 +14,7 @@ from scipy.special import ndtr
 
 Matrix = NDArray[np.float64]
 Gradient = Callable[[Matrix], Matrix]
-LOW, HIGH = -2.5, 2.5  # beyond them the walls of the wells let nothing pass
+LOW, HIGH = -2.5, 2.5  # beyond them the wells are so steep that the density is negligible
 GAUSS = 3.0  # nodes of Gauss and Legendre's rule in a standard deviation of a step
 
 
@@ -54,5 +54,5 @@ def same_well(gradient: Gradient, eta: float, spread: float) -> float:
 
 
 def _density(points: Matrix, centres: Matrix, spread: float) -> Matrix:
-    """Of a step to the points (n,) from each centre (m,), (m, n)."""
+    """Density of a step to the points (n,) from each centre (m,), (m, n)."""
     return np.exp(-(((points - centres[:, None]) / spread) ** 2) / 2) / (spread * math.sqrt(2 * math.pi))

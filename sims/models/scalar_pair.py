@@ -46,7 +46,7 @@ class ScalarPair:
     weight: float
 
     def gradient(self, state: Array) -> Array:
-        """Of L_1 in the first parameter and of L_2 in the second, (R, 2); peers detached."""
+        """Gradients of L_1 in the first parameter and of L_2 in the second, (R, 2); peers detached."""
         xp = array_namespace(state)
         (z, dz), (y, dy) = (student(state[:, k]) for k, student in enumerate(self.students))
         return xp.stack([xp.mean(self._pull(z, y) * dz, axis=-1), xp.mean(self._pull(y, z) * dy, axis=-1)], axis=-1)

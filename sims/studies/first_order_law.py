@@ -64,7 +64,7 @@ def right_signs(predicted: NDArray[np.float64], error: NDArray[np.float64], meas
 
 
 def slope(predicted: NDArray[np.float64], measured: NDArray[np.float64]) -> Measured:
-    """Of the line through 0, predicted against measured: 1 if the prediction errs by the held-out labels' noise only.
+    """Slope of the line through 0, predicted against measured: 1 if only the held-out labels' noise makes it err.
 
     The standard error is that of the linearised ratio of means.
     """
@@ -119,7 +119,7 @@ def effects(students: Logistic, alone: NDArray[np.float64]) -> NDArray[np.float6
 
 
 def nll(logits: NDArray[np.float64], chances: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Expected over labels: of the mean student and of the mean of the logits (2,)."""
+    """NLL, expected over labels: of the mean student and of the mean of the logits (2,)."""
     together = np.stack([logits.mean(axis=0)])
     return np.array([(np.logaddexp(0, z) - chances * z).mean() for z in (logits, together)])
 

@@ -1,4 +1,4 @@
-"""The instruments of the benchmarks; what they measure is measured by hand."""
+"""The measuring functions of the benchmarks, against cases whose result is known."""
 
 import dataclasses
 

@@ -91,7 +91,7 @@ def _slack() -> Polynomial:
 
 
 def _average(coefficients: Iterable[Fraction], u: Polynomial, e: Polynomial, weight: int) -> Polynomial:
-    """Of the polynomial in (u+se)^2 over s in [0, 1], with the weight 1 or 2s."""
+    """Average of the polynomial in (u+se)^2 over s in [0, 1], with the weight 1 or 2s."""
     total: Polynomial = {}
     for k, coefficient in enumerate(coefficients):
         for m in range(2 * k + 1):
