@@ -86,7 +86,7 @@ def _measure(simulation: Simulation, row: Numbers, seed: int, where: Mapping[str
 def collect(
     tasks: Sequence[Task], folder: Path | None = None, jobs: int | None = None, progress: bool = False, label: str = ""
 ) -> list[Numbers]:
-    """The numbers of every task, in order; tasks whose file lies in the folder already are not run again.
+    """The numbers of every task, in order; tasks whose file is in the folder already are not run again.
 
     Only this process writes, each finished task at once and atomically: workers need no common disk, and a kill loses
     the unfinished tasks only.

@@ -74,7 +74,7 @@ class ScalarPair:
         return -self.weight * self.order * bend.mean(axis=-1)
 
     def problem(self, mean: tuple[float, float], spread: float) -> Problem:
-        """Started from independent normal parameters."""
+        """The pair as a problem, started from independent normal parameters."""
 
         def draw(rng: Generator, replicas: int) -> NDArray[np.float64]:
             return np.array(mean) + spread * rng.standard_normal((replicas, 2))

@@ -153,7 +153,7 @@ def _ahead(logits: Array, places: int) -> Array:
 
 
 def _own(values: Array) -> Array:
-    """From (C, student or 1, mini-batch's student or 1, n, R) student k on mini-batch k, (C, K or 1, n, R)."""
+    """Values of student k on mini-batch k, (C, K or 1, n, R), of (C, student or 1, mini-batch's student or 1, n, R)."""
     if 1 in values.shape[1:3]:
         return values[:, :, 0] if values.shape[2] == 1 else values[:, 0]
     xp, count = array_namespace(values), values.shape[1]

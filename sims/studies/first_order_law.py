@@ -16,7 +16,7 @@ from theory.coregularisation import first_order_effect
 SMALL, ALLOWED, OFTEN, CLEAR = 2e-3, 0.02, 0.95, 2.0
 NOISES, RIDGES = (0.0, 0.5, 1.0, 2.0), (0.01, 10.0)
 FLIPS, DECAYS = (0.0, 0.1, 0.25, 0.4), (1e-4, 3e-2)
-ASIDE = 0.03  # how far the ensembles stand beside the students in the figure, of the panel's width
+ASIDE = 0.03  # shift of the ensembles beside the students in the figure, as a share of the panel's width
 WHO = ("student", "ensemble")
 Changes = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
 """Rates of change of the risk of student and ensemble: predicted, its standard error over held-out inputs, measured,

@@ -59,8 +59,8 @@ def _batch(size: int) -> Cell:
 def minibatches(size: int) -> Oracle:
     r"""Mini-batches drawn with replacement.
 
-    The quadratic is the mean over examples of $\frac\beta2\|x-a_i\|^2$ with $\sum_i a_i=0$ and $\beta^2\|a_i\|^2$
-    equal to $\sigma^2$ in the mean, up to a constant.
+    Up to a constant the quadratic is the mean of $\frac\beta2\|x-a_i\|^2$ with $\sum_i a_i=0$ and $\beta^2\|a_i\|^2$
+    equal to $\sigma^2$ in the mean.
     """
     points = np.random.default_rng(0).standard_normal((EXAMPLES, DIMENSION))
     points -= points.mean(axis=0)

@@ -1,4 +1,4 @@
-"""A checker of what a certificate says beyond its box: the witness from above, and all pairs outside the box."""
+"""Checks what a certificate claims beyond its box: the upper bound by a witness, and all pairs outside the box."""
 
 from fractions import Fraction
 from typing import Any

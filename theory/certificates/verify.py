@@ -198,5 +198,5 @@ def _within(radius: arb) -> arb:
 
 
 def _average_of_tanh(z: arb, d: arb) -> arb:
-    """Between tanh at the ends."""
+    """A ball that contains the average: tanh increases, so it lies between its values at the ends."""
     return tanh(z).union(tanh(z + d))

@@ -102,7 +102,7 @@ def _with_batching_known(claim: Claim, deadline: float) -> Claim:
 
 
 class _OutOfTime(Exception):
-    """Raised between two calls of the claim's function, out of whatever stage or optimiser asks for the next one."""
+    """Raised before the next call of the claim's function, whichever stage or optimiser makes it."""
 
 
 class _Search:

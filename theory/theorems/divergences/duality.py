@@ -1,4 +1,4 @@
-r"""Shelf A4-A6: how $D_\alpha$, $D_{1-\alpha}$ and $D_{1/\alpha}$ belong together; w is the geometric mixture."""
+r"""Shelf A4-A6: how $D_\alpha$, $D_{1-\alpha}$ and $D_{1/\alpha}$ determine one another; w is the geometric mixture."""
 # ruff: noqa: C408  (given=dict(y=..., z=...) reads like the statement)
 
 import numpy as np
