@@ -30,15 +30,15 @@ def main() -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal that has no ± gets a question mark, not an error
             stream.reconfigure(errors="replace")
-    before = signal.signal(signal.SIGINT, _leave)  # nothing is lost before the command runs
+    before = signal.signal(signal.SIGINT, _leave)  # may end at once: before the command runs nothing can be lost
     try:
-        code = _answer(name, arguments)
-        sys.stdout.flush()  # here, where a closed pipe can be answered
+        code = _dispatch(name, arguments)
+        sys.stdout.flush()  # inside the try, so that a closed pipe is noticed here
         return code
     except KeyboardInterrupt:
         return _interrupted()
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what the interpreter still flushes at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else the interpreter's last flush fails again
         return 141
     finally:
         signal.signal(signal.SIGINT, before)
@@ -53,7 +53,7 @@ def _interrupted() -> int:
     return 130
 
 
-def _answer(name: str, arguments: list[str]) -> int:
+def _dispatch(name: str, arguments: list[str]) -> int:
     if name in ("-h", "--help"):
         print(f"usage: rdml {{{','.join(COMMANDS)}}} [options]\n       rdml COMMAND --help says what a command takes")
         return 0

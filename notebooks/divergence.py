@@ -28,7 +28,7 @@ from theory.check import THEOREMS
 from theory.divergence import reference
 
 # %% [markdown]
-# ## The order is a knob
+# ## What the order does
 #
 # Order 1 is the Kullback-Leibler divergence, order 1/2 is symmetric, order 0 sees supports only, order $\infty$ the largest ratio.
 
@@ -60,7 +60,7 @@ float(slope), float(theory.renyi_divergence(w, p, 1) / (1 - alpha) ** 2)
 # ## Where textbook formulas fail
 #
 # `logsumexp/(alpha - 1)` has nothing left next to order 1 and for close pairs. Every value here has a relative error of about
-# $10^{-15}$; the slow twin in mpmath (`theory.divergence.reference`) is the judge.
+# $10^{-15}$; they are compared with slow mpmath versions (`theory.divergence.reference`).
 
 # %%
 peer = np.array([0.3, -1.2, 2.0])

@@ -19,8 +19,8 @@
 # $$X = \frac1T \sum_{t<T} E\|\nabla f(\theta_t)\|^2
 # \;\le\; \frac{2F}{\eta T} + \eta\beta\sigma^2 + \zeta^2, \qquad F = f(\theta_0) - \inf f:$$
 #
-# a transient that time heals, a noise floor that a smaller rate heals, and a bias that nothing heals. Here a problem that the
-# package has never seen is run against it.
+# a transient that more steps reduce, a noise floor that a smaller rate reduces, and a bias that neither reduces. Here
+# a problem that is not part of the package is run against this bound.
 
 # %%
 # %matplotlib inline

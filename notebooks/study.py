@@ -11,7 +11,7 @@
 # ---
 
 # %% [markdown]
-# # Does the order matter? CIFAR-100, honestly
+# # Does the order matter on CIFAR-100?
 #
 # This notebook trains nothing: it reads the tables that are committed under `results/` of the repository. Each was written by
 # the command that it holds, and travels with the commit, the seeds and the hardware that made it.

@@ -19,7 +19,7 @@
 # \qquad D_\alpha(p\|q) = \frac{1}{\alpha-1}\log\sum_i p_i^\alpha q_i^{1-\alpha},$$
 #
 # its peers $p_j$ held fixed (detached). Order 1 is the Kullback-Leibler divergence, that is Deep Mutual Learning; the order
-# is the knob. This notebook goes from the divergence to its gradient, to what can be proved about it, to what constant-rate
+# is what you choose. This notebook goes from the divergence to its gradient, to what can be proved about it, to what constant-rate
 # SGD does with it, and to students that learn real images.
 
 # %%

@@ -35,7 +35,7 @@ def collapse(published: Published, mu: float = 0.1) -> Figure:
     for axes, (who, title) in zip(panels, TITLES.items(), strict=True):
         for (name, problem), style in zip(published["problems"].items(), STYLES, strict=False):
             _points(axes, [cell for cell in cells if cell["problem"] == name], who, mu, (*style, problem["title"]))
-        _furnish(axes, [cell["beta"] for cell in cells])
+        _set_axes(axes, [cell["beta"] for cell in cells])
         edge = 2 if who == "student" else 1
         low, high = axes.get_xlim()
         beta = np.geomspace(low, high, 200)
@@ -66,7 +66,7 @@ def _points(axes: Axes, cells: Sequence[Cell], who: str, mu: float, style: tuple
         )
 
 
-def _furnish(axes: Axes, betas: Sequence[float]) -> None:
+def _set_axes(axes: Axes, betas: Sequence[float]) -> None:
     """Logarithmic in beta, linear in gains up to 2 and logarithmic beyond, so that no point is left out."""
     low, high = min(betas) / 1.3, max(*betas, 2.5) * 1.3
     axes.set(xscale="log", xlim=(low, high), xlabel="β* of the independent ensemble, held out")

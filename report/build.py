@@ -45,7 +45,7 @@ def build_report(out: Path, seeds: int, seconds: float) -> tuple[Path, bool]:
         OSError: if the folder cannot be written or is full; found before anything is computed. Should writing fail all
             the same, the report is in a folder that the sentence names.
     """
-    with _room(out):
+    with _disk_space_held(out):
         data, drawings, passed = _computed(seeds, seconds)
     try:
         _write(out, data, drawings)
@@ -57,7 +57,7 @@ def build_report(out: Path, seeds: int, seconds: float) -> tuple[Path, bool]:
 
 
 @contextlib.contextmanager
-def _room(out: Path) -> Iterator[None]:
+def _disk_space_held(out: Path) -> Iterator[None]:
     """Hold as much of the disk as a report takes, so that it is there when the report is written."""
     probe_folder(out)
     reserve = out / f".room-{os.getpid()}"

@@ -1,4 +1,4 @@
-"""From numbers and figures to one HTML file that fetches nothing."""
+"""Writes numbers and figures into one HTML file that fetches nothing."""
 
 import base64
 import io
@@ -38,7 +38,7 @@ def mathematics(text: str) -> Markup:
 
 
 def _formula(latex: str) -> Markup:
-    """MathML in which every word of the source is text; latex2mathml's own string would let elements of it live."""
+    """MathML in which every word of the source is text; latex2mathml's own string would keep HTML elements in it."""
     try:
         tree = convert_to_element(latex)
     except Exception:  # a parser's many ways to refuse what anybody may have written: show it as it is

@@ -1,4 +1,4 @@
-"""The committed results on real images: read, and reduced to the numbers that a reader wants.
+"""The committed results on real images: reads them and reduces them to means, intervals and predictions.
 
 Every file under `results/study` was written by the command that it holds, with commit, seeds and hardware.
 """
@@ -146,7 +146,7 @@ def _slope(runs: Sequence[Run]) -> float:
 def descent_share(run: Run) -> float:
     r"""X in units of E1's right side, $\frac{2F}{\eta T} + \eta\beta\sigma^2 + 2\,\mathrm{drift}/\eta$, all measured.
 
-    F is the loss that was lost, beta the largest curvature on the way; E1 speaks of runs that are `is_smooth`.
+    F is the loss that was lost, beta the largest curvature on the way; E1 covers runs that are `is_smooth`.
     """
     rate, rows = run["recipe"]["lr"], run["rows"]
     lost = float(np.mean(rows[0]["loss"]) - np.mean(rows[-1]["loss"]))

@@ -104,7 +104,7 @@ def run_time(row: Mapping[str, Any], run: Run) -> float:
 
 
 def _mean(runs: Sequence[Run], name: str, shape: Callable[[Any], Any] = np.asarray) -> list[float]:
-    """Over seeds and students, record by record."""
+    """The mean of a quantity over seeds and students, record by record."""
     return [float(np.mean([shape(row[name]) for row in rows])) for rows in zip(*(r["rows"] for r in runs), strict=True)]
 
 

@@ -1,4 +1,4 @@
-"""What the page says about the numbers: the headlines and the tables of scores."""
+"""The headlines and the tables of scores of the report page."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -105,7 +105,7 @@ def _plan(
 
 
 def _place(study: Study, cells: list[Cell], where: dict[str, Any], alone: bool) -> dict[str, str]:
-    """Where the study runs: as asked. Among all studies one that cannot says so and runs as it can."""
+    """Where the study runs: as asked. One that cannot is refused if alone; among others it runs where it can."""
     if where["backend"] != "numpy" and not any(takes_device(cell) for cell in cells):
         problem, able = "measures on NumPy only and takes no device", PLAIN
     elif where["dtype"] == "float32" and study.double:
@@ -119,7 +119,7 @@ def _place(study: Study, cells: list[Cell], where: dict[str, Any], alone: bool) 
 
 
 def _refuse_unwritable(out: Path) -> None:
-    """Find out before anything runs, so that no numbers are lost for want of a folder."""
+    """Refuse a folder that cannot be written before anything runs, so that no numbers are lost."""
     try:
         out.mkdir(parents=True, exist_ok=True)
         write_atomically(out / ".writable", "")

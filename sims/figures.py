@@ -50,7 +50,7 @@ def _standard(figure: Figure, result: StudyResult) -> Figure:
             rows = sorted((row for row in result.rows if (row.series, row.panel) == (name, k)), key=lambda row: row.x)
             if rows:
                 _curve(axes, rows, series.index(name), _with_fits(name, result.rows))
-        _dress(axes, panel, sorted({row.x for row in result.rows if row.panel == k}))
+        _set_axes(axes, panel, sorted({row.x for row in result.rows if row.panel == k}))
         if picture := PICTURES.get(result.study, {}).get(k):
             picture(axes)
     named = [zip(*axes.get_legend_handles_labels(), strict=True) for axes in figure.axes]
@@ -62,7 +62,7 @@ def _standard(figure: Figure, result: StudyResult) -> Figure:
     return figure
 
 
-def _dress(axes: Axes, panel: Panel, places: list[float]) -> None:
+def _set_axes(axes: Axes, panel: Panel, places: list[float]) -> None:
     axes.set(xlabel=panel.x.label, ylabel=panel.y.label, title=panel.title)
     for axis, scale in ((panel.x, axes.set_xscale), (panel.y, axes.set_yscale)):
         scale(axis.scale, **({"linthresh": axis.width} if axis.scale == "symlog" else {}))

@@ -1,4 +1,4 @@
-"""No test is timed: a property holds however slow the machine is. CI repeats its draws, people's runs explore."""
+"""No test is timed: a property holds however slow the machine is. CI repeats its draws, other runs draw anew."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""The four questions asked of every theorem, and the verdict as data."""
+"""Checks a theorem by search, witness of tightness and symbolic steps, and returns the findings as a `Verdict`."""
 
 import runpy
 from collections.abc import Iterator, Sequence
@@ -157,20 +157,20 @@ def _verdicts(chosen: list[Theorem], seconds: float, seed: int, workers: int) ->
         return
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         try:
-            with _deaf_children():
+            with _children_ignoring_ctrl_c():
                 jobs = [pool.submit(check_by_name, theorem.name, seconds, seed) for theorem in chosen]
             for job in as_completed(jobs):
                 yield job.result()
         except BaseException:
             for child in active_children():
-                child.terminate()  # rather than wait for searches that nobody wants any more
+                child.terminate()  # their searches would go on although no one reads the results
             raise
 
 
 @contextmanager
-def _deaf_children() -> Iterator[None]:
-    """Processes started meanwhile ignore Ctrl-C, which reaches them too: this one ends them, without a traceback."""
-    if current_thread() is not main_thread():  # elsewhere signals cannot be handled
+def _children_ignoring_ctrl_c() -> Iterator[None]:
+    """Within it, started processes ignore Ctrl-C, which a terminal sends to them too: this process ends them."""
+    if current_thread() is not main_thread():  # Python handles signals in the main thread only
         yield
         return
     before = signal(SIGINT, SIG_IGN)
@@ -181,12 +181,12 @@ def _deaf_children() -> Iterator[None]:
 
 
 def check_by_name(name: str, seconds: float, seed: int) -> Verdict:
-    """`check` for a worker process, to which a name travels better than a function."""
+    """`check` for a worker process: a theorem may hold lambdas, which can't be pickled, so its name is sent."""
     return check(THEOREMS[name], seconds, seed)
 
 
 def _bar(total: int, progress: bool) -> Any:
-    from tqdm import tqdm  # only a person who waits needs it
+    from tqdm import tqdm  # needed only where a bar is shown
 
     return tqdm(total=total, disable=not progress, unit="theorem")
 

@@ -28,7 +28,7 @@ def theory(
     Returns:
         0, or 1 if a theorem failed or a conjecture was refuted.
     """
-    if json is not None:  # found out before the searches, not after them
+    if json is not None:  # a folder that cannot be made is refused before the searches take their time
         json.parent.mkdir(parents=True, exist_ok=True)
         json.open("a").close()
     if search is not None:

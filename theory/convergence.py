@@ -90,7 +90,7 @@ def max_learning_rate(
     Below order 1 the *weight* sets the rate, not $\mu = \alpha\lambda$: $\beta \propto 1+\lambda\max(1,\alpha)$ is
     $1+\mu/\alpha$ there, since a student that is unsure beside a sure peer feels the whole $\lambda$ (E1). At one $\mu$
     a low order needs a smaller rate. With momentum it is half the rate up to which the energy falls surely, see
-    `stability_limits`. Peers may move: E2 and E3 count what they do.
+    `stability_limits`. E2 and E3 account for peers that move.
 
     Raises:
         ValueError: negative arguments, a momentum outside [0, 1), or students that don't depend on their parameters

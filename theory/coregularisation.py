@@ -16,9 +16,10 @@ ROUNDING = 1e-10
 
 
 def coupling(alpha: ArrayLike, lam: ArrayLike, students: ArrayLike) -> Array:
-    r"""$\kappa = \alpha\lambda\frac{K}{K-1}$, the only knob of mutual learning near agreement (G1, G2); all broadcast.
+    r"""$\kappa = \alpha\lambda\frac{K}{K-1}$, the one parameter of mutual learning near agreement (G1, G2).
 
     2 alpha lam for two students, alpha lam for many. A negative weight repels (negative correlation learning).
+    All arguments broadcast.
 
     Raises:
         ValueError: an order that is not finite and non-negative, a weight that is not finite, fewer than two students.
@@ -71,7 +72,7 @@ def dual_coefficients(kernels: ArrayLike, ridge: ArrayLike, targets: ArrayLike, 
     r"""$a_k$ with $f_k(x) = k_k(x,X)\,a_k$ for kernel students after mutual learning, at any input x (G2).
 
     $a_k = G_k(y+\kappa\bar f)$ with $G_k = (\rho I+(1+\kappa)K_k)^{-1}$ and $\bar f = (\sum_k(\rho
-    I+K_k)G_k)^{-1}\sum_kK_kG_k\,y$; kernels of finite rank (random features) are welcome.
+    I+K_k)G_k)^{-1}\sum_kK_kG_k\,y$; kernels may have finite rank (random features).
 
     Args:
         kernels: $K_k$ on the training inputs, symmetric positive semidefinite, shape (..., K, n, n).

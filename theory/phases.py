@@ -1,7 +1,7 @@
 r"""Where mutual learning helps: phase boundaries, best couplings, and what they gain.
 
 $\omega = s_{opt}/s$ says how much a mode is underfitted: below 1 the independent ensemble overfits. Three phases: both
-gain (omega <= 1), the student gains and the ensemble pays (1 < omega < 2), nobody gains (omega >= 2). The held-out
+gain (omega <= 1), the student gains and the ensemble loses (1 < omega < 2), neither gains (omega >= 2). The held-out
 inverse temperature of the independent ensemble stands for omega in practice (G5). (Shelf G; this project.)
 """
 

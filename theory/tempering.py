@@ -51,8 +51,8 @@ def divergence_by_cumulants(logits_p: ArrayLike, logits_q: ArrayLike, alpha: Arr
 
     N = 2 is $\frac\alpha2\mathrm{Var}_q(y-z)$: the order is a weight. The third cumulant's term,
     $\frac{\alpha(1+\alpha)}6\kappa_3$, is the first that tells orders of equal $\alpha\lambda$ apart. The remainder
-    after N = 3 is at most
-    $\frac{\alpha(1+\alpha+\alpha^2)}{192}\mathrm{osc}^4$ (O1). Order inf is refused: the series has no limit there.
+    after N = 3 is at most $\frac{\alpha(1+\alpha+\alpha^2)}{192}\mathrm{osc}^4$ (O1). Order inf is refused:
+    the series has no limit there.
 
     Args:
         logits_p, logits_q: as `cumulants`.

@@ -5,8 +5,8 @@ $\beta$-smooth functions with $f(x_0) - \inf f \le F$ is a semidefinite program 
 Taylor, Hendrickx & Glineur 2017), which PEPit states and solves. Needs the extra `worstcase`.
 
 Found: at $\eta\beta = 1$ and without bias the bound is the worst case for n = 1..8; with bias it exceeds it by
-$\zeta^2/n$, the bias of the last step, which no gradient feels. At $\eta\beta = 1/2$ the worst case is 0.47 to 0.83 of
-the bound.
+$\zeta^2/n$, the bias of the last step, after which no gradient is counted. At $\eta\beta = 1/2$ the worst case is
+0.47 to 0.83 of the bound.
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ BIASES = (0.0, 0.5)
 
 @dataclass(frozen=True)
 class WorstCase:
-    r"""One program: beta = 1 and F = 1, which loses nothing ($\eta$ in units of $1/\beta$, $\zeta^2$ of $\beta F$).
+    r"""One program, at beta = F = 1 without loss of generality: $\eta$ in units of $1/\beta$, $\zeta^2$ of $\beta F$.
 
     Attributes:
         worst: the largest mean of the squared gradient, to the solver's accuracy of about 1e-6.

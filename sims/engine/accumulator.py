@@ -75,7 +75,7 @@ class Accumulator:
     def add(self, state: Array, gradient: Array, step: int) -> None:
         """One measured step."""
         self.first = state if self.first is None else self.first
-        self._add_asked(state, flushed(gradient, math.sqrt(self.floor)), step)
+        self._add_requested(state, flushed(gradient, math.sqrt(self.floor)), step)
         self.add_terms(self.terms(state, gradient, self.first, self.floor))
 
     def terms(self, state: Array, gradient: Array, first: Array, floor: float) -> Terms:
@@ -98,7 +98,7 @@ class Accumulator:
         more = traced or len(self.record.edges) or self.record.basin is not None or self.first is None
         return "all" if more else "sums"
 
-    def _add_asked(self, state: Array, gradient: Array, step: int) -> None:
+    def _add_requested(self, state: Array, gradient: Array, step: int) -> None:
         if self.record.edges:
             self.counts = self.counts + _counts(state, self.record.edges)
         if self.record.basin is not None:
@@ -114,7 +114,7 @@ class Accumulator:
         self.times = [time + now for time, now in zip(self.times, here, strict=True)] if self.times else here
 
     def moments(self) -> Moments:
-        """What remains."""
+        """The moments that these sums give."""
         square = self.square.value().sum(-1) / (self.seen * self.students)
         moved = self.moved.value() / self.seen
         means = as_numpy(self.first).astype(np.float64) + moved

@@ -1,4 +1,4 @@
-"""Where a simulation runs: NumPy, or torch on a CPU or GPU, in one or two words of precision.
+"""Where a simulation runs: NumPy, or torch on a CPU or GPU, in single or double precision.
 
 Problems are written with operators and with the functions of the Array API standard, found by
 `xp = array_api_compat.array_namespace(state)`; then they run on both.

@@ -79,7 +79,7 @@ def _added(one: Terms, other: Terms) -> Terms:
 
 
 def _kernel(work: MethodType) -> Callable[..., Any]:
-    """Of a copy of the function, since torch counts the versions of a function and gives up after eight."""
+    """Compile a copy of the function, since torch counts the versions of a function and gives up after eight."""
     function: Any = work.__func__
     copy = FunctionType(function.__code__.replace(), function.__globals__)
     return torch.compile(MethodType(copy, work.__self__), dynamic=False, fullgraph=True)
@@ -87,7 +87,7 @@ def _kernel(work: MethodType) -> Callable[..., Any]:
 
 @contextmanager
 def _explained() -> Iterator[None]:
-    """What torch says when it cannot compile, in a sentence."""
+    """Turn whatever torch raises when it cannot compile into one sentence."""
     try:
         with warnings.catch_warnings():  # of a cache in array_api_compat that torch traces through
             warnings.filterwarnings("ignore", message="Dynamo detected a call to a `functools.lru_cache`")

@@ -1,4 +1,4 @@
-"""The loop: constant-rate SGD, vectorised over replicas, of which running moments are kept and nothing else."""
+"""The loop: constant-rate SGD, vectorised over replicas; only running moments are kept."""
 
 import math
 from typing import TYPE_CHECKING, Any
@@ -115,5 +115,5 @@ def _is_tiny(gradient: Array) -> bool:
 
 
 def _stride(steps: int, record: Record) -> int:
-    """Of measured steps between two points of the trace."""
+    """How many measured steps lie between two points of the trace."""
     return math.ceil(math.ceil(steps / record.every) / record.trace) if record.trace else 1

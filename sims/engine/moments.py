@@ -56,7 +56,7 @@ class Trace:
 
 @dataclass(frozen=True)
 class Moments:
-    """What remains of a run, as NumPy arrays in double precision.
+    """The moments of a run, as NumPy arrays in double precision.
 
     Attributes:
         squared_gradient: X of each replica (R,): the mean of ||grad_k L_k||^2 over counted steps and students.

@@ -69,7 +69,7 @@ class Simulation:
 
 
 def solved(theory: float) -> Simulation:
-    """What theory says of students that a measure solves exactly, on NumPy: nothing steps."""
+    """A placeholder that holds theory's value for a measure that solves students exactly, on NumPy, without steps."""
     still = Problem(lambda state: 0 * state, lambda _rng, replicas: np.zeros((replicas, 1)))
     return Simulation(still, EXACT, Schedule(1.0, 1), theory)
 

@@ -1,4 +1,4 @@
-"""Sweeps over learning rate, order, number of students, weight: on all cores or a cluster, and safe to kill.
+"""Sweeps over learning rate, order, number of students, weight: on all cores or a cluster; a killed sweep continues.
 
 Cells run through joblib: `with joblib.parallel_config(backend="dask"): sweep(...)` takes them to a Dask cluster.
 """
@@ -86,12 +86,12 @@ def _measure(simulation: Simulation, row: Numbers, seed: int, where: Mapping[str
 def collect(
     tasks: Sequence[Task], folder: Path | None = None, jobs: int | None = None, progress: bool = False, label: str = ""
 ) -> list[Numbers]:
-    """The numbers of every task, in order; tasks whose file lies in the folder already are not run again.
+    """The numbers of every task, in order; tasks whose file is in the folder already are not run again.
 
     Only this process writes, each finished task at once and atomically: workers need no common disk, and a kill loses
     the unfinished tasks only.
     """
-    from tqdm import tqdm  # only a person who waits needs it
+    from tqdm import tqdm  # needed only where a bar is shown
 
     found = {task.file: numbers for task in tasks if (numbers := _load(task, folder)) is not None}
     missing = [task for task in tasks if task.file not in found]

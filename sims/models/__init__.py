@@ -1,1 +1,1 @@
-"""What is descended: test problems, students, and local theory; this room imports theory and sims.engine."""
+"""Models to simulate: test problems, students, and their local theory; this room imports theory and sims.engine."""

@@ -14,12 +14,12 @@ from scipy.special import ndtr
 
 Matrix = NDArray[np.float64]
 Gradient = Callable[[Matrix], Matrix]
-LOW, HIGH = -2.5, 2.5  # beyond them the walls of the wells let nothing pass
+LOW, HIGH = -2.5, 2.5  # beyond them the wells are so steep that the density is negligible
 GAUSS = 3.0  # nodes of Gauss and Legendre's rule in a standard deviation of a step
 
 
 def escape_time(gradient: Gradient, eta: float, spread: float, steps: int) -> float:
-    r"""From -1 to 1 or beyond: time at risk in so many steps over the chance of escape in them.
+    r"""Time to go from -1 to 1 or beyond: time at risk in so many steps over the chance of escape in them.
 
     $\eta\sum_{n<N}P(\tau>n)/P(\tau<N)$, with $P(\tau>n)$ from powers of the transition operator on $x<1$.
     """
@@ -29,7 +29,7 @@ def escape_time(gradient: Gradient, eta: float, spread: float, steps: int) -> fl
     first, move = (weights * _density(points, at - eta * gradient(at), spread) for at in (start, points))
     ones = np.ones(len(points))
     alive = np.linalg.matrix_power(move, steps - 2) @ ones
-    total = np.linalg.solve(np.eye(len(points)) - move, ones - alive)  # of the powers below that one
+    total = np.linalg.solve(np.eye(len(points)) - move, ones - alive)  # the sum of all lower powers
     return float(eta * (1 + first[0] @ total) / (1 - first[0] @ alive))
 
 
@@ -54,5 +54,5 @@ def same_well(gradient: Gradient, eta: float, spread: float) -> float:
 
 
 def _density(points: Matrix, centres: Matrix, spread: float) -> Matrix:
-    """Of a step to the points (n,) from each centre (m,), (m, n)."""
+    """Density of a step to the points (n,) from each centre (m,), (m, n)."""
     return np.exp(-(((points - centres[:, None]) / spread) ** 2) / 2) / (spread * math.sqrt(2 * math.pi))

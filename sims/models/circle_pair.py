@@ -1,4 +1,4 @@
-r"""Two students on a circle (theorem E6), under any rule, each its own.
+r"""Two students on a circle (theorem E6), each with a rule of its own.
 
 Inputs u lie on a circle, labels are fair coins, student 1 has the logits (f(u - x), 0) and student 2 (g(u - y), 0), one
 scalar parameter each. Both losses depend on the phase x - y only.
@@ -79,7 +79,7 @@ def _pull(own: Array, peer: Array, rule: Rule) -> Array:
 
 
 def circle_problem(rules: tuple[Rule, Rule]) -> Problem:
-    """Started anywhere."""
+    """Both parameters start uniformly on the circle."""
 
     def start(rng: Generator, replicas: int) -> Array:
         return rng.uniform(-np.pi, np.pi, (replicas, 2))

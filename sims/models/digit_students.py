@@ -72,7 +72,7 @@ def _examples(which: NDArray[np.int64], place: Backend) -> tuple[Array, Array]:
 
 
 def _gradient(weights: list[Any], x: Any, y: Any, order: Any, weight: Any) -> list[Any]:
-    """Of each student's own loss; the batch is shared and the peer detached."""
+    """Gradients of each student's own loss; the batch is shared and the peer detached."""
     xp = array_namespace(x)
     hidden, z = _layers(weights, x)
     q, peer = _softmax(z), xp.flip(z, axis=1)

@@ -47,7 +47,7 @@ def products(left: Array, right: Array) -> Array:
 
 
 def softmax(logits: Array) -> Array:
-    """Over the first axis."""
+    """Softmax over the first axis."""
     xp = array_namespace(logits)
     powers = xp.exp(logits - reduce(xp.maximum, logits))
     powers *= 1 / reduce(operator.add, powers)

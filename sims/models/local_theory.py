@@ -18,7 +18,10 @@ STEP = 1e-4
 
 
 class Optimum(NamedTuple):
-    """Of K equal students: parameters (K d,), Hessian (K d, K d), covariance of one example's gradient (d, d)."""
+    """An optimum of K equal students.
+
+    Parameters (K d,), Hessian (K d, K d), covariance of one example's gradient (d, d).
+    """
 
     parameters: Matrix
     hessian: Matrix
@@ -26,11 +29,11 @@ class Optimum(NamedTuple):
 
     @property
     def relaxation_time(self) -> float:
-        """Of the slowest direction, in eta times steps."""
+        """Relaxation time of the slowest direction, in eta times steps."""
         return 1 / float(np.linalg.eigvalsh(self.hessian)[0])
 
     def covariance(self, students: int, batch: int, shared: bool, eta: float) -> Matrix:
-        """Of the stationary parameters, for mini-batches drawn with replacement."""
+        """Covariance of the stationary parameters, for mini-batches drawn with replacement."""
         noise = coupled_noise(self.noise / batch, students, shared)
         return stationary_covariance(self.hessian, noise, eta)
 

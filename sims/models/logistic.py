@@ -64,7 +64,7 @@ class Logistic:
         return (pull[:, None] @ self.features)[:, 0] / z.shape[-1] + self.decay * theta
 
     def logits(self, theta: Array) -> Array:
-        """On the training inputs (K, n)."""
+        """Logits on the training inputs (K, n)."""
         return (self.features @ theta[..., None])[..., 0]
 
     def predict(self, theta: Array) -> Array:
@@ -72,12 +72,12 @@ class Logistic:
         return (self.unseen @ theta[..., None])[..., 0]
 
     def mutual_gradient(self, theta: Array, order: float) -> Array:
-        """Of the mean divergence to the peers, in each student's parameters (K, p)."""
+        """Gradient of the mean divergence to the peers, in each student's parameters (K, p)."""
         z = self.logits(theta)
         return (self._mutual(z, order)[:, None] @ self.features)[:, 0] / z.shape[-1]
 
     def hessians(self, theta: Array) -> Array:
-        """Of every student's own loss without peers (K, p, p)."""
+        """Hessian of every student's own loss without peers (K, p, p)."""
         q = expit(self.logits(theta))
         return self._products(q * (1 - q)) + self.decay * np.eye(theta.shape[-1])
 
@@ -90,7 +90,7 @@ class Logistic:
         return np.swapaxes(self.features * weights[..., None], -1, -2) @ self.features / weights.shape[-1]
 
     def _jacobian(self, theta: Array, order: float, weight: float) -> Array:
-        """Of the coupled field, (K p, K p)."""
+        """Jacobian of the coupled field, (K p, K p)."""
         z, (count, size) = self.logits(theta), theta.shape
         q, w = expit(z), expit(z[:, None] + order * (z[None] - z[:, None]))
         share, slope = weight / (count - 1), w * (1 - w)

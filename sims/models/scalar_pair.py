@@ -46,7 +46,7 @@ class ScalarPair:
     weight: float
 
     def gradient(self, state: Array) -> Array:
-        """Of L_1 in the first parameter and of L_2 in the second, (R, 2); peers detached."""
+        """Gradients of L_1 in the first parameter and of L_2 in the second, (R, 2); peers detached."""
         xp = array_namespace(state)
         (z, dz), (y, dy) = (student(state[:, k]) for k, student in enumerate(self.students))
         return xp.stack([xp.mean(self._pull(z, y) * dz, axis=-1), xp.mean(self._pull(y, z) * dy, axis=-1)], axis=-1)
@@ -74,7 +74,7 @@ class ScalarPair:
         return -self.weight * self.order * bend.mean(axis=-1)
 
     def problem(self, mean: tuple[float, float], spread: float) -> Problem:
-        """Started from independent normal parameters."""
+        """The pair as a problem, started from independent normal parameters."""
 
         def draw(rng: Generator, replicas: int) -> NDArray[np.float64]:
             return np.array(mean) + spread * rng.standard_normal((replicas, 2))

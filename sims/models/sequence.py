@@ -46,7 +46,7 @@ class Shrinkers:
         return np.concatenate([data, np.zeros((replicas, MODES * len(self.alone)))], axis=-1)
 
     def gradient(self, state: Array) -> Array:
-        """Of the students' own losses; 0 for the data."""
+        """Gradients of the students' own losses; 0 for the data."""
         xp, count = array_namespace(state), len(self.alone)
         parts = xp.reshape(state, (len(state), count + 1, MODES))
         data, values = parts[:, :1], parts[:, 1:]

@@ -59,7 +59,7 @@ class Students:
 
     @property
     def shapes(self) -> list[tuple[int, int]]:
-        """Of one student's weight matrices."""
+        """Shapes of one student's weight matrices."""
         features, classes = self.data.inputs.shape[-1], self.data.labels.shape[-1]
         return [(features, self.hidden), (self.hidden, classes)] if self.hidden else [(features, classes)]
 
@@ -114,7 +114,7 @@ class Students:
         return fit + self.weight / (self.count - 1) * pairs.sum(-1) + self.decay / 2 * size
 
     def _logits(self, state: Array) -> Array:
-        """Of every student on every example, (C, K, n, R)."""
+        """Logits of every student on every example, (C, K, n, R)."""
         weights = self._weights(state)
         return _own(through(self._features(weights, self._everything(state).inputs), weights[-1]))
 
@@ -127,7 +127,7 @@ class Students:
         return pull
 
     def _features(self, weights: list[Array], x: Array) -> Array:
-        """What the last layer sees, (F, student or 1, mini-batch's student or 1, n, R or 1)."""
+        """Inputs of the last layer, (F, student or 1, mini-batch's student or 1, n, R or 1)."""
         wide = x[:, None]
         return array_namespace(x).tanh(through(wide, weights[0])) if self.hidden else wide
 
@@ -153,7 +153,7 @@ def _ahead(logits: Array, places: int) -> Array:
 
 
 def _own(values: Array) -> Array:
-    """From (C, student or 1, mini-batch's student or 1, n, R) student k on mini-batch k, (C, K or 1, n, R)."""
+    """Values of student k on mini-batch k, (C, K or 1, n, R), of (C, student or 1, mini-batch's student or 1, n, R)."""
     if 1 in values.shape[1:3]:
         return values[:, :, 0] if values.shape[2] == 1 else values[:, 0]
     xp, count = array_namespace(values), values.shape[1]

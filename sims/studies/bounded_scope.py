@@ -60,7 +60,7 @@ class Scope:
         return float(contraction_modulus(*pair)), float(field_lipschitz(*pair))
 
     def rate(self, share: float) -> float:
-        """So large a share of m/L^2, up to which the stationary spread is bounded; two digits."""
+        """The rate that is this share of m/L^2, up to which the stationary spread is bounded; two digits."""
         modulus, lipschitz = self.constants
         return float(f"{share * modulus / lipschitz**2:.1e}")
 
@@ -80,7 +80,7 @@ class Scope:
 def traced(
     simulation: Simulation, replicas: int, seed: int, **where: Any
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Steps (n,) and states (n, R, d) at them; what is between two looks is for the trace to say."""
+    """About `LOOKS` equally spaced steps (n,) and the states at them (n, R, d)."""
     every = max(1, simulation.schedule.steps // LOOKS)
     trace = run(simulation, replicas, seed, Record(every=every, trace=LOOKS, paths=replicas), **where).trace
     assert trace is not None
@@ -155,7 +155,7 @@ def _norm(order: float) -> Cell:
 
 
 def _attained() -> Cell:
-    """By the largest gradient in one direction: the bound uses nothing else."""
+    """The largest gradient in one direction attains the bound, which uses nothing else."""
     decay, eta = Scope(1.0).decay, Scope(1.0).rate(0.5)
     radius = float(scope_radius(REACH, WEIGHT, decay))
     axis = np.eye(9)[:1]

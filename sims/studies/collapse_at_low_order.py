@@ -28,7 +28,7 @@ def predicted(order: float, product: float) -> float:
 
 def _ratio(order: float, product: float) -> Any:
     def measure(simulation: Simulation, replicas: int, seed: int, **where: Any) -> Measured:
-        """Of the largest survived rates at the order and at order 1, from the same starts on the same batches."""
+        """Ratio of the largest survived rates at the order and at order 1, from the same starts on the same batches."""
         orders = np.repeat([order, 1.0], replicas)
         search = (BRACKET, HALVINGS, simulation.schedule.steps, seed, Backend(**where), LEAST)
         low, one = survived_rate(Rules(orders, product / orders), *search).reshape(2, replicas)

@@ -103,7 +103,7 @@ def cells() -> list[Cell]:
 
 
 def _limit(cell: Cell, name: str, value: float) -> Cell:
-    """Against a limit of small rates or temperatures, which may be missed by as much as the exact law misses it."""
+    """The cell against a limit of small rates or temperatures, which may be missed by as much as the exact law does."""
     off = abs(cell.simulation.theory - value)
     simulation, rule = replace(cell.simulation, theory=value), within_standard_errors(0.01, absolute=off)
     return replace(cell, name=f"{cell.name}, {name}", simulation=simulation, rule=rule, panel=None)

@@ -16,7 +16,7 @@ from theory.coregularisation import first_order_effect
 SMALL, ALLOWED, OFTEN, CLEAR = 2e-3, 0.02, 0.95, 2.0
 NOISES, RIDGES = (0.0, 0.5, 1.0, 2.0), (0.01, 10.0)
 FLIPS, DECAYS = (0.0, 0.1, 0.25, 0.4), (1e-4, 3e-2)
-ASIDE = 0.03  # how far the ensembles stand beside the students in the figure, of the panel's width
+ASIDE = 0.03  # shift of the ensembles beside the students in the figure, as a share of the panel's width
 WHO = ("student", "ensemble")
 Changes = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
 """Rates of change of the risk of student and ensemble: predicted, its standard error over held-out inputs, measured,
@@ -64,7 +64,7 @@ def right_signs(predicted: NDArray[np.float64], error: NDArray[np.float64], meas
 
 
 def slope(predicted: NDArray[np.float64], measured: NDArray[np.float64]) -> Measured:
-    """Of the line through 0, predicted against measured: 1 if the prediction errs by the held-out labels' noise only.
+    """Slope of the line through 0, predicted against measured: 1 if only the held-out labels' noise makes it err.
 
     The standard error is that of the linearised ratio of means.
     """
@@ -119,7 +119,7 @@ def effects(students: Logistic, alone: NDArray[np.float64]) -> NDArray[np.float6
 
 
 def nll(logits: NDArray[np.float64], chances: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Expected over labels: of the mean student and of the mean of the logits (2,)."""
+    """NLL, expected over labels: of the mean student and of the mean of the logits (2,)."""
     together = np.stack([logits.mean(axis=0)])
     return np.array([(np.logaddexp(0, z) - chances * z).mean() for z in (logits, together)])
 

@@ -57,8 +57,11 @@ def _batch(size: int) -> Cell:
 
 
 def minibatches(size: int) -> Oracle:
-    r"""With replacement, of the quadratic as a mean over examples $\frac\beta2\|x-a_i\|^2$, where $\sum_i a_i=0$ and
-    $\beta^2\|a_i\|^2$ is $\sigma^2$ in the mean."""
+    r"""Mini-batches drawn with replacement.
+
+    Up to a constant the quadratic is the mean of $\frac\beta2\|x-a_i\|^2$ with $\sum_i a_i=0$ and $\beta^2\|a_i\|^2$
+    equal to $\sigma^2$ in the mean.
+    """
     points = np.random.default_rng(0).standard_normal((EXAMPLES, DIMENSION))
     points -= points.mean(axis=0)
     points *= SIGMA / BETA / math.sqrt((points**2).sum(-1).mean())

@@ -1,4 +1,4 @@
-"""Study: the order as the variance of a prior: what it controls for frozen peers, and what not for live ones."""
+"""Study: the order as the variance of a prior: what it controls for frozen peers but not for live ones."""
 
 from dataclasses import replace
 from typing import Any

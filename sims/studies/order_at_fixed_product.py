@@ -115,7 +115,7 @@ def _confidence(kind: str, order: float) -> Cell:
 
 
 def change_of_overconfidence(students: Logistic, order: float) -> float:
-    """On held-out inputs, from order 1 to another at one product."""
+    """How much overconfidence on held-out inputs changes from order 1 to another order at the same product."""
     plain = together(students, 1.0)
     return overconfidence(students, together(students, order, plain)) - overconfidence(students, plain)
 

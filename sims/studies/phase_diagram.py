@@ -54,7 +54,7 @@ def _sequence(omega: float, coupling: str, who: str) -> Cell:
 
 
 class Independent(NamedTuple):
-    r"""What independent students say: $\omega = \langle f,u\rangle/\langle\bar f,u\rangle$ with the truth f and the
+    r"""Known from independent students: $\omega = \langle f,u\rangle/\langle\bar f,u\rangle$ with the truth f and the
     ensemble's response $u = d\bar f/d\kappa$; the unit $U = -2\langle\bar f,u\rangle$; their inverse temperature."""
 
     omega: float
@@ -64,7 +64,7 @@ class Independent(NamedTuple):
 
 @cache
 def independent(noise: float, ridge: float) -> Independent:
-    """Of ridge students on data sets that no replica has, held-out means first, then over data sets."""
+    """The same of ridge students on data sets that no replica has, held-out means first, then over data sets."""
     drawn = cohorts(np.random.default_rng([1, round(1e3 * noise), round(1e3 * ridge)]), OTHERS, noise, ridge)
     ensemble, response = drawn.trained(0.0).mean(axis=1), drawn.response().mean(axis=1)
     power = float((ensemble * response).mean())

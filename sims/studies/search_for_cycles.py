@@ -92,7 +92,7 @@ def _search(order: float) -> Any:
 
 
 def _moving(pair: ScalarPair, schedule: Schedule, seed: int, where: dict[str, Any]) -> NDArray[np.bool_]:
-    """First all systems at once by SGD without noise; then those that still move by their ODE."""
+    """Which systems move for ever: all at once by SGD without noise, then those that still move by their ODE."""
     systems = len(pair.labels)
     problem = Problem(pair.gradient, lambda rng, replicas: rng.standard_normal((replicas, 2)), students=2)
     record = Record(every=5, trace=1, paths=systems)

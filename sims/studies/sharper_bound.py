@@ -1,5 +1,5 @@
-r"""Study: the sharper bound E3, X against $\lambda^2\gamma^2$, attained by the rotating pair and met by the limit "
-r"cycle."""
+r"""Study: the sharper bound E3, X against $\lambda^2\gamma^2$, attained by the rotating pair and kept by the
+limit cycle."""
 
 from collections.abc import Callable
 from typing import Any

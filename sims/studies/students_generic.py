@@ -18,7 +18,7 @@ BOTH = [(kind, shared) for kind in KINDS for shared in (False, True)]
 
 
 def plateau(simulation: Simulation, replicas: int, seed: int, **where: Any) -> Measured:
-    """X, looked at where states have had time to change: all examples take as long as many steps."""
+    """X, measured where states have had time to change, since all examples take as long as many steps."""
     return mean_square_every(steps_for(APART, simulation.schedule.eta))(simulation, replicas, seed, **where)
 
 

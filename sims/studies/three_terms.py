@@ -26,10 +26,10 @@ HEALING, HEALING_STEPS = "transient of the quadratic", (100, 200, 500, 1000)  # 
 def cells(steps: int = STEPS) -> list[Cell]:
     """Every problem with every oracle, at eta beta = 1 and a tenth of it; then the transient of ever longer runs."""
     all_terms = [_cell(make(), name, fraction, steps) for fraction in FRACTIONS for make in KNOWN for name in ORACLES]
-    return all_terms + [_healing(steps) for steps in HEALING_STEPS]
+    return all_terms + [_long_run(steps) for steps in HEALING_STEPS]
 
 
-def _healing(steps: int) -> Cell:
+def _long_run(steps: int) -> Cell:
     cell = _cell(quadratic(), next(iter(ORACLES)), FRACTIONS[1], steps)
     return replace(cell, name=f"{cell.name}, T = {steps}", series=HEALING, x=steps, panel=1)
 
@@ -40,7 +40,7 @@ def _cell(known: Known, name: str, fraction: float, steps: int) -> Cell:
     bound = float(biased_sgd_bound(known.lost, eta, steps, known.beta, sigma**2, zeta**2))
     simulation = Simulation(known.problem, oracle, Schedule(eta, steps), bound)
     label = rf"{known.name}; {name}; $\eta\beta = {fraction:g}$"
-    # beyond |x| = 1, where Gaussian noise goes now and then, the saturating quadratic is none
+    # beyond |x| = 1, where Gaussian noise goes now and then, the saturating problem is no quadratic
     attained = fraction == 1 and known.name in SATURATES and not (known.name == SATURATES[1] and "Gaussian" in name)
     rule, relation = (within_standard_errors(0.01, 1 / steps), "=") if attained else (at_most(0.01), "≤")
     return Cell(label, simulation, series=name, x=fraction, rule=rule, relation=relation)

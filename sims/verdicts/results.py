@@ -1,4 +1,4 @@
-"""What a study leaves: rows, with the words and axes that go with them."""
+"""What a study returns: rows, with the words and axes that go with them."""
 
 from dataclasses import asdict, dataclass
 from typing import Any

@@ -82,7 +82,7 @@ class Study:
             (eta, order: the values to take; steps, for theory that depends on it).
         rule: judges one cell, given how many there are; `rule_in_words` says it.
         replicas, full_replicas: of every cell by default and in a publication; the second is None where nothing is
-            random, so that more replicas would say nothing.
+            random, so that more replicas would change nothing.
         double: whether the rule asks for more digits than single precision has.
         fits: slopes and limits of the rows' curves, each a further row; made when the study runs.
         panels: axes of the standard figure, which shows each cell's theory on a line and its measurement with error

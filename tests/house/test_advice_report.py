@@ -1,4 +1,4 @@
-"""The study of the advice: its cells are counted as it says, and the committed file is whole."""
+"""The study of the advice: its cells are counted as it says, and the committed file is complete."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ CELLS = [cell(), cell(-0.01, said="loses"), cell(-0.01), cell(said="can't tell")
 PUBLISHED = {"problems": {"p": {"title": "digits", "seeds": 8}}, "cells": CELLS}
 
 
-def test_clear_told_and_right_cells_are_counted():
+def test_cells_are_counted_by_clear_change_named_sign_and_right_sign():
     assert advice.tally(CELLS[:5], "student") == (5, 4, 3, 2)
     rows = {(row[0], row[1]): row[2:] for row in advice.tally_rows(PUBLISHED)}
     assert rows["digits", "0.1"] == ["5", "4", "2 of 3", "4", "2 of 3"]

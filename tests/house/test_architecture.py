@@ -1,4 +1,4 @@
-"""The house: which room may import which, and what stays out of them."""
+"""Which room may import which, and which libraries a room loads."""
 
 import ast
 import subprocess

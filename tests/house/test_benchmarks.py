@@ -1,4 +1,4 @@
-"""The instruments of the benchmarks; what they measure is measured by hand."""
+"""The measuring functions of the benchmarks, against cases whose result is known."""
 
 import dataclasses
 
@@ -11,7 +11,7 @@ from benchmarks.timing import interleaved, peak_memory, ratio, table, verdict
 CPU = torch.device("cpu")
 
 
-def test_candidates_take_turns_and_each_turn_counts_once():
+def test_candidates_are_timed_in_turn_and_each_turn_counts_once():
     calls: list[str] = []
     times = interleaved({name: lambda name=name: calls.append(name) for name in "ab"}, turns=3, seconds=0)
     assert calls == list("aabb") + list("ab") + list("ba") + list("ab")

@@ -1,4 +1,4 @@
-"""What joins the project to others: one version, a citation, a changelog, and the same checks everywhere."""
+"""The files around the code: one version, a citation, a changelog, and the same checks everywhere."""
 
 import re
 import tomllib

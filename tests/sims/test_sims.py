@@ -1,4 +1,4 @@
-"""The loop and the two first studies: right, reproducible, judged by rules that can fail."""
+"""The loop and the first two studies: right, reproducible, judged by rules that can fail."""
 
 import dataclasses
 

@@ -3,7 +3,7 @@
 A room is a package. The docstring of its `__init__` begins with a sentence that ends in what the room imports of ours
 besides itself: "this room imports theory and sims.engine", "imports nothing of ours", "imports every other room of
 training but experiment". A name stands for all that is below it, "the files of theory" for the modules that stand
-directly in that folder, "torch only" for no room at all. A file answers to the sentence of every room around it.
+directly in that folder, "torch only" for no room at all. A file must obey the sentence of every room around it.
 """
 
 import ast

@@ -1,6 +1,6 @@
 """Interval proofs of two-class statements, and their checker; this room imports the files of theory.
 
-This file tells what is certified without loading ball arithmetic.
+This file reads the saved certificates, without loading ball arithmetic.
 
 Not certified: D3 and D5 beyond order 2, C1 and D3 below order 1/16; anything outside the boxes that the certificates
 state.

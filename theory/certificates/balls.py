@@ -79,12 +79,12 @@ class OverBox:
 
     @staticmethod
     def mean(u: Dual, e: Dual) -> Dual:
-        """With the uniform weight."""
+        """The average with the uniform weight."""
         return _chain(_mean(u.value, e.value), u, e)
 
     @staticmethod
     def tilt(u: Dual, e: Dual) -> Dual:
-        """With the weight 2s."""
+        """The average with the weight 2s."""
         return _chain(_tilt(u.value, e.value), u, e)
 
     @staticmethod
@@ -131,7 +131,7 @@ def _centred(jet: Jet, u: arb, e: arb, closed: Callable[[arb, arb], arb]) -> Jet
 
 
 def _pieces(u: arb, e: arb, weights: Sequence[arb]) -> Jet:
-    """By the range of f on pieces of s, good where e is short."""
+    """The average from the range of f on pieces of s, which is sharp where e is short."""
     value = by_u = by_e = arb(0)
     for s, weight in zip(SEGMENTS, weights, strict=True):
         height = weight * square_of_sech(u + s * e)

@@ -21,7 +21,7 @@ Term = tuple[int, int, list[Fraction]]
 """Exponents of w and d, coefficients by powers of the order."""
 Exponents = tuple[int, int, int]
 Polynomial = dict[Exponents, Fraction]
-"""In w, d and the order, by exponents."""
+"""Coefficients of a polynomial in w, d and the order, by exponents."""
 BELOW = [Fraction(1), Fraction(-1), Fraction(2, 3), Fraction(-17, 45)]
 ABOVE = BELOW[:3]
 r"""Coefficients of $x^{2k}$ in polynomials below and above $\mathrm{sech}^2x = 1-\tanh^2x$, for $|x| \le 2$. By
@@ -91,7 +91,7 @@ def _slack() -> Polynomial:
 
 
 def _average(coefficients: Iterable[Fraction], u: Polynomial, e: Polynomial, weight: int) -> Polynomial:
-    """Of the polynomial in (u+se)^2 over s in [0, 1], with the weight 1 or 2s."""
+    """Average of the polynomial in (u+se)^2 over s in [0, 1], with the weight 1 or 2s."""
     total: Polynomial = {}
     for k, coefficient in enumerate(coefficients):
         for m in range(2 * k + 1):

@@ -1,4 +1,4 @@
-"""A checker of what a certificate says beyond its box: the witness from above, and all pairs outside the box."""
+"""Checks what a certificate claims beyond its box: the upper bound by a witness, and all pairs outside the box."""
 
 from fractions import Fraction
 from typing import Any
@@ -17,7 +17,7 @@ def witness_holds(certificate: dict[str, Any]) -> bool:
 
 
 def rest_holds(certificate: dict[str, Any]) -> bool:
-    """Whether the pairs outside the box are settled, where the statement speaks of them."""
+    """Whether the pairs outside the box are settled, if the statement covers them."""
     name, statement = certificate["name"], STATEMENTS[certificate["name"]]
     between = (certificate["order"], certificate["lower"]) if name.startswith("c-") else statement.rest
     if between is None:

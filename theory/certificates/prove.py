@@ -156,7 +156,7 @@ def settle(statement: Statement, strength: Fraction, box: Box) -> str | int:
         return 2
     slopes = _slopes(statement, strength, box)
     changes = [slope.abs_upper() * _ball((high - low) / 2) for slope, (low, high) in zip(slopes, box, strict=True)]
-    if _room_at_centre(statement, strength, box) > sum(changes[1:], changes[0]):
+    if _slack_at_centre(statement, strength, box) > sum(changes[1:], changes[0]):
         return "m"
     return max(range(len(box)), key=lambda axis: float(changes[axis].mid()))
 
@@ -167,7 +167,7 @@ def _near_touch(box: Box) -> bool:
     return max(-left, right, far) <= Fraction(1, 4) and high - low > Fraction(1, 64)
 
 
-def _room_at_centre(statement: Statement, strength: Fraction, box: Box) -> arb:
+def _slack_at_centre(statement: Statement, strength: Fraction, box: Box) -> arb:
     centre = [_ball((low + high) / 2) for low, high in box]
     larger, smaller = statement.sides(AtPoint, *centre)
     return larger - _ball(strength) * smaller

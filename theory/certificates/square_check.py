@@ -114,7 +114,7 @@ def _spread(x: arb) -> arb:
 
 
 def _near(rectangle: Rectangle, order: arb, constant: arb, depth: int) -> bool:
-    """By the mean-value form, on the rectangle or on its halves."""
+    """Whether the mean-value form proves the inequality, on the rectangle or on its halves."""
     q0, q1, p0, p1 = rectangle
     p, q, w = ball(p0, p1), ball(q0, q1), mixture(rectangle, order)
     pull, centre = 8 * constant * (p - q), ((p0 + p1) / 2, (q0 + q1) / 2)

@@ -2,8 +2,7 @@ r"""A checker of saved certificates; with the search it shares the models around
 
 It walks through the tree, so that the leaves cover the box by construction, and settles each by the mean-value form:
 its centre with textbook formulas of p, q, w and $D_\alpha$, its slopes by antiderivatives and by the midpoint rule with
-a remainder. Trees of rectangles are checked in `square_check`, what lies outside the box
-and witnesses in `outside_check`.
+a remainder. Trees of rectangles are checked in `square_check`, pairs outside the box and witnesses in `outside_check`.
 """
 
 from collections.abc import Iterator
@@ -199,5 +198,5 @@ def _within(radius: arb) -> arb:
 
 
 def _average_of_tanh(z: arb, d: arb) -> arb:
-    """Between tanh at the ends."""
+    """A ball that contains the average: tanh increases, so it lies between its values at the ends."""
     return tanh(z).union(tanh(z + d))

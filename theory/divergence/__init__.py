@@ -1,6 +1,6 @@
 """The Rényi divergence and its derivatives, stable at every order; this room imports nothing of ours.
 
-`values` and `gradients` are what users call; `reference` says the same in mpmath, slowly and as the definitions read.
+`values` and `gradients` are what users call; `reference` computes the same in mpmath, slowly, from the definitions.
 """
 
 from .gradients import peer_gradient, student_gradient, student_hessian

@@ -1,4 +1,4 @@
-r"""The same quantities in mpmath, written as the definitions read: slow, naive, and the judge of every float formula.
+r"""The divergence, mixture and derivatives in mpmath, straight from the definitions, for tests of the float formulas.
 
 All functions take one row of logits (floats, -inf allowed) and return mpmath numbers computed with `digits` decimal
 digits; cancellation costs digits, so ask for more than 2 log10(1/D) of them.

@@ -16,7 +16,7 @@ Relation = Literal["<=", "=="]
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:
-    r"""A relation $lhs \le rhs$ or $lhs = rhs$ over a domain: all that an adversary needs to know.
+    r"""A relation $lhs \le rhs$ or $lhs = rhs$ over a domain: all that a search for counterexamples needs.
 
     Attributes:
         given: where each variable lives.
@@ -26,7 +26,7 @@ class Claim:
         resolution: sides smaller than this are compared absolutely, on this scale.
         classes: numbers of classes that a search tries.
         cost: how many times dearer than a plain divergence a point is; searches evaluate so many fewer.
-        batched: whether the function follows the batch convention (a leading axis); None: a search asks it once.
+        batched: whether the function follows the batch convention (a leading axis); None: a search tries it once.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Where a variable of a theorem lives: what it may be, how to draw it, and which of its points are dangerous.
+"""The sets that a theorem's variables range over: how to draw from them, their edge cases, and their coordinates.
 
 Every value is an array with one leading batch axis: `n` orders have shape (n,), `n` logit rows have shape (n, C). All
 variables of one theorem share the number of classes C, unless a domain fixes its own.

@@ -1,4 +1,4 @@
-"""The adversary: the point of a claim's domain at which the two sides come closest to contradicting it.
+"""Search for a counterexample: the point of a claim's domain where its two sides come closest to contradicting it.
 
 Edge cases first, then random restarts, then scipy's optimisers from the worst points, in the coordinates of the domains
 (logits, log-orders, ...). The sequence of points depends on the seed alone and the budget is a number of points, so
@@ -78,15 +78,15 @@ def search(claim: Claim, seconds: float = 10.0, seed: int = 0, points: int = 20_
     if not (seconds > 0 and points > 0):
         raise ValueError(f"seconds and points must be positive, got seconds={seconds} and points={points}")
     deadline = perf_counter() + seconds
-    run = _Search(_asked(claim, deadline), deadline, max(60, points // claim.cost))
+    run = _Search(_with_batching_known(claim, deadline), deadline, max(60, points // claim.cost))
     with suppress(_OutOfTime):
         for stage in (_edges, _random, _optimised):
             stage(run, default_rng([seed, len(stage.__name__)]))
     return run.result()
 
 
-def _asked(claim: Claim, deadline: float) -> Claim:
-    """The claim, knowing whether its function takes batches: asked once, on a few random points."""
+def _with_batching_known(claim: Claim, deadline: float) -> Claim:
+    """The claim with `batched` filled in: whether its function takes batches is tried once, on a few random points."""
     if claim.batched is not None:
         return claim
 
@@ -102,7 +102,7 @@ def _asked(claim: Claim, deadline: float) -> Claim:
 
 
 class _OutOfTime(Exception):
-    """Raised between two calls of the claim's function, out of whatever stage or optimiser asks for the next one."""
+    """Raised before the next call of the claim's function, whichever stage or optimiser makes it."""
 
 
 class _Search:

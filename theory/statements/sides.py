@@ -21,7 +21,7 @@ class Sides:
 
     @property
     def finite(self) -> Mask:
-        """Rows that say something: within the hypothesis, neither side infinite."""
+        """Rows that count: within the hypothesis, with neither side infinite."""
         return self.reached & np.isfinite(self.lhs).all(axis=-1) & np.isfinite(self.rhs).all(axis=-1)
 
 
@@ -41,9 +41,9 @@ def _one_by_one(function: Callable[..., tuple[Any, Any]], point: Point, n: int) 
 
 
 def takes_batches(function: Callable[..., tuple[Any, Any]], point: Point) -> bool:
-    """Whether the function on the first three (or two) points equals what it says of each alone.
+    """Whether the function on the first three (or two) points equals its value on each alone.
 
-    So a user may write a conjecture for one pair of distributions; one that reads as well for batches runs as fast.
+    So a user may write a conjecture for one pair of distributions; if it works on batches too, they make it faster.
     """
     few = {name: values[:3] for name, values in point.items()}
     n = len(next(iter(few.values())))

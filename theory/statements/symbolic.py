@@ -1,4 +1,4 @@
-"""Steps of proofs as sympy expressions: when does one vanish?"""
+"""Decides whether a step of a proof, given as sympy expressions, vanishes."""
 
 from collections.abc import Iterable
 

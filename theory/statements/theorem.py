@@ -87,7 +87,7 @@ class Theorem(Claim):
         return float(best.min())
 
     def search(self, seconds: float = 10.0, seed: int = 0, points: int = 20_000) -> "Any":
-        """The worst point found: edge cases, random restarts, then optimisers. See `theory.search.search`."""
+        """The worst point found: edge cases, random restarts, then optimisers. See `theory.statements.search`."""
         from .search import search  # a theorem can be stated and shown without scipy.optimize
 
         return search(self, seconds=seconds, seed=seed, points=points)

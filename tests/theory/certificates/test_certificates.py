@@ -133,7 +133,7 @@ def test_an_unknown_statement_is_refused():
         prove("E9")
 
 
-def test_what_is_certified_is_told_by_label():
+def test_saved_certificates_are_summarised_by_name():
     assert (summary(("D3-low", "D3-high")) or "").startswith("certified, ")
     assert summary(("D3-low", "D9")) == "not certified"
     assert summary(()) is None

@@ -1,4 +1,4 @@
-"""The divergence and its gradients against 400-digit values, their mpmath twins, and their meaning at the edges."""
+"""The divergence and its gradients against 400-digit values, their mpmath versions, and their values at the edges."""
 
 import json
 from pathlib import Path

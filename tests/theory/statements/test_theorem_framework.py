@@ -121,7 +121,7 @@ def test_theorems_show_their_statement_in_notebooks():
     assert "$" in shown._repr_latex_()
 
 
-def test_a_false_theorem_fails_its_check_and_turns_the_table_red():
+def test_a_false_theorem_fails_its_check_and_is_marked_in_the_table():
     verdict = check(pinsker_too_strong, seconds=30)
     assert not verdict.passed
     assert verdict.margin < 0

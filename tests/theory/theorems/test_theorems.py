@@ -1,4 +1,4 @@
-"""Four questions for every theorem: is it stated and sourced, does it hold, is it tight, do its proof's steps
+"""Every theorem: is it stated and sourced, does it hold, is it tight, do its proof's steps
 vanish?"""
 
 import inspect

@@ -1,4 +1,4 @@
-"""Theorems on students that learn as one: ridge fits, phases, temperature, accounting; this room imports the files of
+"""Theorems on cohorts of students: ridge fits, phases, temperature, accounting; this room imports the files of
 theory.theorems, the files of theory and every other room of theory.
 """
 

@@ -103,12 +103,12 @@ def risks_to_second_order(shape: Array, width: Array, s: Array, best: Array, kap
     exact = risks(s[:, None] / (1 + delta), best, 1 - best, kappa)
     law = second_order_risks(s, dispersion, best, 1 - best, kappa)
     base = ((s - best) ** 2 + best * (1 - best))[:, None]
-    room = _room(s, dispersion, np.abs(delta).max(axis=-1), np.abs(s - best), 1 / (1 / s + kappa))
+    room = _bound_on_the_rest(s, dispersion, np.abs(delta).max(axis=-1), np.abs(s - best), 1 / (1 / s + kappa))
     left, right = np.stack(exact, -1) - base, np.stack(law, -1) - base
     return np.concatenate([left, right], -1), np.concatenate([right + room, left + room], -1)
 
 
-def _room(s: Array, v: Array, delta: Array, off: Array, x: Array) -> Array:
+def _bound_on_the_rest(s: Array, v: Array, delta: Array, off: Array, x: Array) -> Array:
     reach = delta + delta**2 / 4
     mean, spread = reach / (1 - reach), 1 / ((1 - delta) * (1 - reach)) ** 2 - 1
     scale = s**2 * v * x

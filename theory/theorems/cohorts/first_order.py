@@ -1,4 +1,4 @@
-r"""Shelf G3: what a small coupling does is known from independent students, and is nothing where they interpolate."""
+r"""Shelf G3: independent students determine the effect of a small coupling; it is 0 where they interpolate."""
 # ruff: noqa: C408  (given=dict(...) reads like the statement)
 
 from typing import Any

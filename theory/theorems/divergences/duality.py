@@ -1,4 +1,4 @@
-r"""Shelf A4-A6: how $D_\alpha$, $D_{1-\alpha}$ and $D_{1/\alpha}$ belong together; w is the geometric mixture."""
+r"""Shelf A4-A6: how $D_\alpha$, $D_{1-\alpha}$ and $D_{1/\alpha}$ determine one another; w is the geometric mixture."""
 # ruff: noqa: C408  (given=dict(y=..., z=...) reads like the statement)
 
 import numpy as np
@@ -43,8 +43,7 @@ def concave_in_order(y: Array, z: Array, alpha: Array, beta: Array, t: Array) ->
     convex.
 
     Checked for $\alpha, \beta$ in [0, 1] and for $1+10\alpha, 1+10\beta$. Proof: $(1-\alpha)D_\alpha =
-    -K(\alpha-1)$, and
-    K is a cumulant function, hence convex.
+    -K(\alpha-1)$, and K is a cumulant function, hence convex.
     """
     high = [10 * order * divergence(y, z, 1 + 10 * order) for order in (t * alpha + (1 - t) * beta, alpha, beta)]
     low = [(1 - order) * divergence(y, z, order) for order in (t * alpha + (1 - t) * beta, alpha, beta)]
