@@ -83,7 +83,7 @@ def _followed(students: Students, start: Array, stream: Array, eta: Array) -> Ar
     return np.stack(path, 1)
 
 
-def _input(stream: Array, step: int, k: int) -> Array:
+def _input(stream: Array, step: int, k: int) -> Any:
     return (stream[:, step, k] > 0).astype(int)
 
 
