@@ -11,7 +11,6 @@ from theory.divergence.arguments import Array
 from theory.statements.domains import Interval, Reals
 from theory.statements.theorem import theorem
 from theory.tempering import order_against_weight, tempering_force
-from theory.theorems.cohorts.ensembles import solved
 from theory.theorems.quantities import OURS, Pair, per_class, probabilities
 from theory.theorems.students import Students, Two
 from theory.theorems.symbols import HALF, TWO, a
@@ -133,9 +132,9 @@ def order_shifts_the_mean_student(
     fisher = _fisher(x, start)
     own = fisher + per_class(per_class(decay)) * np.eye(2)
     metrics = own, own + per_class(per_class(1.5 * mu)) * fisher
-    cohort = _logits(x, start + solved(metrics[1][:, None], _parametric(x, errors)))
+    cohort = _logits(x, start + _solved(metrics[1][:, None], _parametric(x, errors)))
     force = tempering_force(cohort.swapaxes(1, 2), per_class(alpha), per_class(mu / alpha))
-    law = solved(own, _parametric(x, force[:, None])[:, 0])
+    law = _solved(own, _parametric(x, force[:, None])[:, 0])
     shifts = []
     for end in ENDS:
         labels = middle[:, None] + end * errors
@@ -153,6 +152,10 @@ def _parametric(x: Array, pulls: Array) -> Array:
     return np.einsum("nicp,nkic->nkp", x, pulls) / x.shape[1]
 
 
+def _solved(matrices: Array, vectors: Array) -> Array:
+    return np.asarray(np.linalg.solve(matrices, vectors[..., None])[..., 0], np.float64)
+
+
 def _fisher(x: Array, theta: Array) -> Array:
     q = per_class(probabilities(_logits(x, theta))[:, 0])
     middle = x - (q * x).sum(axis=-2, keepdims=True)
@@ -164,7 +167,7 @@ def _minimum(x: Array, label: Array, decay: Array) -> Array:
     theta, wide = np.zeros((len(x), 1, 2)), per_class(per_class(decay))
     for _ in range(10):
         gradient = _parametric(x, probabilities(_logits(x, theta)) - label[:, None]) + wide * theta
-        theta = theta - solved((_fisher(x, theta) + wide * np.eye(2))[:, None], gradient)
+        theta = theta - _solved((_fisher(x, theta) + wide * np.eye(2))[:, None], gradient)
     return theta
 
 
@@ -179,7 +182,7 @@ def _fixed_point(
         pulls = [q - probabilities(z + power * (np.roll(z, shift, axis=1) - z)) for shift in (1, 2)]
         gradient = _parametric(x, q - labels + weight * (pulls[0] + pulls[1]) / 2) + per_class(per_class(decay)) * theta
         mean = gradient.mean(axis=1, keepdims=True)
-        theta = theta - solved(metrics[0][:, None], mean) - solved(metrics[1][:, None], gradient - mean)
+        theta = theta - _solved(metrics[0][:, None], mean) - _solved(metrics[1][:, None], gradient - mean)
     return theta
 
 
