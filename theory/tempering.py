@@ -145,7 +145,10 @@ def complementary_orders(alpha: ArrayLike, stiffness: ArrayLike = 1.0) -> tuple[
 
     Student 1, with the first order and weight, and student 2, with the second, then descend the potential
     $\mathrm{CE}_1+\mathrm{CE}_2+\frac\mu\alpha D_\alpha(p_2\|p_1)$; both feel the stiffness $\mu$ near agreement. These
-    are the only pairs of Rényi orders with a potential; both are 1/2 in the middle.
+    are the only pairs of Rényi orders with a potential; both are 1/2 in the middle. The ratio of the weights makes the
+    joint field a gradient. Without it, at equal weights say, complementary orders leave no bias either: by A4 the
+    students descend one function, $\mathrm{CE}_1+\frac1r\mathrm{CE}_2+\lambda_1D_\alpha(p_2\|p_1)$, student 2 at $r =
+    \frac{(1-\alpha)\lambda_2}{\alpha\lambda_1}$ times the rate of student 1.
 
     Args:
         alpha: the order of student 1, in (0, 1), any shape.

@@ -7,7 +7,7 @@ import numpy as np
 import sympy as sp
 
 from theory.divergence.arguments import Array
-from theory.divergence.gradients import student_gradient, student_hessian
+from theory.divergence.gradients import peer_gradient, student_gradient, student_hessian
 from theory.statements.domains import Interval, Logits, Reals, Simplex
 from theory.statements.theorem import theorem
 from theory.tempering import complementary_orders
@@ -88,7 +88,8 @@ def complementary_orders_descend_a_potential(
     is no bias at any order in (0, 1), and near agreement both feel the stiffness $\mu$.
 
     Checked as the work along a joint step. Proof: A4, $\frac1{1-\alpha}D_{1-\alpha}(p_1\|p_2) =
-    \frac1\alpha D_\alpha(p_2\|p_1)$. As $\alpha\to1$ one student uses the forward and the other the reverse KL. For K
+    \frac1\alpha D_\alpha(p_2\|p_1)$. At other positive weights there is no bias either, see below; this ratio makes the
+    joint field a gradient. As $\alpha\to1$ one student uses the forward and the other the reverse KL. For K
     students the orders belong to ordered pairs, $\alpha_{jk}+\alpha_{kj} = 1$.
     """
     orders, weights = complementary_orders(alpha, mu)
@@ -116,6 +117,24 @@ def skew_symmetry_of_complementary_orders(sign: sp.Expr = ONE) -> sp.Expr:
     return forward - sign * backward
 
 
+@theorem("N3", given=PAIR | dict(alpha=Interval(1e-3, 0.999), first=Interval(1e-3, 100), second=Interval(1e-3, 100)),
+         source=OURS, relation="==", resolution=1e-6)  # fmt: skip
+def complementary_orders_at_any_weights(y: Array, z: Array, alpha: Array, first: Array, second: Array) -> Pair:
+    r"""Orders $\alpha$ and $1-\alpha$ with any positive weights: student 1 descends $\Psi =
+    \mathrm{CE}_1+\frac1r\mathrm{CE}_2+\lambda_1D_\alpha(p_2\|p_1)$ and student 2 the same function at r times the rate,
+    $r = \frac{(1-\alpha)\lambda_2}{\alpha\lambda_1}$, the ratio of their stiffnesses. So no bias is left, at equal
+    weights as little as at others; the joint field is a gradient for r = 1 only.
+
+    Checked as $\lambda_2\nabla_zD_{1-\alpha}(p_1\|p_2) = r\lambda_1\nabla_zD_\alpha(p_2\|p_1)$, y and z the logits of
+    students 1 and 2. Proof: A4, so $\mathrm{CE}_2+\lambda_2D_{1-\alpha}(p_1\|p_2) = r\Psi-r\,\mathrm{CE}_1$, in which
+    the last term is not student 2's; $\Psi$ falls along both updates.
+    """
+    ratio = (1 - alpha) * second / (alpha * first)
+    scale = per_class(second)
+    own = scale * student_gradient(y, z, 1 - alpha)
+    return own / scale, per_class(ratio * first) * peer_gradient(z, y, alpha) / scale
+
+
 def apart_or_not_complementary(t: float) -> dict[str, Any]:
     """Unequal stiffness at the fair coin; equal stiffness and orders that don't add to 1 near the skewed coin."""
     skewed = np.array([np.log(HEADS), np.log1p(-HEADS)])
@@ -134,8 +153,9 @@ RULES: dict[str, Any] = dict(
 def only_complementary_orders(y: Array, z: Array, first: Array, second: Array, stiffness: Array, other: Array) -> Pair:
     r"""$\|\mu_1J_{w_1}-\mu_2J_{w_2}\|_2 \le \frac{|\mu_1-\mu_2|}2 +
     \min(\mu_1,\mu_2)\frac{|\alpha_1+\alpha_2-1|}{3\sqrt3}\mathrm{osc}\,l$ for the curl of two students with orders
-    $\alpha_k$ and weights $\mu_k/\alpha_k$. Both terms are attained, so Rényi students have a potential only with
-    complementary orders and equal stiffness.
+    $\alpha_k$ and weights $\mu_k/\alpha_k$. Both terms are attained, so the joint field of
+    Rényi students is a gradient only with complementary orders and equal stiffness; with complementary orders and
+    unequal stiffness they still descend one function, at two speeds.
 
     Proof: the cross Jacobians are $-\mu_kJ_{w_k}$, and $w_1, w_2$ lie on one path at the shares $\alpha_1$ and
     $1-\alpha_2$ of the peer. Along it $\frac{d}{ds}u^\top J u = E[(x^2-\sigma^2)l]$, $x = u-Eu$, at most
