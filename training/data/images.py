@@ -10,8 +10,7 @@ from torch import Tensor
 
 from training.recipe.recipe import Recipe
 
-NOISE_STREAM = 0x6E6F
-"""Keeps the noise of a seed apart from everything else that is drawn from that seed."""
+from .labels import noisy_labels
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,7 @@ class Source:
 
     Attributes:
         train: reads the training half.
-        test: reads the test half; it stays shut until the end, unless a preview is allowed.
+        test: reads the test half; it is called only at the end, unless a preview is allowed.
         validation: reads the validation part; without one it is taken from the training half.
         preview: whether `test` may be called before the first epoch as well, to find what is wrong with it; nothing
             is decided by what it reads.
@@ -128,34 +127,6 @@ def _with_noise(images: Images, recipe: Recipe, seed: int) -> Images:
     if not recipe.label_noise:
         return images
     return replace(images, labels=noisy_labels(images.labels, images.classes, recipe.label_noise, seed))
-
-
-def noisy_labels(labels: Tensor, classes: int, share: float, seed: int) -> Tensor:
-    """Symmetric label noise: each label becomes wrong with probability `share`, independently of the others.
-
-    A wrong label is drawn uniformly from the *other* classes, so `share` is the expected share of wrong labels. (Some
-    authors draw from all classes; their share s is (1 - 1/classes) s here.) The noise of an image depends on the seed
-    and its place only, and what a small share makes wrong, a larger share makes wrong in the same way.
-
-    Args:
-        labels: (N,) int64 in 0 .. classes - 1.
-        classes: how many there are, at least 2.
-        share: in [0, 1).
-        seed: any integer.
-
-    Returns:
-        New labels (N,).
-
-    Raises:
-        ValueError: a share outside [0, 1), or a single class.
-    """
-    if not 0 <= share < 1:
-        raise ValueError(f"label_noise must be in [0, 1), got {share!r}")
-    if classes < 2:
-        raise ValueError(f"label_noise needs at least 2 classes to choose from, got {classes}")
-    random = np.random.default_rng([seed % 2**63, NOISE_STREAM])
-    wrong, shift = random.random(len(labels)) < share, random.integers(1, classes, len(labels))
-    return torch.from_numpy(np.where(wrong, (labels.numpy() + shift) % classes, labels.numpy()))
 
 
 def _parts(images: Images, recipe: Recipe, source: Source) -> tuple[Tensor, Tensor]:

@@ -1,4 +1,4 @@
-"""Labels as people have them (any whole numbers or names, columns, one-hot rows) as classes 0 .. C - 1."""
+"""Turns labels of any kind (whole numbers, names, columns, one-hot rows) into classes 0 .. C - 1."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,6 +6,9 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+
+NOISE_STREAM = 0x6E6F
+"""Added to the seed of the label noise, which makes it independent of everything else drawn from that seed."""
 
 
 @dataclass(frozen=True)
@@ -16,7 +19,7 @@ class Classes:
 
     @classmethod
     def of(cls, labels: Any, number: int | None = None) -> "Classes":
-        """The classes of training labels.
+        """The classes that occur in training labels.
 
         Args:
             labels: (N,) or (N, 1) whole numbers or strings, or (N, C) one-hot rows.
@@ -61,7 +64,7 @@ class Classes:
         )
         if not known.all():
             index = int(np.flatnonzero(~known)[0])
-            shown = f"in 0..{len(self) - 1}" if self.counted else f"among {_few(self.names)}, those of training"
+            shown = f"in 0..{len(self) - 1}" if self.counted else f"among {_abbreviated(self.names)}, those of training"
             raise ValueError(f"labels must be {shown}, got {flat[index].item()!r} at index {index}")
         return torch.from_numpy(np.searchsorted(self.values, flat).astype(np.int64))
 
@@ -76,10 +79,10 @@ def flatten(labels: Any) -> tuple[np.ndarray, int | None]:
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim == 2 and array.dtype.kind in "biuf":
-        return _hot(array), array.shape[1]
+        return _from_one_hot(array), array.shape[1]
     if array.ndim != 1:
         raise ValueError(f"labels must be (N,), (N, 1) or one-hot rows (N, C), got shape {array.shape}")
-    return _plain(array), None
+    return _numbers_or_names(array), None
 
 
 def _array(labels: Any) -> np.ndarray:
@@ -92,14 +95,14 @@ def _array(labels: Any) -> np.ndarray:
         raise ValueError(f"labels must be one a picture: {error}") from error
 
 
-def _hot(rows: np.ndarray) -> np.ndarray:
+def _from_one_hot(rows: np.ndarray) -> np.ndarray:
     odd = np.flatnonzero(((rows != 0) & (rows != 1)).any(1) | ((rows == 1).sum(1) != 1))
     if len(odd):
-        raise ValueError(f"rows of labels must be one-hot, got {_few(rows[odd[0]].tolist())} at index {odd[0]}")
+        raise ValueError(f"rows of labels must be one-hot, got {_abbreviated(rows[odd[0]].tolist())} at index {odd[0]}")
     return rows.argmax(1)
 
 
-def _plain(array: np.ndarray) -> np.ndarray:
+def _numbers_or_names(array: np.ndarray) -> np.ndarray:
     if array.dtype.kind == "O":  # a column of a table, or a list of several kinds
         kinds = {type(item) for item in array}
         array = np.array(array.tolist()) if kinds <= {str} or kinds <= {int, bool} else array
@@ -115,5 +118,33 @@ def _plain(array: np.ndarray) -> np.ndarray:
     return array if array.dtype.kind == "U" else array.astype(np.int64)
 
 
-def _few(items: Any, number: int = 5) -> str:
+def _abbreviated(items: Any, number: int = 5) -> str:
     return ", ".join(map(str, items[:number])) + (", ..." if len(items) > number else "")
+
+
+def noisy_labels(labels: Tensor, classes: int, share: float, seed: int) -> Tensor:
+    """Symmetric label noise: each label becomes wrong with probability `share`, independently of the others.
+
+    A wrong label is drawn uniformly from the *other* classes, so `share` is the expected share of wrong labels. (Some
+    authors draw from all classes; their share s is (1 - 1/classes) s here.) The noise of an image depends on the seed
+    and its place only, and what a small share makes wrong, a larger share makes wrong in the same way.
+
+    Args:
+        labels: (N,) int64 in 0 .. classes - 1.
+        classes: how many there are, at least 2.
+        share: in [0, 1).
+        seed: any integer.
+
+    Returns:
+        New labels (N,).
+
+    Raises:
+        ValueError: a share outside [0, 1), or a single class.
+    """
+    if not 0 <= share < 1:
+        raise ValueError(f"label_noise must be in [0, 1), got {share!r}")
+    if classes < 2:
+        raise ValueError(f"label_noise needs at least 2 classes to choose from, got {classes}")
+    random = np.random.default_rng([seed % 2**63, NOISE_STREAM])
+    wrong, shift = random.random(len(labels)) < share, random.integers(1, classes, len(labels))
+    return torch.from_numpy(np.where(wrong, (labels.numpy() + shift) % classes, labels.numpy()))

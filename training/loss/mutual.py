@@ -1,4 +1,4 @@
-"""The mutual loss of K students: `mutual_loss`."""
+"""`mutual_loss`: the losses of K students that learn from each other, checked and computed by the fastest way."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -76,7 +76,7 @@ def mutual_loss(
 
 
 def _losses(students: Tensor, labels: Tensor, pairs: Pairs, options: tuple[float, float], compiled: bool) -> Tensor:
-    """The losses by the fastest way."""
+    """The losses, by the fastest way that fits."""
     plain = partial(losses, pairs, *options)
     if not (len(labels) and torch.is_grad_enabled() and students.requires_grad) or transformed():
         return plain(students, labels)

@@ -1,3 +1,5 @@
+"""`from_datasets`: data sets of torch and Hugging Face, DataLoaders of them, and random transforms."""
+
 import dataclasses
 import random
 from collections import namedtuple
@@ -55,7 +57,7 @@ def picture(x):
 
 
 def random_flip(x, y):
-    """Draws from all three generators that transforms draw from."""
+    """A flip that draws from all three generators that transforms may use."""
     draws = random.random() + np.random.random() + torch.rand(()).item()  # noqa: NPY002
     return (x.flip(2) if draws > 1.5 else x), y
 
