@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from training import Recipe, standard_variants, train
-from training.data.labels import noisy_labels, split
+from training.data.images import split
+from training.data.labels import noisy_labels
 from training.data.sources import open_source
 from training.experiment.evaluation import evaluate_run
 from training.run.run_folder import write_json
