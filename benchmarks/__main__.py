@@ -31,7 +31,7 @@ def main(
         device: cpu, cuda, or auto for the GPU where there is one.
         clock: wall, or the processor's time (fair on a busy machine when OMP_NUM_THREADS=1).
     """
-    out.mkdir(parents=True, exist_ok=True)  # before the measurements, so that they are not lost for want of a folder
+    out.mkdir(parents=True, exist_ok=True)  # before the measurements, which an error here would lose
     command = shlex.join(["python", "-m", "benchmarks", *sys.argv[1:]])
     about = {"command": command, "commit": commit(), **machine(choose_device(device)), "clock": clock}
     results: dict[str, list[dict]] = {module.TITLE: [] for module in MODULES}

@@ -1,4 +1,4 @@
-"""The divergence in float64 against its textbook formula: what the right digits cost, and how many the textbook loses.
+"""The divergence in float64 against its textbook formula: the time that accuracy costs, and the digits it saves.
 
 python -m benchmarks.divergence [--quick]
 """
@@ -23,7 +23,7 @@ COLUMNS = ["shape", "order", "pairs", "time / textbook", "error", "textbook's er
 PAIRS = {"far": 3.0, "close": 1e-6}
 """How far the student's logits are from the peer's."""
 JUDGED, DIGITS = 3, 60
-"""Rows held against the mpmath twin, and the digits that it computes with."""
+"""Rows that are compared with mpmath, and the digits that mpmath computes with."""
 
 
 def textbook(y: np.ndarray, z: np.ndarray, alpha: float) -> np.ndarray:

@@ -21,7 +21,7 @@ from .timing import Clock, Ratio, interleaved, peak_memory, printing, ratio, tab
 TITLE = "Loss, forward and backward (medians of ratios with quartiles; memory in units of the student's logits)"
 ORDERS = [0.5, 1.0, 1.5, 2.0]
 COLUMNS = ["shape", "order", "loss", "/ common formula", "aim", "/ kl_div", "aim", "extra memory", "aim"]
-AIMS = {  # of the ratio to the common formula, and of that to kl_div
+AIMS = {  # upper limits of the ratios to the common formula and to kl_div
     (128, 10): (0.8, None),
     (128, 100): (0.5, None),
     (1024, 1000): (0.5, 1.0),
@@ -40,20 +40,20 @@ def common_formula(student: Tensor, peer: Tensor, alpha: float) -> Tensor:
 
 
 def kl_div(student: Tensor, peer: Tensor, alpha: float) -> Tensor:
-    """Order 1 in torch's own terms, whatever the order: the floor that it sets."""
+    """torch's own loss for order 1, whatever `alpha` is: a lower limit for the time."""
     return F.kl_div(F.log_softmax(student, -1), F.log_softmax(peer, -1), reduction="batchmean", log_target=True)
 
 
 OURS = {"plain": renyi_divergence_loss, "compiled": partial(renyi_divergence_loss, compiled=True)}
 THEIRS = {"common": common_formula, "kl_div": kl_div}
-COMPILED = "common, compiled"  # by torch.compile, since that is what one would do to it
+COMPILED = "common, compiled"  # by torch.compile, as a user would
 
 
 def measure(
     shape: tuple[int, int], alpha: float, turns: int, device: torch.device, clock: Clock = "wall"
 ) -> Iterator[dict]:
     """The lines of the table for one shape and order."""
-    torch.compiler.reset()  # it gives up on a function of which it has seen eight kinds
+    torch.compiler.reset()  # it stops compiling a function after eight different shapes or orders
     generator = torch.Generator().manual_seed(0)
     student, peer = (3 * torch.randn(2, *shape, generator=generator)).to(device)
 

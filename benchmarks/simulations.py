@@ -1,8 +1,7 @@
 """How many times faster than a plain loop the simulations are: `python -m benchmarks.simulations`.
 
-All competitors take turns, so that a busy machine slows them alike. The loop runs one replica after
-the other and keeps the same numbers (X, mean and variance of the state). `results/benchmarks` has the
-figures.
+All candidates take turns, so that a busy machine slows them alike. The loop runs one replica after the other and
+records the same numbers (X, mean and variance of the state). The figures are in `results/benchmarks`.
 """
 
 import math
@@ -26,7 +25,7 @@ from .timing import Clock, interleaved, print_as_measured, ratio
 
 DIMENSION, ETA, SIGMA = 10, 0.1, 1.0
 BATCH, EVERY, REPLICAS, PAIRS = 10, 100, 4000, 2000
-LONG = 20_000  # steps of a compiled run, each of which is traced anew; its first, which compiles, is not timed
+LONG = 20_000  # steps of a compiled run, which is traced anew each time; the first run, which compiles, is not timed
 TITLE = "Simulations against a loop over replicas"
 SHARES = (Backend("numpy"), Backend("numpy", dtype="float32"), Backend("torch", dtype="float32"))
 BOWL = Problem(lambda state: state, lambda _rng, replicas: np.ones((replicas, DIMENSION)), beta=1.0)
@@ -93,7 +92,7 @@ def pair_loop(students: Students, replicas: int, steps: int) -> list[float]:
 
 
 def pair_gradients(weights: np.ndarray, inputs: np.ndarray, labels: np.ndarray, order: float) -> list[np.ndarray]:
-    """Of cross-entropy and Rényi divergence in each student's weights; the peer is detached, the weight lam is 1."""
+    """Gradients of cross-entropy plus Rényi divergence in each student's weights; detached peer, weight lam 1."""
     gradients = []
     for own, peer in ((weights[0], weights[1]), (weights[1], weights[0])):
         z, y = inputs @ own, inputs @ peer
@@ -103,7 +102,7 @@ def pair_gradients(weights: np.ndarray, inputs: np.ndarray, labels: np.ndarray, 
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
-    """SciPy's takes three times as long for so few numbers, which would flatter the ratio."""
+    """SciPy's takes three times as long for so few numbers, which would make our ratio look better."""
     power = np.exp(logits - logits.max(axis=-1, keepdims=True))
     return power / power.sum(axis=-1, keepdims=True)
 

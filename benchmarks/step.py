@@ -1,4 +1,4 @@
-"""A training step: RDML against independent students, its growth with students and classes, and a plain loop's speed.
+"""The time of a training step: RDML against independent students, for more students and classes, and a plain loop.
 
 python -m benchmarks.step [--quick]
 """
@@ -111,7 +111,7 @@ def plain_loop(recipe: Recipe, images: Images, device: torch.device) -> Callable
 def against_independent(
     recipe: Recipe, images: Images, turns: int, device: torch.device, clock: Clock
 ) -> Iterator[dict]:
-    """Time and memory of a step, and both in units of the same students' without each other."""
+    """Time and memory of a step, and both as ratios to the same students trained independently."""
     compiled = replace(recipe, compile_loss=True)
     recipes = {"RDML": recipe, "RDML, compiled loss": compiled}
     recipes |= {name.replace("RDML", "independent"): replace(one, weight=0.0) for name, one in recipes.items()}
@@ -137,7 +137,7 @@ def _against(figure: Ratio, aim: float | None, least: bool = False) -> dict[str,
 
 
 def against_plain_loop(turns: int, device: torch.device, clock: Clock) -> Iterator[dict]:
-    """Images a second in units of the plain loop's, in float32 and with the half-precision forward."""
+    """Images per second as a ratio to the plain loop, in float32 and with the forward pass in bfloat16."""
     images = pictures(512, 32, 3, 100)
     calls = {"plain": plain_loop(PAIR, images, device)}
     for name, change in FAST.items():

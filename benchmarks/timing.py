@@ -1,6 +1,6 @@
-"""Side-by-side timing: candidates take turns, so that what else the machine does falls on all of them alike.
+"""Side-by-side timing: candidates take turns, so that other load on the machine slows all of them alike.
 
-A figure is a ratio to the first candidate's partner in the same turn: its median over turns, with quartiles.
+A figure is the ratio of two candidates' times in the same turn: its median over turns, with quartiles.
 """
 
 import gc
@@ -21,7 +21,7 @@ from training.run.environment import processor
 Call = Callable[[], object]
 Clock = Literal["wall", "cpu"]
 CLOCKS: dict[str, Callable[[], float]] = {"wall": time.perf_counter, "cpu": time.process_time}
-"""On a machine that others use, the processor's time on one thread is the steadier measure."""
+"""On a shared machine the processor's time, with one thread, varies less than wall time."""
 
 
 @dataclass(frozen=True)

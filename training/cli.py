@@ -88,7 +88,7 @@ def train(
         open_run(place, chosen, resume)
     numbers = range(first_seed, first_seed + seeds)
     tasks = [Task("run", chosen, seed, place / f"seed-{seed}") for seed in numbers]
-    with _stopping(f"`rdml train --resume --folder {place}` with the same flags continues"):
+    with _saying_how_to_continue(f"`rdml train --resume --folder {place}` with the same flags continues"):
         found = train_all(tasks, progress=True, jobs=jobs)
     results = [found["run", seed] for seed in numbers]
     if not leads():
@@ -140,7 +140,7 @@ def compare(
             folder / net.replace(":", "-"),
         )
         variants = standard_variants(chosen, orders)
-        with _stopping(f"the same command with --folder {folder} continues"):
+        with _saying_how_to_continue(f"the same command with --folder {folder} continues"):
             comparison = compare_variants(chosen, variants, seeds, progress=True, folder=place, jobs=jobs)
         print(f"\n{comparison.title}: differences from independent students on the same seeds, 95 % intervals\n")
         print(write_comparison(comparison, place))
@@ -179,7 +179,7 @@ def measure(
     if publish is not None:
         probe_folder(publish.parent)
     base = override(RECIPES[recipe], flags)
-    with _stopping(f"the same command with --folder {folder} continues"):
+    with _saying_how_to_continue(f"the same command with --folder {folder} continues"):
         runs = measured.measure(base, orders, rates, seeds, records, folder, progress=True, jobs=jobs)
     print(measured.summary(runs))
     print(folder)
@@ -189,7 +189,7 @@ def measure(
 
 
 @contextlib.contextmanager
-def _stopping(how_to_continue: str) -> Iterator[None]:
+def _saying_how_to_continue(how_to_continue: str) -> Iterator[None]:
     """Answer an interruption with how to continue, and with the exit code of a command that Ctrl-C ended."""
     try:
         yield

@@ -1,4 +1,4 @@
-"""Run by test_far_device.py: what rdml comes to on a device that is not the CPU, and how often it waits for it.
+"""Run by test_far_device.py: results of rdml on a device that is not the CPU, and how often it waits for the device.
 
 python far_checks.py LIBRARY    # LIBRARY: far_device.cpp, compiled; prints what each of CHECKS found as a JSON object
 """
@@ -53,7 +53,7 @@ STEPS = 4
 
 
 def load(library: str) -> None:
-    """Make torch know the device."""
+    """Register the device with torch."""
     torch.ops.load_library(library)
     module: Any = types.ModuleType("torch.far")
     module.is_available, module.device_count, module.current_device = (lambda: True), (lambda: 1), (lambda: 0)
@@ -63,14 +63,14 @@ def load(library: str) -> None:
 
 
 def counted(work: Callable[[], Any]) -> tuple[dict[str, int], Any]:
-    """The times that the work waited for the device, by kind, and what it returned."""
+    """How often the work waited for the device, by kind of wait, and what it returned."""
     torch.ops.far.taken()
     found = work()
     return torch.ops.far.taken(), found
 
 
 def mixing() -> str:
-    """What a sum of tensors of two devices says."""
+    """The error of adding tensors of two devices."""
     try:
         return str(torch.ones(2, device=FAR) + torch.ones(2))
     except RuntimeError as error:
@@ -78,7 +78,7 @@ def mixing() -> str:
 
 
 def looking() -> list[dict[str, int]]:
-    """What is counted when a tensor is looked at, fetched, sent, and indexed from the host."""
+    """The waits that are counted for reading a number, copying to the host, copying to the device, and a host index."""
     x, here = torch.ones(3, device=FAR), torch.tensor([0, 1])
     return [counted(work)[0] for work in (x.sum().item, x.cpu, partial(here.to, FAR), partial(x.__getitem__, here))]
 
@@ -96,7 +96,7 @@ def losses() -> Iterator[dict[str, Any]]:
 def _compared(loss: Callable[..., Tensor], *inputs: Tensor) -> dict[str, Any]:
     """Waits, and the largest difference from the CPU of values and gradients."""
     ends = []
-    for place in (CPU, FAR, FAR):  # the first call on a device copies what the next ones keep
+    for place in (CPU, FAR, FAR):  # the first call on a device fills caches, so the second is the one to count
         leaf, *rest = (x.to(place, copy=True) for x in inputs)
         leaf.requires_grad_()
         waits, value = counted(partial(_graded, loss, leaf, *rest))
@@ -113,7 +113,7 @@ def _graded(loss: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
 
 
 def steps() -> Iterator[dict[str, Any]]:
-    """Waits of training steps, after one."""
+    """Waits of training steps after the first."""
     for change in RECIPES:
         recipe = replace(SHORT, **change)
         images = split(recipe, open_source(recipe)).train
@@ -129,7 +129,7 @@ def steps() -> Iterator[dict[str, Any]]:
 
 
 def runs() -> Iterator[dict[str, Any]]:
-    """Whole runs, and one that goes on from a checkpoint: scores on the test set."""
+    """Scores on the test set of whole runs, and of one that is resumed from a checkpoint."""
     for change in (*RECIPES, {"amp": True}):
         recipe = replace(SHORT, **change)
         here, there = (train(replace(recipe, device=place)).test["ensemble"] for place in ("cpu", "far"))
@@ -150,7 +150,7 @@ def lengths() -> list[dict[str, int]]:
 
 
 def measured() -> list[float]:
-    """Potentials along a measured run, here and there."""
+    """The potential at the end of a measured run, on the CPU and on the device."""
     recipe = replace(SHORT, students=("mlp-tanh", "mlp-tanh"), subset=120)
     return [follow(replace(recipe, device=place), 0, 2)[-1]["potential"] for place in ("cpu", "far")]
 
@@ -158,7 +158,7 @@ def measured() -> list[float]:
 def studies() -> Iterator[dict[str, Any]]:
     """The first cell of every measure of every study."""
     for study in STUDIES:
-        longest = 300 if study == "escape" else 5  # nobody escapes in a few steps
+        longest = 300 if study == "escape" else 5  # no replica escapes in a few steps
         for cell in filter(takes_device, one_cell_a_measure(study, longest)):
             on = partial(cell.measure, cell.simulation, 8, 3, backend="torch", dtype="float64")
             yield {"case": f"{study}: {cell.name}", "here": on(device="cpu"), "there": on(device="far")}

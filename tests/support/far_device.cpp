@@ -1,5 +1,5 @@
-// A device "far" for torch whose memory is the processor's. As on a GPU an operation takes only tensors that are there,
-// and what would make a program wait for one is counted: copies between here and there, numbers that are looked at.
+// A device "far" for torch whose memory is the processor's. As on a GPU, an operation takes only tensors of the device.
+// Whatever would make a program wait for a GPU is counted: copies between host and device, and numbers that are read.
 
 #include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
@@ -25,7 +25,7 @@ using at::IntArrayRef, at::Tensor, c10::SymIntArrayRef, std::optional;
 constexpr auto kFar = at::DeviceType::PrivateUse1;
 
 std::map<std::string, int64_t> counts;
-thread_local int depth = 0;  // inside an operation, whose own copies a GPU would not make
+thread_local int depth = 0;  // > 0 inside an operation: its internal copies are not counted, a GPU would not make them
 struct Inside {
   Inside() { ++depth; }
   ~Inside() { --depth; }
@@ -73,7 +73,7 @@ const bool hooked = (at::RegisterPrivateUse1HooksInterface(new Hooks()), true);
 
 bool is_far(const Tensor& x) { return x.defined() && x.device().type() == kFar; }
 
-Tensor near(const Tensor& x) {  // the same memory as a tensor of the CPU
+Tensor near(const Tensor& x) {  // the same memory, seen as a CPU tensor
   if (!is_far(x)) return x;
   at::DataPtr memory(x.storage().mutable_data(), at::Device(at::kCPU));
   c10::Storage storage(c10::Storage::use_byte_size_t(), x.storage().nbytes(), std::move(memory), nullptr, false);
@@ -146,7 +146,7 @@ std::tuple<Tensor, Tensor, Tensor> convolution_backward(
 std::tuple<Tensor, Tensor, Tensor> batch_norm(const Tensor& x, const optional<Tensor>& weight,
                                               const optional<Tensor>& bias, const optional<Tensor>& mean,
                                               const optional<Tensor>& variance, bool training, double momentum,
-                                              double eps) {  // changes its running statistics without saying so
+                                              double eps) {  // updates the running statistics in place, which its schema does not declare
   auto [y, of_mean, of_variance] = at::native_batch_norm(near(x), near(weight), near(bias), near(mean), near(variance),
                                                          training, momentum, eps);
   return {far(y), far(of_mean), far(of_variance)};

@@ -1,4 +1,4 @@
-"""Rows of float32 logits to draw from, and how far from theory a loss in single precision may be on them."""
+"""A hypothesis strategy for rows of float32 logits, and the largest error of a float32 loss that they explain."""
 
 import hypothesis.strategies as st
 import numpy as np
@@ -8,7 +8,7 @@ from theory import renyi_divergence_from_logits, student_gradient
 
 @st.composite
 def rows_of_float32(draw, number=None):
-    """(peer, student): logits to +-1e4 of so many classes, unrelated, nearly equal, or equal up to a shift."""
+    """(peer, student): logits up to +-1e4 of several classes; unrelated, nearly equal, or equal up to a shift."""
     classes = number or draw(st.integers(1, 7).map(lambda n: n if n < 7 else 300))
     scale, apart = 10.0 ** draw(st.integers(-3, 4)), 10.0 ** draw(st.integers(-8, 4))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))

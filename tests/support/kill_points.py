@@ -1,4 +1,4 @@
-"""Run by test_resume.py: kills runs with SIGKILL at many points, resumes them, and prints what became of each.
+"""Run by test_resume.py: kills runs with SIGKILL at many points, resumes them, and prints the outcome of each.
 
 python kill_points.py FOLDER    # prints {"whole": ..., "fsync 1": ..., ..., "step 11": ...} as JSON
 """
@@ -38,7 +38,7 @@ RECIPE = Recipe(
 
 
 def die_at(number: int, function: Callable) -> Callable:
-    """`function`, but its `number`-th call kills the process without any warning to it."""
+    """`function`, but its `number`-th call kills this process with SIGKILL."""
     calls = iter(range(1, 10**6))
 
     def dangerous(*args, **kwargs):
@@ -50,7 +50,7 @@ def die_at(number: int, function: Callable) -> Callable:
 
 
 def in_a_process(action: Callable[[], object]) -> int:
-    """Do it in a fork and return how that ended: 0, or minus the signal that killed it."""
+    """Run the action in a fork; returns 0, or minus the signal that killed it."""
     child = os.fork()
     if child == 0:
         action()

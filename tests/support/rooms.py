@@ -1,4 +1,4 @@
-"""Rooms, as their own first sentences describe them, and the import lines that contradict one.
+"""Checks import lines against what the first sentence of each package's docstring allows.
 
 A room is a package. The docstring of its `__init__` begins with a sentence that ends in what the room imports of ours
 besides itself: "this room imports theory and sims.engine", "imports nothing of ours", "imports every other room of
@@ -27,7 +27,7 @@ class Import(NamedTuple):
 
 
 class House:
-    """The modules of ours below a root, by name, and who imports whom."""
+    """The modules of ours below a root, by name, and the imports between them."""
 
     def __init__(self, root: Path, packages: tuple[str, ...]) -> None:
         self.files = {_name(root, path): path for top in packages for path in sorted((root / top).rglob("*.py"))}
@@ -87,13 +87,13 @@ def allowed(house: House, room: str) -> set[str]:
     words = sentence(house, room).rpartition("imports ")[2]
     if words in ("nothing of ours", "torch only"):
         return set()
-    meant = {item: _meant(house, room, item) for item in re.split(r", | and ", words)}
+    meant = {item: _modules_named(house, room, item) for item in re.split(r", | and ", words)}
     if unknown := [item for item, modules in meant.items() if not modules]:
         raise ValueError(f"the first sentence of {room} names {unknown[0]!r}, which is no room")
     return set().union(*meant.values())
 
 
-def _meant(house: House, room: str, item: str) -> set[str]:
+def _modules_named(house: House, room: str, item: str) -> set[str]:
     if files := re.fullmatch(r"the files of ([\w.]+)", item):
         return {module for module in house.files if house.folder(module) == files[1]}
     if others := re.fullmatch(r"every other room of (\w+)(?: but (\w+))?", item):

@@ -32,7 +32,7 @@ def slow(**point: float) -> Simulation:
 
 
 def busy(folder: Path) -> dict[str, float]:
-    """Say which process this is, and keep it for minutes."""
+    """Write the process id as a file name, and sleep for minutes."""
     (folder / f"worker-{os.getpid()}").touch()
     time.sleep(300)
     return {}

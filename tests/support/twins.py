@@ -6,7 +6,7 @@ import numpy as np
 from mpmath import mpf
 from numpy.typing import ArrayLike
 
-TINY = mpf("1e-300")  # below it float64 has no full digits to be right in
+TINY = mpf("1e-300")  # smaller float64 numbers may have fewer than 53 bits
 
 
 def relative_error(value: ArrayLike, truth: Any) -> float:

@@ -27,7 +27,7 @@ CASES = {  # batch normalisation at a low rate (at 0.01 a change of 1e-7 in the 
     "students": dataclasses.replace(SHORT, students=("cnn", "mlp", "mlp"), topology="ring", placement="students"),
 }
 STOP = 6
-"""The step before which one process is asked to stop; they agree on it at the next question, two steps later."""
+"""The step before which one process is asked to stop; all agree at the next check, two steps later."""
 
 
 def stopped_run(recipe: Recipe, folder: Path) -> None:
@@ -50,7 +50,7 @@ def stopped_run(recipe: Recipe, folder: Path) -> None:
 
 
 def batch_statistics() -> dict[str, torch.Tensor]:
-    """What a network with batch normalisation comes to on this process's half of a batch, and its averaged gradient."""
+    """Gradients, averaged over processes, and running statistics, from this process's half of a batch."""
     rank, network = dist.get_rank(), normalised_network()
     half = slice(4 * rank, 4 * rank + 4)
     pixels, target = example()

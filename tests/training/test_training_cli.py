@@ -1,3 +1,5 @@
+"""The commands `rdml train`, `compare`, `evaluate` and `advise`, from their flags to their files."""
+
 import json
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Pictures and labels that are arrays or tensors already."""
+"""`from_tensors`: a source of images from arrays or tensors of pictures and labels."""
 
 from functools import cache
 from typing import Any
@@ -60,5 +60,5 @@ def _floats(stack: Tensor, labels: Tensor, classes: int, names: tuple[str, ...])
     if stack.numel() and stack.max() > 1 and (stack == stack.round()).all():
         raise ValueError("images must be uint8, or floats on a scale of their own, got whole numbers stored as floats")
     height, width, channels = stack.shape[1:]
-    pairs = list(zip(stack.float(), labels.tolist(), strict=False))  # other lengths are refused below
+    pairs = list(zip(stack.float(), labels.tolist(), strict=False))  # unequal lengths are refused below
     return Stream(torch.arange(len(stack)), labels, classes, names, pairs, (height, width, channels), "last")

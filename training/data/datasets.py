@@ -1,4 +1,4 @@
-"""Sources from data sets that people have (torch, Hugging Face; map-style or iterable) and from DataLoaders of them."""
+"""`from_datasets`: a source from a data set of torch or Hugging Face (map-style or iterable) or from its DataLoader."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -16,7 +16,7 @@ from .shapes import Channels
 from .streams import LABELS, Stream, item
 
 TWICE = 32
-"""Items that are read twice: if one differs, they are made anew each time (flips escape once in 2^32 times)."""
+"""Items that are read twice to see whether they change; random flips go unnoticed once in 2^32 times."""
 
 
 def from_datasets(
@@ -61,12 +61,12 @@ def from_datasets(
 
 
 def _read(dataset: Any, channels: Channels | None) -> tuple[Any, np.ndarray]:
-    """Pixels (N, H, W, C) uint8, or (data set, size, whether floats) where they are made anew; and labels."""
-    indexed = _indexed(_taken_apart(dataset))
+    """Pixels (N, H, W, C) uint8, or (data set, size, whether floats) if they change or are floats; and labels."""
+    indexed = _indexed(_without_loader(dataset))
     if not len(indexed):
         raise ValueError("a dataset must hold at least one item, got none")
     first, _ = item(indexed[0], channels)
-    kept = first.dtype == torch.uint8 and not _made_anew(indexed, channels)
+    kept = first.dtype == torch.uint8 and not _changes_when_read_again(indexed, channels)
     pixels, labels = torch.empty(len(indexed) if kept else 0, *first.shape, dtype=torch.uint8), list[Any]()
     for index in range(len(indexed)):
         picture, label = item(indexed[index], channels)
@@ -86,7 +86,7 @@ def _stacked(labels: list[np.ndarray]) -> np.ndarray:
     return np.stack(labels)
 
 
-def _made_anew(indexed: Any, channels: Channels | None) -> bool:
+def _changes_when_read_again(indexed: Any, channels: Channels | None) -> bool:
     some = range(min(TWICE, len(indexed)))
     pairs = ((item(indexed[i], channels)[0], item(indexed[i], channels)[0]) for i in some)
     return not all(torch.equal(*pair) for pair in pairs)
@@ -103,7 +103,7 @@ def _indexed(dataset: Any) -> Any:
     return dataset
 
 
-def _taken_apart(dataset: Any) -> Any:
+def _without_loader(dataset: Any) -> Any:
     if not isinstance(dataset, DataLoader):
         return dataset
     sampler = dataset.sampler

@@ -1,4 +1,4 @@
-"""Files of images as arrays, bounded before they are unpacked; what is wrong with one is a sentence with the remedy."""
+"""Readers of idx and CIFAR files: sizes are checked before unpacking, and errors name the file and the remedy."""
 
 import gzip
 import math
@@ -41,7 +41,7 @@ def _idx(file: BinaryIO | gzip.GzipFile, path: Path, most: tuple[int, ...]) -> n
     if len(header) == 4 * len(most) and (shape[0] > most[0] or shape[1:] != most[1:]):
         raise ValueError(f"{path} promises an array of {shape}, the data set has {most}; {REMEDY}")
     size = math.prod(shape)
-    data = file.read(size + 1)  # one more, so that a packed file is read to its checksum
+    data = file.read(size + 1)  # the extra byte makes gzip read on to its checksum and notice a file that is too long
     if len(header) < 4 * len(most) or len(data) != size:
         found = f"more than {size}" if len(data) > size else len(data)
         raise ValueError(f"{path} holds {found} bytes of an array, its header promises one of {shape}; {REMEDY}")
@@ -67,7 +67,7 @@ def read_cifar(place: Path, member: str, images: int, label_bytes: int) -> tuple
 
 
 def read_records(place: Path, member: str, number: int, size: int) -> np.ndarray:
-    """(number, size) bytes of a file in a folder, or in a .tar.gz archive; refused before it is read if it has more."""
+    """(number, size) bytes of a file in a folder, or in a .tar.gz archive; refused unread if it has more."""
     data = read_member(place, member, number * size)
     if len(data) != number * size:
         raise ValueError(f"{place / member} holds {len(data)} bytes, {number} images take {number * size}; {REMEDY}")
@@ -88,7 +88,7 @@ def read_member(place: Path, member: str, most: int) -> bytes:
 
 
 def check_labels(labels: np.ndarray, classes: int, file: Path) -> np.ndarray:
-    """The labels, if they are those of that many classes; else a sentence that names the file."""
+    """The labels if all are in 0 .. classes - 1; else ValueError with the name of the file."""
     wrong = np.flatnonzero((labels < 0) | (labels >= classes))
     if len(wrong):
         raise ValueError(
@@ -98,7 +98,7 @@ def check_labels(labels: np.ndarray, classes: int, file: Path) -> np.ndarray:
 
 
 class _Bounded(gzip.GzipFile):
-    """Refuses to unpack more at a time than it may: tarfile reads the headers of members whole, however long."""
+    """A gzip file that refuses to unpack too much in one call: tarfile reads a member's headers whole, however long."""
 
     most = 0
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from training.recipe.recipe import Recipe
 
 NOISE_STREAM = 0x6E6F
-"""Keeps the noise of a seed apart from everything else that is drawn from that seed."""
+"""Added to the seed of the label noise, which makes it independent of everything else drawn from that seed."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Source:
 
     Attributes:
         train: reads the training half.
-        test: reads the test half; it stays shut until the end, unless a preview is allowed.
+        test: reads the test half; it is called only at the end, unless a preview is allowed.
         validation: reads the validation part; without one it is taken from the training half.
         preview: whether `test` may be called before the first epoch as well, to find what is wrong with it; nothing
             is decided by what it reads.

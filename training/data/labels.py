@@ -61,7 +61,7 @@ class Classes:
         )
         if not known.all():
             index = int(np.flatnonzero(~known)[0])
-            shown = f"in 0..{len(self) - 1}" if self.counted else f"among {_few(self.names)}, those of training"
+            shown = f"in 0..{len(self) - 1}" if self.counted else f"among {_abbreviated(self.names)}, those of training"
             raise ValueError(f"labels must be {shown}, got {flat[index].item()!r} at index {index}")
         return torch.from_numpy(np.searchsorted(self.values, flat).astype(np.int64))
 
@@ -76,10 +76,10 @@ def flatten(labels: Any) -> tuple[np.ndarray, int | None]:
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim == 2 and array.dtype.kind in "biuf":
-        return _hot(array), array.shape[1]
+        return _from_one_hot(array), array.shape[1]
     if array.ndim != 1:
         raise ValueError(f"labels must be (N,), (N, 1) or one-hot rows (N, C), got shape {array.shape}")
-    return _plain(array), None
+    return _numbers_or_names(array), None
 
 
 def _array(labels: Any) -> np.ndarray:
@@ -92,14 +92,14 @@ def _array(labels: Any) -> np.ndarray:
         raise ValueError(f"labels must be one a picture: {error}") from error
 
 
-def _hot(rows: np.ndarray) -> np.ndarray:
+def _from_one_hot(rows: np.ndarray) -> np.ndarray:
     odd = np.flatnonzero(((rows != 0) & (rows != 1)).any(1) | ((rows == 1).sum(1) != 1))
     if len(odd):
-        raise ValueError(f"rows of labels must be one-hot, got {_few(rows[odd[0]].tolist())} at index {odd[0]}")
+        raise ValueError(f"rows of labels must be one-hot, got {_abbreviated(rows[odd[0]].tolist())} at index {odd[0]}")
     return rows.argmax(1)
 
 
-def _plain(array: np.ndarray) -> np.ndarray:
+def _numbers_or_names(array: np.ndarray) -> np.ndarray:
     if array.dtype.kind == "O":  # a column of a table, or a list of several kinds
         kinds = {type(item) for item in array}
         array = np.array(array.tolist()) if kinds <= {str} or kinds <= {int, bool} else array
@@ -115,5 +115,5 @@ def _plain(array: np.ndarray) -> np.ndarray:
     return array if array.dtype.kind == "U" else array.astype(np.int64)
 
 
-def _few(items: Any, number: int = 5) -> str:
+def _abbreviated(items: Any, number: int = 5) -> str:
     return ", ".join(map(str, items[:number])) + (", ..." if len(items) > number else "")

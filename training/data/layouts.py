@@ -1,4 +1,4 @@
-"""Data sets in the layouts in which others leave them: EMNIST, SVHN, STL-10, MedMNIST's .npz and Kaggle's tables.
+"""Readers of other data sets in their published layouts: EMNIST, SVHN, STL-10, MedMNIST's .npz and Kaggle's tables.
 
 They are read from the data root, and nothing is downloaded.
 """
@@ -37,7 +37,7 @@ EMNIST = {
 STL = {"train": 5_000, "test": 8_000}
 SVHN = {"train": 73_257, "test": 26_032}
 LARGEST, RATIO = 2**34, 250
-"""The most bytes of one array of a .npz (MedMNIST's PathMNIST at 224 pixels has 16.1e9), and times its packed size."""
+"""Limits of one array of a .npz: bytes (MedMNIST's PathMNIST at 224 pixels has 16.1e9), and times its packed size."""
 
 
 def emnist(recipe: Recipe) -> Source:
@@ -55,7 +55,7 @@ def _emnist_half(files: dict[tuple[str, str], Path], name: str, half: str) -> Im
     sizes, path = EMNIST[name], files[half, "labels-idx1"]
     most = sizes.train if half == "train" else sizes.test
     pixels = read_idx(files[half, "images-idx3"], (most, 28, 28)).transpose(0, 2, 1)[..., None]
-    labels = read_idx(path, (most,)) - np.uint8(name == "letters")  # 0 becomes 255 and is refused
+    labels = read_idx(path, (most,)) - np.uint8(name == "letters")  # uint8: a label 0 becomes 255, which is refused
     names = tuple(string.ascii_uppercase) if name == "letters" else ()
     return as_images(pixels, check_labels(labels, sizes.classes, path), sizes.classes, path, names)
 
@@ -107,7 +107,7 @@ def npz(recipe: Recipe) -> Source:
     if missing:
         raise ValueError(f"{path} has no array {missing[0]}; it has {', '.join(fields)}")
     train, test, held_out = (_npz_part(path, part, fields) for part in ("train", "test", "val"))
-    assert train  # its names are known to be there
+    assert train  # `_fields` found its names
     assert test
     return from_tensors(train[0], train[1], test[0], test[1], validation=held_out)
 
@@ -118,7 +118,7 @@ def _npz_part(path: Path, part: str, fields: list[str]) -> tuple[np.ndarray, np.
 
 
 def _fields(path: Path) -> list[str]:
-    """The names of a .npz, none of which unpacks to more than a data set."""
+    """The names of the arrays of a .npz; refused if one would unpack to more than the limits above."""
     try:
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()

@@ -1,6 +1,6 @@
-"""Batches made on the device: uint8 pixels stay there, an epoch's randomness is drawn once, no worker processes.
+"""Batches of a run, made on the device: uint8 pixels stay there, and no worker processes are needed.
 
-Pictures that a data set makes (`Stream`) come from its workers instead and take the same way from there on.
+Only pictures that a data set makes item by item (`Stream`) come from workers; then they are treated alike.
 
 Everything random in an epoch (order, crops, flips, cutouts) is a `Plan`, a pure function of seed and epoch. A loader
 therefore has no state to save: to resume is to continue the same plan at the same step.
@@ -98,7 +98,7 @@ class Loader:
         return ((self._pixels[part], self._labels[part]) for part in parts)
 
     def _moved(self, part: Tensor) -> Tensor:
-        """On the device; a GPU copies from pinned memory while Python goes on."""
+        """The tensor on the device; from pinned memory a GPU copies while Python goes on."""
         if self._device.type == "cuda" and part.is_cpu:
             part = part.pin_memory()
         return part.to(self._device, non_blocking=True)
@@ -113,7 +113,7 @@ class Loader:
     def sweep(self, images: Images, size: int = 1000) -> Iterator[Batch]:
         """Batches of other images in their own order, not augmented, normalised like the training images."""
         parts = [torch.arange(first, min(first + size, len(images))) for first in range(0, len(images), size)]
-        if isinstance(images, Stream):  # what is random in them, if anything, is the same in every epoch
+        if isinstance(images, Stream):  # so that their random transforms, if any, are the same in every epoch
             read = images.batches(parts, 0, self._recipe.workers)
         else:
             read = ((planes(images[part]), images.labels[part]) for part in parts)

@@ -1,4 +1,4 @@
-"""CIFAR's python pickles, read without executing them: nothing but dictionaries, lists, text and arrays of numpy."""
+"""CIFAR's python pickles, read without executing code: only dictionaries, lists, text and numpy arrays are accepted."""
 
 import codecs
 import io
@@ -11,7 +11,7 @@ import numpy as np
 from .formats import PIXELS, REMEDY, read_member
 
 ROOM = 1_000_000
-"""Bytes that a pickle may have beside its pixels: the names of its files and their labels."""
+"""Bytes that a pickle may have besides its pixels, for file names and labels."""
 
 
 def read_cifar_pickle(place: Path, member: str, images: int, labels: bytes) -> tuple[np.ndarray, np.ndarray]:
@@ -55,7 +55,7 @@ def _latin(text: str, encoding: str) -> bytes:
 
 
 ALLOWED = {
-    ("numpy", "ndarray"): "ndarray",  # only as an argument of _reconstruct: a word that cannot be called
+    ("numpy", "ndarray"): "ndarray",  # only an argument of _reconstruct; a string, so that it cannot be called
     ("numpy", "dtype"): np.dtype,
     ("numpy.core.multiarray", "_reconstruct"): _empty,
     ("numpy._core.multiarray", "_reconstruct"): _empty,
@@ -64,7 +64,7 @@ ALLOWED = {
 
 
 class _Arrays(pickle.Unpickler):
-    """Knows the five names of which a pickled array is made, and no other."""
+    """Accepts only the five global names that a pickled array refers to."""
 
     def find_class(self, module_name: str, global_name: str) -> Any:
         """What a name of the pickle stands for."""

@@ -65,25 +65,27 @@ def _half(folder: Path, names: list[str], side: int | None) -> Images:
 
 def _classes(half: Path) -> dict[str, list[Path]]:
     """The pictures of each sub-folder that is not empty."""
-    stray = next((path for path in half.iterdir() if path.is_file() and _shown(path, half) and _suffix(path)), None)
+    stray = next(
+        (path for path in half.iterdir() if path.is_file() and _visible(path, half) and _is_picture(path)), None
+    )
     if stray is not None:
         raise ValueError(f"{stray} lies in no class; put it into a sub-folder of {half}, or take it away")
-    found = {path.name: _pictures(path) for path in half.iterdir() if path.is_dir() and _shown(path, half)}
+    found = {path.name: _pictures(path) for path in half.iterdir() if path.is_dir() and _visible(path, half)}
     return {name: paths for name, paths in found.items() if paths is not None}
 
 
 def _pictures(folder: Path) -> list[Path] | None:
-    """The pictures at any depth; None if there is nothing to see at all."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and _shown(path, folder))
-    found = [path for path in files if _suffix(path)]
+    """The pictures at any depth; None if the folder has no visible file."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and _visible(path, folder))
+    found = [path for path in files if _is_picture(path)]
     if files and not found:
         raise ValueError(f"{folder} holds {files[0].name} and no picture; pictures end in {', '.join(FORMATS)}")
     return found or None
 
 
-def _suffix(path: Path) -> bool:
+def _is_picture(path: Path) -> bool:
     return path.suffix.lower() in FORMATS
 
 
-def _shown(path: Path, folder: Path) -> bool:
+def _visible(path: Path, folder: Path) -> bool:
     return not any(part.startswith((".", "__")) or part in SYSTEM for part in path.relative_to(folder).parts)

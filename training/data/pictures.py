@@ -1,4 +1,4 @@
-"""Pictures as Pillow opens them, as bytes: every mode by its own range, or refused where its white is not known."""
+"""Pictures that Pillow opens, as bytes: each mode is scaled by its own range, and refused if its white is unknown."""
 
 import warnings
 from pathlib import Path
@@ -19,7 +19,7 @@ FORMATS = {
     ".pgm": "PPM",
     ".ppm": "PPM",
 }
-"""Suffixes that are pictures, and the only decoders that a file is given to, whatever its suffix."""
+"""Suffixes of pictures, and the only decoders that are tried on a file, whatever its suffix."""
 BITS_PER_SAMPLE, PHOTOMETRIC, WHITE_IS_ZERO = 258, 262, 0
 
 
@@ -60,7 +60,7 @@ def as_bytes(picture: Image.Image) -> Image.Image:
         raise ValueError(f"mode {upright.mode} does not say which value is white; convert it to 8 or 16 bits")
     if upright.mode in ("1", "L"):
         return upright.convert("L")
-    if upright.mode in ("LA", "PA", "La", "P", "RGBa"):  # colours behind transparency are those that are stored
+    if upright.mode in ("LA", "PA", "La", "P", "RGBa"):  # transparency is dropped, the stored colours are kept
         return upright.convert("LA" if upright.mode == "La" else "RGBA").convert("RGB")
     return upright.convert("RGB")
 

@@ -1,4 +1,4 @@
-"""Which axis of an array of pictures is what."""
+"""Finds which axis of an array of pictures holds the channels, and moves it to the end."""
 
 from typing import Any, Literal
 
@@ -8,7 +8,7 @@ from torch import Tensor
 
 Channels = Literal["first", "last"]
 USUAL = (1, 3, 4)
-"""Numbers of channels by which an axis is known: grey, colour, colour and one more."""
+"""Lengths that tell the axis of the channels: grey, colour, colour with transparency."""
 
 
 def channels_last(pixels: Any, channels: Channels | None = None) -> Tensor:
@@ -27,7 +27,7 @@ def channels_last(pixels: Any, channels: Channels | None = None) -> Tensor:
 
 
 def as_tensor(pixels: Any) -> Tensor:
-    """Numbers on the CPU.
+    """The numbers as a tensor on the CPU.
 
     Raises:
         ValueError: if they are no numbers, or pictures of several sizes.

@@ -1,4 +1,4 @@
-"""The data sets by name."""
+"""The data sets that a recipe can name, and where their files are found or downloaded."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -99,12 +99,17 @@ class Cifar:
     def __call__(self, recipe: Recipe) -> Source:
         test, _ = self.test_file
         python, archive = (name.replace("binary", "python") for name in (self.folder, self.remote.name))
-        inside = [f"{self.folder}/{test}", test, f"{python.replace('-bin', '-py')}/{_plain(test)}", _plain(test)]
+        inside = [
+            f"{self.folder}/{test}",
+            test,
+            f"{python.replace('-bin', '-py')}/{_python(test)}",
+            _python(test),
+        ]
         found = locate(recipe.data_root, (*inside, self.remote.name, archive))
         place = (
-            found.parent if found is not None and found.name in (test, _plain(test)) else found or fetch(self.remote)
+            found.parent if found is not None and found.name in (test, _python(test)) else found or fetch(self.remote)
         )
-        pickled = found is not None and found.name in {_plain(test), archive} - {self.remote.name}
+        pickled = found is not None and found.name in {_python(test), archive} - {self.remote.name}
         return halves(*(partial(self._read, place, files, pickled) for files in (self.train_files, (self.test_file,))))
 
     def _read(self, place: Path, files: tuple[tuple[str, int], ...], pickled: bool) -> Images:
@@ -115,15 +120,15 @@ class Cifar:
     def _file(self, place: Path, name: str, images: int, pickled: bool) -> tuple[np.ndarray, np.ndarray]:
         few = self.classes == 10
         if pickled:
-            name = _plain(name)
+            name = _python(name)
             pixels, labels = read_cifar_pickle(place, name, images, b"labels" if few else b"fine_labels")
         else:
             pixels, labels = read_cifar(place, name, images, 1 if few else 2)
         return pixels, check_labels(labels, self.classes, place / name)
 
 
-def _plain(name: str) -> str:
-    """A file of the binary layout as it is called in the python layout."""
+def _python(name: str) -> str:
+    """The name that a file of the binary layout has in the python layout."""
     return name.removesuffix(".bin")
 
 

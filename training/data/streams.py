@@ -23,14 +23,14 @@ LABELS = ("label", "labels", "fine_label", "target", "targets", "class", "y")
 
 @dataclass(frozen=True)
 class Stream(Images):
-    """N pictures by their places in a data set, made anew whenever they are asked for.
+    """N pictures of a data set, given by their indices and made anew every time that they are read.
 
     Attributes:
         pixels: (N,) int64, the places in `dataset`.
         dataset: its items are (picture, label), or have them in fields.
         size: height, width and channels of a picture.
         channels: which axis its channels are, where the shape leaves it open.
-        floats: whether the pictures are floats on a scale of their own, and no bytes.
+        floats: whether the pictures are floats (on their own scale) instead of bytes.
     """
 
     dataset: Any = None
@@ -39,7 +39,7 @@ class Stream(Images):
     floats: bool = True
 
     def check_pixels(self) -> None:
-        """Places need no check: the pictures were looked at when the data set was read."""
+        """Nothing: the pictures were checked when the data set was read."""
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -55,7 +55,7 @@ class Stream(Images):
             workers: processes that make them; 0: this one. They make the same pictures, however many there are.
         """
         keys = [[(place, (seed + 7_919 * place) % 2**63) for place in self.pixels[part].tolist()] for part in parts]
-        own = torch.Generator()  # or it would draw from the one of dropout
+        own = torch.Generator()  # the default one is dropout's, whose numbers would change
         made: Any = DataLoader(_Made(self), batch_sampler=keys, num_workers=workers, generator=own)
         for part, pixels in zip(parts, made, strict=True):
             yield pixels, self.labels[part]

@@ -4,9 +4,9 @@
 
 Per problem and share of label noise, pairs of MLPs are trained independently, and at alpha * lam = 0.1 and 1 from the
 same initial weights on the same batches. At several epochs the advice that the independent pairs get on validation
-images is held against what the mutual pairs gain or lose on other held-out images (labels as noisy as those trained
-on): a cell. It is clear for the student or the ensemble if the mean change in NLL over seeds exceeds two standard
-errors.
+images is compared with what the mutual pairs gain or lose on other held-out images (labels as noisy as those trained
+on). Each comparison is a cell. It is clear for the student or the ensemble if the mean change in NLL over seeds exceeds
+two standard errors.
 """
 
 import contextlib
@@ -149,7 +149,7 @@ def train(problem: Problem, data: Data, alpha: float, lam: float) -> Iterator[tu
         for index in order.split(problem.batch, dim=1)[: y.shape[1] // problem.batch]:
             rows = torch.arange(problem.seeds)[:, None], index
             optimizer.zero_grad()
-            # a mean over seeds and images: times the seeds it is the sum of what each seed would descend alone
+            # a mean over seeds and images: times the number of seeds, the sum of the losses of each seed alone
             losses = mutual_loss(list(forward(x[rows]).flatten(1, 2)), y[rows].flatten(), alpha, lam)
             (problem.seeds * losses.sum()).backward()
             optimizer.step()
@@ -224,7 +224,7 @@ def main(out: Path = Path("runs/advise.json"), data_root: str | None = None, onl
 
 
 def _public(arguments: list[str]) -> list[str]:
-    """The arguments without the place of this machine's data."""
+    """The arguments without the folder of the data, which differs between machines."""
     return ["FOLDER" if k and arguments[k - 1] == "--data-root" else word for k, word in enumerate(arguments)]
 
 

@@ -1,4 +1,4 @@
-"""Variants of a recipe on the same seeds, and what can be said about their differences."""
+"""Trains variants of a recipe from the same seeds and estimates their differences, paired by seed."""
 
 import dataclasses
 from collections.abc import Iterator

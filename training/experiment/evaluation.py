@@ -37,7 +37,7 @@ def evaluate_run(
     Raises:
         ValueError: if the folder holds no run, or a seed of it no good checkpoint; if there is no such device.
     """
-    recipe = _on(read_recipe(run), device)
+    recipe = _with_device(read_recipe(run), device)
     reports = {}
     for seed, logits, labels in _each_seed(run, recipe, part, source):
         place = run / f"seed-{seed}" / f"predictions-{part}.npz"
@@ -60,7 +60,7 @@ def advise_run(run: Path, source: Source | None = None, device: str | None = Non
     Raises:
         ValueError: as `evaluate_run` and `advise` do; or if the students of the run were coupled.
     """
-    recipe = _on(read_recipe(run), device)
+    recipe = _with_device(read_recipe(run), device)
     if any(schedule.values(recipe.weight, "weight", recipe.epochs)):
         raise ValueError(
             f"{run} holds students that were coupled (weight {recipe.weight}): advice needs independent ones, those of "
@@ -69,7 +69,7 @@ def advise_run(run: Path, source: Source | None = None, device: str | None = Non
     return combine([advise(logits, labels) for _, logits, labels in _each_seed(run, recipe, "validation", source)])
 
 
-def _on(recipe: Recipe, device: str | None) -> Recipe:
+def _with_device(recipe: Recipe, device: str | None) -> Recipe:
     return recipe if device is None else replace(recipe, device=device)
 
 

@@ -1,4 +1,4 @@
-"""Figures of a comparison."""
+"""The figure of a comparison: test accuracy and generalisation gap of every variant."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -55,10 +55,10 @@ def _panel(axes: "Axes", comparison: Comparison, metric: str) -> None:
     places = np.arange(len(comparison.variants))
     for number, who in enumerate(people):
         own = [row for row in rows if row["who"] == who]
-        shift = 0.12 * (number - (len(people) - 1) / 2)  # side by side, so that no interval hides another
+        shift = 0.12 * (number - (len(people) - 1) / 2)  # so that no interval hides another
         centres, reach = (
             np.array([100 * _number(row["mean"]) for row in own]),
-            [100 * _reach(row) for row in own],
+            [100 * _half_interval(row) for row in own],
         )
         style = {"fmt": MARKERS[number % 6], "color": COLOURS[number % 6], "capsize": 2, "markersize": 5}
         axes.errorbar(places + shift, centres, reach, label=str(who), **style)
@@ -67,7 +67,7 @@ def _panel(axes: "Axes", comparison: Comparison, metric: str) -> None:
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def _reach(row: Row) -> float:
+def _half_interval(row: Row) -> float:
     """Half the 95 % t-interval of the mean; 0 where one seed allows none."""
     n = int(_number(row["n"]))
     return float(stats.t.ppf(0.975, n - 1)) * _number(row["se"]) if n > 1 else 0.0

@@ -42,9 +42,9 @@ PLAIN = {
     "amp": False,
     "placement": "single",
 }
-"""What a recipe must say for the theorems to speak of it: constant-rate SGD on losses that are exact means."""
+"""Fields that a recipe must have for the theorems to apply: constant-rate SGD on losses that are exact means."""
 FEW, FEWER, BATCHES = 500, 32, 10
-"""Images for what a power iteration or float64 makes dear, images whose Jacobians are taken, mini-batches for noise."""
+"""Images for costly quantities (power iteration, float64), images for Jacobians, mini-batches for the noise."""
 
 
 class Cell(NamedTuple):
@@ -108,14 +108,14 @@ def _rows(cohort: Cohort, loader: Loader, land: Landscape, records: int) -> Iter
             step(cohort, batch, objective, rate)
             continue
         logits = land.logits()
-        row = {"step": number, **_still(land, logits, recipe.batch_size)}
+        row = {"step": number, **_measured_before_step(land, logits, recipe.batch_size)}
         step(cohort, batch, objective, rate)
         with torch.no_grad():
             moved = on.drift(land, logits.detach(), land.logits())
         yield row | {"drift": sum(moved) / len(moved) / rate}
 
 
-def _still(land: Landscape, logits: Tensor, batch: int) -> dict[str, Any]:
+def _measured_before_step(land: Landscape, logits: Tensor, batch: int) -> dict[str, Any]:
     own = on.gradients(land.losses(logits).sum(), land.students)
     dropped = on.squared(on.dropped_gradients(land, logits))
     energy = on.potential(land, logits)

@@ -1,4 +1,4 @@
-"""Worker processes whose command was killed; imports nothing heavy: they are watched before they import torch."""
+"""Stops worker processes whose command was killed; it works before they import torch, so it imports little itself."""
 
 import os
 import signal
@@ -6,16 +6,16 @@ import time
 from threading import Thread
 
 PATIENCE = 0.7
-"""Seconds that an orphan gets to write a checkpoint."""
+"""Seconds that such a process gets to write a checkpoint."""
 
 
 def follow(parent: int) -> None:
-    """Should the parent be killed, this process stops at a checkpoint, as if asked to; after a second it is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C reaches workers too: until they train they end silently
-    Thread(target=_mourn, args=(parent,), daemon=True).start()
+    """If the parent process is killed, ask this one to stop at a checkpoint, and end it within a second."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C reaches workers too; before they train, it ends them silently
+    Thread(target=_stop_when_orphaned, args=(parent,), daemon=True).start()
 
 
-def _mourn(parent: int) -> None:
+def _stop_when_orphaned(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(0.1)
     os.kill(os.getpid(), signal.SIGTERM)

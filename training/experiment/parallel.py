@@ -1,4 +1,4 @@
-"""Many runs at once on several processes; the results do not depend on how many there are."""
+"""Several runs at a time, each in a process; the results do not depend on the number of processes."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -42,7 +42,7 @@ class Task(NamedTuple):
 
 
 def check_jobs(jobs: int) -> None:
-    """Raise ValueError unless jobs is positive or -1; asked before anything is written."""
+    """Raise ValueError unless jobs is positive or -1; to be called before anything is written."""
     if jobs < 1 and jobs != -1:
         raise ValueError(f"jobs must be a positive number or -1 for one a core, got {jobs}")
 
@@ -59,14 +59,14 @@ def run_all(tasks: Sequence[Work[Found]], progress: bool, jobs: int) -> Iterator
     if any(recipe.placement != "single" for recipe in recipes):
         jobs = 1  # torchrun has started the processes already
     if jobs == -1:
-        jobs = _room(recipes)
+        jobs = _default_jobs(recipes)
     if min(jobs, len(tasks)) == 1:
         return (task.run(progress) for task in tasks)
     return _on_processes(tasks, progress, jobs)
 
 
-def _room(recipes: Sequence[Recipe]) -> int:
-    """How many run at the same time: one on a GPU, whose memory they would share, or as many as the cores take."""
+def _default_jobs(recipes: Sequence[Recipe]) -> int:
+    """How many run at the same time: one on a GPU, since they would share its memory; on a CPU cores / threads."""
     if any(choose_device(recipe.device).type != "cpu" for recipe in recipes):
         return 1
     return max(1, joblib.cpu_count() // max(recipe.threads for recipe in recipes))
@@ -78,8 +78,8 @@ def train_all(tasks: Sequence[Task], progress: bool, jobs: int) -> dict[tuple[st
 
 
 def _on_processes(tasks: Sequence[Work[Found]], progress: bool, jobs: int) -> Iterator[Found]:
-    # The initialiser also gives training processes of its own: joblib takes one that has done lighter work, and then
-    # grows by all of torch, for one that leaks, and ends it.
+    # The initialiser also makes joblib start new processes for training. It would reuse one that did lighter work; when
+    # that one then imports torch, joblib takes its growth for a memory leak and ends it.
     watched: Any = {"initializer": follow, "initargs": (os.getpid(),)}
     pool = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", **watched)
     finished: Any = pool(joblib.delayed(_run)(task, os.getpid()) for task in tasks)
@@ -87,6 +87,6 @@ def _on_processes(tasks: Sequence[Work[Found]], progress: bool, jobs: int) -> It
 
 
 def _run(task: Work[Found], parent: int) -> Found:
-    if os.getppid() != parent:  # a killed command leaves tasks in the queue that nobody waits for any more
+    if os.getppid() != parent:  # the command was killed: nothing waits for the tasks that it left in the queue
         os._exit(1)
     return task.run()

@@ -1,6 +1,6 @@
-"""What committed studies hold, declared: files of `rdml compare --publish` and `rdml measure --publish`.
+"""The declared fields of the files that `rdml compare --publish` and `rdml measure --publish` write.
 
-Keys beyond these may be there and are kept.
+Other keys are allowed and kept.
 """
 
 from pathlib import Path
@@ -12,7 +12,7 @@ from training.recipe.schema import decoded, fitted
 
 
 class Versions(msgspec.Struct):
-    """The packages that a reader is told of."""
+    """The packages whose versions a report shows."""
 
     torch: str
 

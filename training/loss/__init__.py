@@ -1,8 +1,9 @@
 """The Rényi divergence and the mutual-learning loss for every order in [0, inf]; imports torch only.
 
-The folder works under any name in any project: copy it. What is computed stands in `plain` (a divergence) and `pairs`
-(the mutual loss), its derivatives in `derivatives`, when a loss has a lower bound in `bounds`. The other files change
-no number beyond rounding: `everyday`, `quick`, `joint` and `kernel` save time, `blocks` saves memory.
+Copy the folder to use it in another project, under any name. The mathematics is in `plain` (the divergence), `pairs`
+(the mutual loss), `derivatives`, and `bounds` (when a loss has a lower bound). `divergence` and `mutual` are the
+functions to call, `arguments` checks what they are given. The other files change numbers by rounding only: `everyday`,
+`quick`, `joint` and `kernel` save time, `blocks` saves memory.
 """
 
 from .arguments import REDUCTIONS

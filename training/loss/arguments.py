@@ -1,4 +1,4 @@
-"""What the losses refuse, each in one sentence that names the value, and what they make of what they take."""
+"""Arguments of the losses: each is checked, refused in one sentence that names the value, or converted."""
 
 import math
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ Matrix = Sequence[Sequence[float]] | Tensor
 
 
 class Pair(NamedTuple):
-    """Peer j draws student k so strongly, by the divergence of that order; a negative weight drives it away."""
+    """A term of the student's loss: `weight` times the divergence of `order` from the peer; negative weights repel."""
 
     student: int
     peer: int
@@ -26,19 +26,19 @@ Pairs = tuple[Pair, ...]
 
 
 def check_reduction(reduction: str) -> None:
-    """Refuse an unknown reduction."""
+    """Raise ValueError for an unknown reduction."""
     if reduction not in REDUCTIONS:
         raise ValueError(f"reduction must be one of {', '.join(REDUCTIONS)}, got {reduction!r}")
 
 
 def check_number(name: str, value: float, positive: bool = False) -> None:
-    """Refuse what is not finite or, where that is asked for, not positive."""
+    """Raise ValueError unless the value is finite and, if asked, positive."""
     if not math.isfinite(value) or (positive and value <= 0):
         raise ValueError(f"{name} must be finite{' and > 0' * positive}, got {value}")
 
 
 def as_order(alpha: float | Tensor) -> float:
-    """One order in [0, inf]."""
+    """The order as a float in [0, inf]."""
     if isinstance(alpha, Tensor):
         _check_not_learned(alpha)
         if alpha.numel() != 1:
@@ -50,7 +50,7 @@ def as_order(alpha: float | Tensor) -> float:
 
 
 def as_orders(alpha: float | Matrix, count: int) -> list[list[float]]:
-    """The order of each ordered pair of so many students, row k for student k; the diagonal is what it may be."""
+    """The orders of all ordered pairs of `count` students, row k for student k; the diagonal is not checked."""
     if isinstance(alpha, Tensor):
         _check_not_learned(alpha)
     if isinstance(alpha, (int, float)) or (isinstance(alpha, Tensor) and alpha.numel() == 1):
@@ -65,7 +65,7 @@ def _check_not_learned(alpha: Tensor) -> None:
 
 
 def as_weights(weights: Matrix | None, count: int) -> list[list[float]]:
-    """How strongly peer j draws student k, row k for student k; a mean over peers where nothing is said."""
+    """The weight of peer j in the loss of student k, row k for student k; by default the mean over peers."""
     rows = [[1 / max(1, count - 1)] * count] * count if weights is None else square("weights", weights, count)
     for k, row in enumerate(rows):
         for j, x in enumerate(row):
@@ -85,12 +85,12 @@ def pairs_of(weights: Sequence[Sequence[float]], orders: Sequence[Sequence[float
 
 
 def by_order(pairs: Pairs) -> list[Pairs]:
-    """The pairs of each order."""
+    """The pairs, grouped by order."""
     return [tuple(pair for pair in pairs if pair.order == order) for order in sorted({pair.order for pair in pairs})]
 
 
 def square(name: str, matrix: Matrix, count: int) -> list[list[float]]:
-    """The rows of a matrix of a row and a column for each student."""
+    """The rows of a `count` x `count` matrix."""
     if isinstance(matrix, Tensor):
         if matrix.ndim != 2:
             raise ValueError(f"{name} must be a matrix, got shape {tuple(matrix.shape)}")
@@ -102,7 +102,7 @@ def square(name: str, matrix: Matrix, count: int) -> list[list[float]]:
 
 
 def as_rows(y: Tensor, z: Tensor, dim: int) -> tuple[Tensor, Tensor]:
-    """Peer and student of one shape, classes last."""
+    """The logits of peer and student, broadcast to one shape, with the classes last."""
     if dim == -1 and y.shape == z.shape and y.ndim and z.shape[-1] and y.is_floating_point() and z.is_floating_point():
         return y, z
     for name, x in (("student_logits", z), ("peer_logits", y)):
@@ -142,7 +142,7 @@ def _check_labels(labels: Tensor, rows: int, classes: int) -> None:
         raise ValueError(f"labels must be {rows} class indices, got shape {tuple(labels.shape)}")
     if labels.dtype != torch.long:
         raise TypeError(f"labels must be class indices of dtype torch.int64, got {labels.dtype}")
-    if labels.is_cpu and rows and not transformed():  # elsewhere to look would be to wait
+    if labels.is_cpu and rows and not transformed():  # reading values from an accelerator would wait for it
         low, high = (end.item() for end in labels.aminmax())
         if low < 0 or high >= classes:
             raise ValueError(f"labels must be class indices in [0, {classes}), got {low if low < 0 else high}")

@@ -1,10 +1,10 @@
 """The way that saves memory: D and q - w a block of rows at a time, so that scratch does not grow with the batch.
 
-Always taken in eager mode, by `divergence` and `joint`: what a formula needs beside its results then is a few MiB (on
-an accelerator, 64 MiB a tensor) instead of dozens of tensors of the size of the logits. Two MLPs with 131,072 classes
-need 258 MiB a step instead of 384 and 0.72 of the time (benchmarks/step.py, row "RDML / independent" with 131,072
-classes); small batches are one block. Held to a row at a time by tests/training/loss/test_loss.py:
-test_blocks_of_rows_change_nothing.
+Always taken in eager mode, by `divergence` and `joint`. A formula then needs a few MiB beside its results (64 MiB a
+tensor on an accelerator) instead of dozens of tensors of the size of the logits. Without blocks a whole step of two
+MLPs with 131,072 classes took 1.38 times as long (measured at 04c7e10) and 384 MiB instead of 258 (as noted at 7a03c10;
+benchmarks/step.py, row "RDML / independent" with 131,072 classes). A small batch is one block. Held to one block for
+all rows by tests/training/loss/test_loss.py: test_blocks_of_rows_change_nothing.
 """
 
 import torch
@@ -12,11 +12,11 @@ from torch import Tensor
 
 from . import everyday, plain
 
-BLOCK = {"cpu": 1 << 17, "elsewhere": 1 << 24}  # elements, a thread's on a CPU: smaller ones cost more calls
+BLOCK = {"cpu": 1 << 17, "elsewhere": 1 << 24}  # elements (on a CPU per thread); smaller blocks need more calls
 
 
 def rows_and_gap(y: Tensor, z: Tensor, alpha: float, gap: Tensor | None = None) -> Tensor:
-    """Rows of D; q - w goes into `gap`, if there is one."""
+    """Rows of D; writes q - w into `gap` if it is given."""
     dtype, classes = compute_dtype(z), z.shape[-1]
     rows = torch.empty(z.shape[:-1], dtype=dtype, device=z.device)
     number = rows.numel() if torch.compiler.is_compiling() else rows_of_a_block(classes, z.device)
@@ -43,5 +43,5 @@ def rows_of_a_block(elements: int, device: torch.device) -> int:
 
 
 def compute_dtype(z: Tensor) -> torch.dtype:
-    """Half precision is computed in float32."""
+    """The dtype to compute in: float32 for half precision, else that of the logits."""
     return torch.float32 if z.dtype in (torch.float16, torch.bfloat16) else z.dtype

@@ -1,7 +1,7 @@
-"""The derivatives of every order, as autograd takes them; their formulas are those of `plain`.
+"""The derivatives of D at every order, as autograd functions; their formulas are those of `plain`.
 
 `_Rows` is the divergence and `_Gap` is g (q - w), both with reverse and forward mode and vmap, for torch.func,
-torch.compile and higher derivatives. `Kept` is for a training step: its gradient was computed with its value.
+torch.compile and higher derivatives. `Kept` is for a training step: it computes the gradient together with the value.
 """
 
 import math
@@ -16,7 +16,7 @@ from .blocks import compute_dtype, rows_and_gap
 from .plain import behind_top, closed, log_mean_exp, psi, times
 
 Worked = tuple[Tensor, Tensor, float]
-"""A value, and its gradient divided by a factor, which may save a gradient of half precision from underflow."""
+"""(value, gradient / factor, factor): the factor keeps a gradient in half precision from underflow."""
 
 
 def divergences(y: Tensor, z: Tensor, alpha: float) -> Tensor:
@@ -30,23 +30,23 @@ def gap(y: Tensor, z: Tensor, g: Tensor, alpha: float) -> Tensor:
 
 
 def transformed() -> bool:
-    """Within torch.func, forward mode or torch.compile (torch has no public name for the first two questions)."""
+    """Whether torch.func, forward mode or torch.compile is at work; for the first two torch has no public function."""
     if torch.compiler.is_compiling():
         return True
     if not torch._C._are_functorch_transforms_active():
         return forward_ad._current_level >= 0
     stack = torch._C._functorch.get_interpreter_stack()  # pyright: ignore[reportAttributeAccessIssue] (not in its stubs)
     levels = [level.key().name for level in stack or ()]
-    if levels.count("Jvp") > 1:  # torch itself is silently wrong there (pytorch issue 197867)
+    if levels.count("Jvp") > 1:  # torch returns wrong numbers there without an error (pytorch issue 197867)
         raise NotImplementedError("forward over forward mode is not supported, use torch.func.hessian or reverse mode")
     return True
 
 
 class Kept(Function):
-    """(work, again, z, *others) -> a value that `work` computes with its gradient in z, from z and the others.
+    """(work, again, z, *others) -> the value of work(z, *others), which also computes its gradient in z.
 
-    The gradient is kept for the backward pass and becomes its result without a copy. A second pass through the graph,
-    and a graph of the gradient, take `again`, the same value in differentiable terms.
+    The backward pass returns that gradient without copying it. A second backward pass, and derivatives of the gradient,
+    use `again`, which computes the same value from operations that autograd can differentiate.
     """
 
     @staticmethod
@@ -63,7 +63,7 @@ class Kept(Function):
         (g,), gradient, ctx.gradient = grad_outputs, ctx.gradient, None
         rest = [None] * (len(ctx.saved_tensors) - 1)
         if gradient is not None and not torch.is_grad_enabled() and not transformed():
-            if ctx.factor == 1 and g.ndim == 0 and g.is_cpu and g.item() == 1:  # the rule; looking is no waiting here
+            if ctx.factor == 1 and g.ndim == 0 and g.is_cpu and g.item() == 1:  # usual; here g costs no wait
                 return None, None, gradient, *rest
             return None, None, gradient.mul_(g.view(*g.shape, *[1] * (gradient.ndim - g.ndim)) * ctx.factor), *rest
         z, *others = ctx.saved_tensors
@@ -126,7 +126,7 @@ class _Gap(Function):
 
 
 class _DualRows(_Rows):
-    """`_Rows` with forward mode, which torch.compile does not take."""
+    """`_Rows` with forward mode; apart, because torch.compile refuses a Function that has it."""
 
     @staticmethod
     def jvp(ctx: Any, *grad_inputs: Any) -> Tensor:
@@ -153,7 +153,7 @@ class _DualGap(_Gap):
 
 
 def _batched(size: int, dims: Sequence[int | None], tensors: Sequence[Tensor]) -> list[Tensor]:
-    pairs = zip(dims, tensors, strict=False)  # what follows the tensors is the order
+    pairs = zip(dims, tensors, strict=False)  # args end with the order, which has no batch axis
     return [x.movedim(d, 0) if d is not None else x.expand(size, *x.shape) for d, x in pairs]
 
 
@@ -163,17 +163,17 @@ def _covary(q: Tensor, v: Tensor) -> Tensor:
 
 
 def _mixture(y: Tensor, z: Tensor, alpha: float) -> Tensor:
-    """w in differentiable terms."""
+    """w, from operations that autograd can differentiate."""
     if alpha > torch.finfo(z.dtype).max:
         with torch.no_grad():
             delta = behind_top(y, z)
         return torch.softmax(z.masked_fill(delta != 0, -math.inf), -1)
-    delta, common = _behind(y, z)
+    delta, common = _differentiable_behind_top(y, z)
     return torch.softmax((z + alpha * delta).masked_fill(~common, -math.inf), -1)
 
 
-def _behind(y: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
-    """l - max l, 0 where a side excludes a class, and where none does: exact in value, differentiable as y - z is."""
+def _differentiable_behind_top(y: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
+    """l - max l (0 where a side excludes a class) and where neither does; accurate values, derivatives of y - z."""
     common = (y > -math.inf) & (z > -math.inf)
     ratio = torch.where(common, y, 0.0) - torch.where(common, z, 0.0)
     return torch.where(common, ratio - ratio.detach() + behind_top(y.detach(), z.detach()), 0.0), common
@@ -184,7 +184,7 @@ def _peer_gap(y: Tensor, z: Tensor, alpha: float) -> Tensor:
     p, w, s = torch.softmax(y, -1), _mixture(y, z, alpha), alpha - 1
     if alpha > torch.finfo(z.dtype).max:
         return w - p
-    delta, common = _behind(y, z)
+    delta, common = _differentiable_behind_top(y, z)
     q, log_q = torch.softmax(z, -1), torch.log_softmax(z, -1)
     shared = log_q.masked_fill(~common, -math.inf)
     whole = ~((z == -math.inf) & (y > -math.inf)).any(-1, keepdim=True)

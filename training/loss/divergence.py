@@ -1,4 +1,4 @@
-"""The divergence as a loss: `renyi_divergence_loss`, and as a module."""
+"""The divergence as a loss: the function `renyi_divergence_loss` and the module `RenyiDivergenceLoss`."""
 
 import math
 from functools import partial
@@ -86,24 +86,24 @@ class RenyiDivergenceLoss(nn.Module):
 
 
 def divergence(y: Tensor, z: Tensor, alpha: float, share: float | None = None, compiled: bool = False) -> Tensor:
-    """Rows of D, or `share` times their sum, as often differentiable as wanted in z and, where asked for, in y."""
+    """Rows of D, or `share` times their sum; all derivatives in z, and in y if it requires a gradient."""
     graph = torch.is_grad_enabled()
     if transformed() or (graph and y.requires_grad):
-        return _shared(share, alpha, z, y)
+        return _differentiable(share, alpha, z, y)
     if graph and z.requires_grad:
-        return Kept.apply(partial(_worked, share, alpha, compiled), partial(_shared, share, alpha), z, y)
+        return Kept.apply(partial(_with_gradient, share, alpha, compiled), partial(_differentiable, share, alpha), z, y)
     rows = rows_and_gap(y, z, alpha)
     return rows if share is None else rows.sum() * share
 
 
-def _shared(share: float | None, alpha: float, z: Tensor, y: Tensor) -> Tensor:
-    """`divergence` in differentiable terms."""
+def _differentiable(share: float | None, alpha: float, z: Tensor, y: Tensor) -> Tensor:
+    """`divergence` from operations that autograd can differentiate any number of times."""
     rows = divergences(y, z, alpha)
     return rows if share is None else rows.sum() * share
 
 
-def _worked(share: float | None, alpha: float, compiled: bool, z: Tensor, y: Tensor) -> Worked:
-    """`divergence` with its gradient, by the fastest way."""
+def _with_gradient(share: float | None, alpha: float, compiled: bool, z: Tensor, y: Tensor) -> Worked:
+    """`divergence` with its gradient in z, by the fastest way that fits."""
     if compiled and kernel.is_for((alpha,), z, y):
         return kernel.divergence(y, z, alpha, share)
     gap = torch.empty_like(z, memory_format=torch.contiguous_format)

@@ -1,8 +1,9 @@
-"""The faster way that torch's compiler makes: value and gradient by one kernel, with `compiled=True`.
+"""The faster way with `compiled=True`: value and gradient by one kernel, which torch's compiler makes.
 
-Taken for a training step in up to single precision, with detached peers, at everyday orders. It takes 0.76 to 0.86 of
-the time of a step of two MLPs (benchmarks/step.py, rows "RDML, compiled loss / independent"), and alone less than
-kl_div (benchmarks/loss.py, rows "compiled"). Held to the plain losses by tests/training/loss/test_loss_compiled.py:
+Taken for a training step in single or half precision, with detached peers, at everyday orders. With it a whole step of
+two MLPs took 0.85, 0.85, 0.79 and 0.79 of the time at 10, 100, 1000 and 10,000 classes with AVX-512, 0.85, 0.86, 0.83
+and 0.76 with AVX2 (measured at 04c7e10; benchmarks/step.py, rows "RDML, compiled loss / independent"; the loss alone:
+benchmarks/loss.py, rows "compiled"). Held to the losses without it by tests/training/loss/test_loss_compiled.py:
 test_mutual_losses_and_gradients_are_those_without.
 """
 
@@ -21,11 +22,11 @@ from .derivatives import Worked
 from .everyday import is_everyday, meeting, rows_and_gap, sum_of, unscaled
 
 Item = tuple[int, bool]
-"""A distance from student to peer, and whether they meet at order 1."""
+"""Student k has peer k + shift (modulo K): that shift, and whether the order of these pairs is 1."""
 
 
 def is_for(orders: Sequence[float], logits: Tensor, other: Tensor) -> bool:
-    """Whether a kernel may compute such a loss; it does not know the rules of other kinds of tensors."""
+    """Whether a kernel may compute such a loss; subclasses of Tensor have operations of their own, so they may not."""
     known = all(type(x) in (Tensor, nn.Parameter) and not x.is_neg() for x in (logits, other))
     dtype = compute_dtype(logits)
     return known and logits.numel() > 0 and all(is_everyday(alpha, dtype) for alpha in (1.0, *orders))
@@ -51,7 +52,7 @@ def _scalar(alpha: float, device: torch.device) -> Tensor:
 
 @lru_cache
 def _items(pairs: Pairs, shape: torch.Size, device: torch.device) -> tuple[tuple[Item, ...], Tensor, Tensor]:
-    """The items that occur, and of each the orders and the shares (items, K) of logits (K, N, C)."""
+    """The items that occur, and the orders and shares (items, K) of each, for logits (K, N, C)."""
     count, rows = shape
     items = sorted({((pair.peer - pair.student) % count, pair.order == 1) for pair in pairs})
     orders, shares = (torch.full((len(items), count), x, dtype=torch.float32, device="cpu") for x in (2.0, 0.0))
@@ -66,9 +67,9 @@ _COMPILING = Lock()  # torch traces one function at a time
 
 
 def run(work: Callable[..., Any], options: tuple[Any, ...], *inputs: Tensor) -> Any:
-    """work(*options, *inputs), compiled when options and shapes are new.
+    """work(*options, *inputs) by a kernel that is compiled the first time that these options and shapes are seen.
 
-    The graph is compiled as it is: what `torch.compile` does before each call would take as long as a small kernel.
+    The graph goes straight to inductor: the checks of `torch.compile` before each call take as long as a small kernel.
     """
     key = work, options, torch.get_num_threads(), *((x.shape, x.stride(), x.dtype, x.device) for x in inputs)
     if key not in _KERNELS:
@@ -78,23 +79,23 @@ def run(work: Callable[..., Any], options: tuple[Any, ...], *inputs: Tensor) -> 
 
 
 def _compile(work: Callable[..., Any], inputs: tuple[Tensor, ...]) -> Callable[..., Any]:
-    from torch import _inductor  # neither is needed, nor quickly imported, without a compiler
+    from torch import _inductor  # slow to import, and of no use unless something is compiled
     from torch.fx.experimental.proxy_tensor import make_fx
 
     inputs = tuple(x.detach() for x in inputs)
     try:
         with torch.no_grad(), warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # of parts of torch, by torch
+            warnings.simplefilter("ignore", DeprecationWarning)  # torch warns of its own code
             kernel: Any = _inductor.compile(make_fx(work)(*inputs), list(inputs))
             kernel(*inputs)
-    except Exception as error:  # of torch's many kinds
+    except Exception as error:  # torch has no common class for what its compiler raises
         said = (str(error).strip() or repr(error)).splitlines()[0]
         raise ValueError(f"the loss cannot be compiled here; torch says: {said}") from error
     return kernel
 
 
 def _divergence(one: bool, share: float | None, y: Tensor, z: Tensor, alpha: Tensor) -> tuple[Tensor, Tensor]:
-    """What `divergence` compiles; in half precision the backward pass takes the share: a factor may undo it."""
+    """What `divergence` compiles; in half precision the backward pass multiplies by the share, against underflow."""
     dtype = compute_dtype(z)
     rows, gap = rows_and_gap(y.to(dtype), z.to(dtype), alpha, one)
     if share is None:
@@ -115,7 +116,7 @@ def _losses_and_gradient(
     for (shift, one), alpha, share in zip(items, orders[:, :, None, None], shares[:, :, None, None], strict=True):
         log_p, p, of_p = (x.roll(-shift, 0) for x in (log_q, q, of_q))
         rows, w = meeting(log_p, log_q, p, of_p, of_q, alpha, one)
-        losses = losses + torch.where(share != 0, share * rows, 0.0)  # a peer without weight may be NaN
+        losses = losses + torch.where(share != 0, share * rows, 0.0)  # rows of a peer of weight 0 may be NaN
         gradient = gradient + torch.where(share != 0, share / temperature * (q / of_q - w), 0.0)
     return sum_of(losses.squeeze(-1)).squeeze(-1), gradient.to(students.dtype)
 

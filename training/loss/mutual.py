@@ -76,7 +76,7 @@ def mutual_loss(
 
 
 def _losses(students: Tensor, labels: Tensor, pairs: Pairs, options: tuple[float, float], compiled: bool) -> Tensor:
-    """The losses by the fastest way."""
+    """The losses, by the fastest way that fits."""
     plain = partial(losses, pairs, *options)
     if not (len(labels) and torch.is_grad_enabled() and students.requires_grad) or transformed():
         return plain(students, labels)

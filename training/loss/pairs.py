@@ -14,7 +14,7 @@ from .divergence import divergence
 
 
 def losses(pairs: Pairs, temperature: float, smoothing: float, students: Tensor, labels: Tensor) -> Tensor:
-    """The losses (K,) of logits (K, N, C), differentiable as often as wanted; `smoothing` of the labels."""
+    """The losses (K,) of logits (K, N, C), with all derivatives; `smoothing` is that of the labels."""
     found = entropies(students, labels, smoothing)
     soft = students if temperature == 1 else students / temperature
     for some in by_order(pairs):

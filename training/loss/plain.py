@@ -6,8 +6,8 @@ gradient $q - w$ in the student's logits (theorem D1), in the peer's $\frac{\alp
 Hessian $J_q + (\alpha-1) J_w$ (D4). (This project; order 1 is deep mutual learning, Zhang et al. 2018, the other orders
 Huang et al. 2023, arXiv 2209.05732.)
 
-All of it is made of the log-ratios l = log(p/q) relative to their largest: no order, however large, overflows; what is
-small is a sum of small terms of one sign, never a difference of large ones; p = q gives exactly 0.
+Everything is computed from the log-ratios l = log(p/q) minus their maximum. So no order, however large, overflows; a
+small result is a sum of small terms of one sign, never a difference of large ones; and p = q gives exactly 0.
 """
 
 import math
@@ -19,7 +19,7 @@ _SERIES = [1 / math.factorial(n) for n in range(20, 1, -1)]  # of (e^x - 1 - x) 
 
 
 def rows_and_gap(y: Tensor, z: Tensor, alpha: float) -> tuple[Tensor, Tensor]:
-    """Every order, relative accuracy also near order 1 and for p near q, near-ties of log(p/q) kept apart."""
+    """Rows of D and q - w, accurate to a few roundings, also near order 1, for p near q and near-ties of log(p/q)."""
     log_p, log_q, delta = torch.log_softmax(y, -1), torch.log_softmax(z, -1), behind_top(y, z)
     q, tilt = torch.softmax(log_q, -1), times(alpha, delta)
     top, shift = _top_ratio(log_p, log_q, q, delta), log_mean_exp(q, log_q, tilt)
@@ -39,14 +39,14 @@ def _divergences(log_p: Tensor, log_q: Tensor, ratio: Tensor, top: Tensor, shift
         return (top * (1.0 if alpha == math.inf else alpha / s) + shift / s).clamp(min=0)
     if abs(s) > 0.5:
         total = shift + alpha * top
-    else:  # a class that p excludes counts for nothing, one that only q excludes has w = 0 (here alpha < 1)
+    else:  # a class that p excludes adds nothing, one that only q excludes has w = 0 (alpha < 1 here)
         one_sided = ratio.masked_fill(log_q == -math.inf, math.inf).masked_fill(log_p == -math.inf, 0.0)
         total = torch.logsumexp(log_p + s * one_sided, -1, keepdim=True)
     far = (total / s).clamp(min=0) if s else total
-    return torch.where(total.abs() < 0.5, _near(log_p, log_q, ratio, alpha), far) if alpha else far
+    return torch.where(total.abs() < 0.5, _near_zero(log_p, log_q, ratio, alpha), far) if alpha else far
 
 
-def _near(log_p: Tensor, log_q: Tensor, ratio: Tensor, alpha: float) -> Tensor:
+def _near_zero(log_p: Tensor, log_q: Tensor, ratio: Tensor, alpha: float) -> Tensor:
     """D = log1p(s A)/s, A = (sum p e^{s l} - 1)/s from non-negative terms; below 1/2 through D_{1-alpha}(q||p)."""
     ratio = torch.where((log_q == -math.inf) & (log_p > -math.inf), math.inf, ratio)
     s, scale = alpha - 1, 1.0
@@ -103,7 +103,7 @@ def closed(gap: Tensor, mass: Tensor) -> Tensor:
 
 
 def times(alpha: float, delta: Tensor) -> Tensor:
-    """alpha * delta, where inf * 0 is 0 and 0 * inf is inf: the limits of the order."""
+    """alpha * delta, with the limits in the order: inf * 0 is 0, and 0 * -inf is -inf."""
     if alpha == 0:
         return torch.where(delta == -math.inf, delta, 0.0)
     return torch.where(delta == 0, 0.0, alpha * delta)

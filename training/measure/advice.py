@@ -1,4 +1,4 @@
-r"""When does mutual learning help? Read from independent students and held-out labels, before anything is coupled."""
+r"""`advise`: whether mutual learning would help, from held-out predictions of independently trained students."""
 
 import math
 from collections.abc import Sequence
@@ -89,8 +89,8 @@ class Advice:
         product = f"{least:g} ... {most:g}" if most else "nothing but 0"
         rows = {
             "beta*": f"{self.beta:.3f}, 95 % interval {self.low:.3f} ... {self.high:.3f}: {self.phase}",
-            "student": _told(self.student),
-            "ensemble": _told(self.ensemble),
+            "student": _in_words(self.student),
+            "ensemble": _in_words(self.ensemble),
             "alpha * lam": f"search {product}; {_LESSONS[self.phase]}",
             "order": "search {:g} ... {:g} at that product; a low one, or none, with a noisy peer".format(*self.order),
             "NLL": f"student {self.student_nll:.4f}, ensemble {self.ensemble_nll:.4f} nats",
@@ -112,7 +112,7 @@ _LESSONS = {
 }
 
 
-def _told(sign: Sign) -> str:
+def _in_words(sign: Sign) -> str:
     return "can't tell" if sign == UNKNOWN else f"{sign} from a little mutual learning"
 
 
@@ -153,7 +153,7 @@ def advise(logits: Any, labels: Any, *, level: float = 0.95, resamples: int = 10
 
 
 def combine(advices: Sequence[Advice]) -> Advice:
-    r"""One advice from several seeds: means, and an interval that holds both what examples and what seeds leave open.
+    r"""One advice from several seeds: means, and an interval for the uncertainty from both examples and seeds.
 
     Half of its width is $\sqrt{h^2+(t\,\mathrm{SE})^2}$, h the seeds' mean distance of the bootstrap's end and t SE the
     95 % t-interval's over seeds; seeds may share their examples, so h is not divided by their number.

@@ -1,4 +1,4 @@
-"""What each part of an advice rests on, and how far it has been tested."""
+"""The evidence behind each part of an advice: what is proved, and what was tested and how often."""
 
 TESTED = {
     "G4, G5 (phase, signs)": "proved for squared error where all modes share one omega, for ridge and for early "

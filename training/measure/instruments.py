@@ -1,4 +1,4 @@
-r"""What the theorems speak of, measured on real students: gradients, what detaching drops, smoothness, drift.
+r"""Measures the quantities of the theorems on real students: gradients, what detaching drops, smoothness, drift.
 
 Losses are exact means over all given images, which are not augmented; gradients are taken in all parameters of a
 student. Labels D3, E1 to E5 are those of `theory.theorems`.
@@ -20,7 +20,7 @@ from theory import renyi_divergence_from_logits, self_bounding_constant, student
 from training.loss import mutual_loss, renyi_divergence_loss
 
 POWER_TURNS = 20
-"""Of a power iteration, whose estimate of a norm is never too large."""
+"""Steps of a power iteration; its estimate of a norm is never too large."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Landscape:
     weight: float
 
     def logits(self) -> Tensor:
-        """Of every student on every image, (K, n, classes)."""
+        """The logits of every student on every image, (K, n, classes)."""
         return torch.stack([student(self.pixels) for student in self.students])
 
     def on(self, part: slice) -> "Landscape":

@@ -1,4 +1,4 @@
-"""What is measured about a cohort of students, from their logits on one data set."""
+"""Scores of students, ensemble and cohort, from their logits on one data set: accuracy, NLL, calibration, agreement."""
 
 import math
 from dataclasses import asdict, dataclass, field
@@ -67,7 +67,7 @@ def calibration_error(log_p: Tensor, labels: Tensor, bins: int = 15) -> float:
     """
     top, guess = log_p.double().max(-1)
     confidence = top.exp()
-    place = (confidence * bins).ceil().long().clamp(1, bins) - 1  # the clamp is for roundings around 0 and 1
+    place = (confidence * bins).ceil().long().clamp(1, bins) - 1  # rounding may give a confidence of 0 or above 1
     gaps = torch.zeros(bins, dtype=torch.float64, device=log_p.device)
     return (gaps.index_add(0, place, (guess == labels).double() - confidence).abs().sum() / len(labels)).item()
 
@@ -107,7 +107,7 @@ def _pairs_mean(matrix: Tensor, single: float) -> float:
 
 @dataclass(frozen=True)
 class Result:
-    """What one seed came to: scores on the three parts of the data, after the last epoch (nothing is selected).
+    """The result of one seed: scores on the three parts of the data after the last epoch (no epoch is selected).
 
     `classes` are their names in the order of the labels, where the data name them.
     """

@@ -33,7 +33,7 @@ def vgg(shape: Shape, classes: int, channels: tuple[int, ...], narrower: int = 1
     layers, width = list[nn.Module](), shape[2]
     for out in (number // narrower for number in channels):
         if out == 0:
-            layers.append(nn.MaxPool2d(2, ceil_mode=True))  # so that smaller pictures pass as well
+            layers.append(nn.MaxPool2d(2, ceil_mode=True))  # so that smaller pictures keep at least one pixel
         else:
             layers += [nn.Conv2d(width, out, 3, padding=1), nn.BatchNorm2d(out), nn.ReLU(inplace=True)]
             width = out

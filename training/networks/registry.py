@@ -29,7 +29,7 @@ MODELS: dict[str, Callable[[Shape, int], nn.Module]] = {
     "mobilenetv2": plain.mobilenetv2,
 }
 LIBRARIES = ("timm", "torchvision")
-"""Libraries whose architectures are had as LIBRARY:NAME where they are installed."""
+"""Libraries whose architectures are available as LIBRARY:NAME if they are installed."""
 
 
 def check_model(name: str) -> None:

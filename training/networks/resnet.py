@@ -84,9 +84,9 @@ class PreActivation(nn.Module):
 
 
 class ZeroPadding(nn.Module):
-    """The parameter-free shortcut: every second pixel, and channels of zeros after those that there are.
+    """The shortcut without parameters: every stride-th pixel, and extra channels of zeros after the existing ones.
 
-    A pooling of one pixel with a stride takes them, since the gradient of a slice forgets that channels come last.
+    Pixels are taken by pooling over one pixel: the gradient of a slice would lose the channels-last memory format.
     """
 
     def __init__(self, channels: int, stride: int) -> None:

@@ -42,10 +42,10 @@ def parse(spec: float | str, name: str) -> Schedule:
 def values(spec: float | str, name: str, epochs: int) -> list[float]:
     """The values among which the largest and the smallest of a run are: at its ends, and where a piece begins."""
     schedule = parse(spec, name)
-    return [schedule(epoch, float(epochs)) for epoch in sorted({0.0, float(epochs), *_turns(spec, epochs)})]
+    return [schedule(epoch, float(epochs)) for epoch in sorted({0.0, float(epochs), *_piece_starts(spec, epochs)})]
 
 
-def _turns(spec: float | str, epochs: int) -> list[float]:
+def _piece_starts(spec: float | str, epochs: int) -> list[float]:
     """The epochs at which a piece begins; of steps the first two, since a negative factor changes the sign."""
     kind, *arguments = str(spec).split(":")
     if kind == "piecewise":

@@ -1,4 +1,4 @@
-"""What is read back from files must be of a declared type; msgspec compares, this file makes one sentence of it."""
+"""Checks that what is read from a file has its declared types (by msgspec); a mismatch is one sentence."""
 
 import dataclasses
 from pathlib import Path

@@ -23,13 +23,13 @@ class CrossBatchNorm(nn.BatchNorm2d):
         mean = _Mean.apply(wide.mean(axes))
         centred = wide - mean[:, None, None]
         variance = _Mean.apply(centred.square().mean(axes))
-        self._follow(mean.detach(), variance.detach(), input.numel() // input.shape[1] * dist.get_world_size())
+        self._update_running(mean.detach(), variance.detach(), input.numel() // input.shape[1] * dist.get_world_size())
         normal = centred * torch.rsqrt(variance + self.eps)[:, None, None]
         if self.affine:
             normal = normal * self.weight[:, None, None] + self.bias[:, None, None]
         return normal.to(input.dtype)
 
-    def _follow(self, mean: Tensor, variance: Tensor, count: int) -> None:
+    def _update_running(self, mean: Tensor, variance: Tensor, count: int) -> None:
         """Move the running statistics as BatchNorm2d does, with the unbiased variance."""
         if self.running_mean is None or self.running_var is None or self.num_batches_tracked is None:
             return
@@ -40,7 +40,7 @@ class CrossBatchNorm(nn.BatchNorm2d):
 
 
 class _Mean(Function):
-    """The mean over processes; so is its gradient, since every process's loss depends on every process's input."""
+    """The mean over processes. Its gradient is a mean too: the loss of each process depends on the inputs of all."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:

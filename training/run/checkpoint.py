@@ -201,7 +201,7 @@ def save_state(folder: Path, cohort: Cohort, state: State, steps: int) -> None:
     if cohort.placement.leads:
         target.mkdir(exist_ok=True)
         save(target, state.epoch * steps + state.step, content)
-    cohort.placement.wait()  # nobody goes on as if it were written before it is
+    cohort.placement.wait()  # no process goes on before the file is written
 
 
 def resume_state(folder: Path, cohort: Cohort, state: State) -> None:

@@ -38,7 +38,7 @@ class Cohort:
         return self.placement.exchange(own, (len(pixels), self.classes), self.device)
 
     def forward_one(self, k: int, pixels: Tensor) -> Tensor:
-        """The logits (B, C) of student k in float32, whatever it computes in: cross-entropies need all their digits."""
+        """The logits (B, C) of student k in float32, also under autocast: the losses need float32 accuracy."""
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.recipe.amp):
             return self.forwards[k](pixels).float()
 

@@ -1,4 +1,4 @@
-"""Devices and threads."""
+"""Choosing the device and the number of threads that torch computes with."""
 
 import contextlib
 import os
@@ -27,10 +27,10 @@ def choose_device(name: str) -> torch.device:
 
 
 def warn_of_imitated_bfloat16(device: torch.device) -> None:
-    """Say so where the device has no instructions for bfloat16."""
+    """Warn if the device has no instructions for bfloat16."""
     if device.type == "cuda":
         slow = not torch.cuda.is_bf16_supported(including_emulation=False)
-    else:  # with AVX-512 torch has kernels of its own; of processors other than x86 it does not tell
+    else:  # with AVX-512 torch has fast kernels; on other than x86 it does not say
         slow = device.type == "cpu" and torch.backends.cpu.get_cpu_capability() == "AVX2"
     if slow:
         warnings.warn(
@@ -43,7 +43,7 @@ def warn_of_imitated_bfloat16(device: torch.device) -> None:
 
 @contextlib.contextmanager
 def threads(number: int) -> Iterator[None]:
-    """Let torch use so many threads on the CPU meanwhile."""
+    """Within the block, let torch use this number of threads on the CPU."""
     before = torch.get_num_threads()
     torch.set_num_threads(number)
     try:

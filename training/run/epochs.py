@@ -22,7 +22,7 @@ from .stopping import Guard, Interrupt
 from .tensorboard import Curves
 
 ASK_EVERY = 10
-"""Steps between two questions whether another process was asked to stop."""
+"""Steps between two checks whether another process was asked to stop."""
 
 
 class Run:
@@ -44,7 +44,7 @@ class Run:
         self.curves: Curves | None = None
 
     def fit(self, resume: bool, progress: bool) -> None:
-        """All epochs that are left."""
+        """Train all epochs that are left."""
         if self.folder is not None:
             self._open(self.folder, resume)
         epochs = self.recipe.epochs
@@ -99,14 +99,14 @@ class Run:
     def _between_steps(self, guard: Guard) -> None:
         every = self.recipe.checkpoint_steps
         due = every is not None and self.state.step % every == 0 and self.state.step < len(self.loader)
-        stop = self._shall_stop()
+        stop = self._stop_requested()
         if due or stop:
             self._save(guard)
         if stop:
             raise KeyboardInterrupt
 
-    def _shall_stop(self) -> bool:
-        """Whether any process was asked to stop; asking all of them waits for all of them, so it is not done often."""
+    def _stop_requested(self) -> bool:
+        """Whether any process was asked to stop; checked every few steps, since the processes wait for each other."""
         done = self.state.epoch * len(self.loader) + self.state.step
         if self.cohort.placement.ranks > 1 and done % ASK_EVERY:
             return False
@@ -125,9 +125,11 @@ class Run:
         return row | metrics.report(*self._predict(self.splits.validation))
 
     def _predict(self, images: Images, heed: bool = False) -> tuple[Tensor, Tensor]:
-        return predict(self.cohort, (batch for batch in self.loader.sweep(images) if not heed or self._goes_on()))
+        return predict(
+            self.cohort, (batch for batch in self.loader.sweep(images) if not heed or self._unless_stopped())
+        )
 
-    def _goes_on(self) -> bool:
+    def _unless_stopped(self) -> bool:
         if self.cohort.placement.any(self.interrupt.requested, self.cohort.device):
             raise KeyboardInterrupt
         return True

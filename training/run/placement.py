@@ -1,8 +1,8 @@
-"""Where students and images are when a run has several processes (torchrun): the one place that knows about ranks.
+"""How a run is divided over several processes (torchrun); no other file deals with ranks.
 
 `data`: every process holds all students and a share of each batch; gradients are averaged by DistributedDataParallel,
 batch statistics by `CrossBatchNorm`. `students`: every process holds some students and sees every batch; only
-logits travel.
+logits are exchanged.
 """
 
 import atexit
@@ -85,7 +85,7 @@ class Placement:
         return [everyone[self.owner(k)][k] for k in range(len(states))]
 
     def any(self, flag: bool, device: torch.device) -> bool:
-        """Whether the flag is up in any process; they wait for each other here."""
+        """Whether the flag is set in any process; they wait for each other here."""
         if self.ranks == 1:
             return flag
         total = torch.tensor(float(flag), device=device)
@@ -93,7 +93,7 @@ class Placement:
         return bool(total > 0)
 
     def wait(self) -> None:
-        """Until every process is here."""
+        """Wait until every process has come here."""
         if self.ranks > 1:
             dist.barrier()
 
@@ -109,7 +109,7 @@ def placed(recipe: Recipe, device: torch.device) -> Iterator[Placement]:
 
     Args:
         recipe: what to place.
-        device: decides how processes talk: nccl between GPUs (one a process, see `choose_device`), gloo between CPUs.
+        device: decides how they communicate: nccl between GPUs (one a process, see `choose_device`), gloo between CPUs.
 
     Raises:
         ValueError: if the recipe wants several processes and there are none, or the other way round.
@@ -139,7 +139,7 @@ def _join(device: torch.device) -> None:
     if dist.is_initialized():
         return
     if device.type == "cuda":
-        torch.cuda.set_device(device)  # the one through which nccl sends objects and waits
+        torch.cuda.set_device(device)  # nccl sends objects and waits through the current device
         dist.init_process_group("nccl", timeout=TIMEOUT, device_id=device)
     else:
         dist.init_process_group("gloo", timeout=TIMEOUT)
@@ -147,7 +147,7 @@ def _join(device: torch.device) -> None:
 
 
 def _leave() -> None:
-    """Leave the group while the interpreter is whole: its threads end with the last network that shares gradients."""
+    """Leave the group before the interpreter shuts down: its threads end with the last network sharing gradients."""
     gc.collect()
     dist.destroy_process_group()
 

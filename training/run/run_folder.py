@@ -1,4 +1,4 @@
-"""The run folder: one recipe, held by one process at a time, of files that are whole or absent.
+"""The files of a run folder; only one process at a time writes them, and each is complete or absent.
 
 RUN/recipe.json         the recipe
 RUN/seed-0/metrics.jsonl      one line an epoch: step, order, weight, rate, losses, validation scores
@@ -54,7 +54,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 def probe_folder(folder: Path, needed: int = 0) -> None:
-    """Find out before the work starts whether `needed` bytes can be written into the folder.
+    """Check, before the work starts, that `needed` bytes can be written into the folder.
 
     Raises:
         OSError: if they cannot.
@@ -73,7 +73,7 @@ def probe_folder(folder: Path, needed: int = 0) -> None:
 
 @contextlib.contextmanager
 def held(folder: Path, patience: float = 20.0) -> Iterator[None]:
-    """Keep other processes from writing into the folder meanwhile; the system lets go of it if this one is killed.
+    """Lock the folder against other processes; the system releases the lock if this one is killed.
 
     Raises:
         OSError: if another process holds it for longer than `patience` seconds, or it cannot be written.
@@ -91,7 +91,7 @@ def held(folder: Path, patience: float = 20.0) -> Iterator[None]:
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write JSON atomically; a number that JSON does not know (nan, inf) is an error, not a surprise for a reader."""
+    """Write JSON atomically; a number that JSON does not know (nan, inf) is an error."""
     write_atomically(path, (json.dumps(content, indent=1, allow_nan=False, ensure_ascii=False) + "\n").encode())
 
 
@@ -118,7 +118,7 @@ def read_recipe(folder: Path) -> Recipe:
 
 
 class Line(msgspec.Struct):
-    """What a line of metrics.jsonl or timing.jsonl says, beside the scores: the epoch, and what that file is about."""
+    """The fields of a line of metrics.jsonl or timing.jsonl, besides the scores."""
 
     epoch: Annotated[int, msgspec.Meta(ge=0)]
     step: int | msgspec.UnsetType = msgspec.UNSET
@@ -156,7 +156,7 @@ def _line(text: bytes, where: str) -> dict[str, Any]:
 
 
 def truncate_lines(path: Path, epochs: int) -> None:
-    """Keep the rows of the first `epochs` epochs: the later ones will come again, and missing ones are told."""
+    """Keep the rows of the first `epochs` epochs: later ones will be written again; missing ones cause a warning."""
     kept = [row for row in read_lines(path) if row["epoch"] < epochs]
     if missing := sorted(set(range(epochs)) - {row["epoch"] for row in kept}):
         warnings.warn(

@@ -19,7 +19,7 @@ class TrainingDiverged(ValueError):
 
 
 class Guard:
-    """Looks at the losses of every step: at once on the CPU, in blocks on a GPU so that it never waits for one."""
+    """Checks the losses of every step: at once on the CPU, every 50 steps on a GPU, where a check waits for it."""
 
     def __init__(self, recipe: Recipe, alpha: float, device: torch.device, folder: Path | None) -> None:
         self._recipe, self._alpha, self._folder = recipe, alpha, folder
@@ -27,7 +27,7 @@ class Guard:
         self._first, self._losses = 0, list[Tensor]()
 
     def watch(self, step: int, losses: Tensor) -> None:
-        """Take note of the losses (K,) of a step."""
+        """Keep the losses (K,) of a step for the next check."""
         if not self._losses:
             self._first = step
         self._losses.append(losses)
@@ -62,9 +62,9 @@ class Guard:
 
 
 class Interrupt:
-    """Turns Ctrl-C and SIGTERM into a request that the run meets between two batches; the same again acts at once.
+    """Turns Ctrl-C and SIGTERM into a request to stop after the current batch; the same signal again stops at once.
 
-    The same signal: torchrun answers a Ctrl-C, which its processes received as well, with a SIGTERM to each of them.
+    It must be the same signal: on Ctrl-C, which its processes receive as well, torchrun sends each of them a SIGTERM.
     """
 
     def __init__(self) -> None:
@@ -84,7 +84,7 @@ class Interrupt:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
-        if self.requested and kind is None:  # heard too late for the run to honour it: whoever runs the next one must
+        if self.requested and kind is None:  # it came too late to stop this run; it must stop the next
             raise KeyboardInterrupt
 
     def _ask(self, number: int, frame: FrameType | None) -> None:

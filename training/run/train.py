@@ -1,4 +1,4 @@
-"""A run: one recipe, one seed, from the first batch to the scores on the test set."""
+"""`train`: one run of a recipe from one seed, from the first batch to the scores on the test set."""
 
 import contextlib
 from pathlib import Path
@@ -49,7 +49,7 @@ def train(
     source = source or open_source(recipe)
     splits, device = split(recipe, source, seed), choose_device(recipe.device)
     if source.preview:
-        splits.test()  # only so that what is wrong with it stops the run here and not after the last epoch
+        splits.test()  # only to raise its errors now instead of after the last epoch
     if recipe.amp:
         warn_of_imitated_bfloat16(device)
     with threads(recipe.threads), placed(recipe, device) as placement, _only_writer(folder), Interrupt() as interrupt:

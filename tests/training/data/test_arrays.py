@@ -1,3 +1,5 @@
+"""`from_tensors`: shapes, axes of the channels, labels of every kind, and what is refused."""
+
 import dataclasses
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""Splits and batches: the three parts, what an epoch shows, normalisation and augmentation."""
+
 import numpy as np
 import pytest
 import torch
@@ -48,7 +50,7 @@ def test_validation_holds_every_class_in_its_share(classes, share):
     assert counts.max() - counts.min() <= 1
 
 
-def test_the_test_set_stays_shut_until_it_is_asked_for():
+def test_the_test_set_is_not_read_until_it_is_asked_for():
     def forbidden():
         raise AssertionError("the test set was read")
 

@@ -1,3 +1,5 @@
+"""MNIST, CIFAR and folders of pictures read from files, and damaged or oversized files refused by name."""
+
 import gzip
 import io
 import tarfile

@@ -1,3 +1,5 @@
+"""`from_datasets`: data sets of torch and Hugging Face, DataLoaders of them, and random transforms."""
+
 import dataclasses
 import random
 from collections import namedtuple

@@ -1,3 +1,5 @@
+"""Downloads from a faulty server: only a file with the right checksum is kept, and errors say what happened."""
+
 import hashlib
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -10,8 +12,8 @@ CONTENT = bytes(range(256)) * 40
 MD5 = hashlib.md5(CONTENT).hexdigest()
 
 
-class Liar(BaseHTTPRequestHandler):
-    """A server that does to each path what its name says."""
+class FaultyServer(BaseHTTPRequestHandler):
+    """A server whose paths name the fault that it answers with."""
 
     release = threading.Event()
     asked: list[str] = []  # noqa: RUF012 - shared on purpose: the tests count requests
@@ -36,11 +38,11 @@ class Liar(BaseHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def server():
-    with ThreadingHTTPServer(("127.0.0.1", 0), Liar) as httpd:
+    with ThreadingHTTPServer(("127.0.0.1", 0), FaultyServer) as httpd:
         thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         yield f"http://127.0.0.1:{httpd.server_address[1]}"
-        Liar.release.set()
+        FaultyServer.release.set()
         httpd.shutdown()
         thread.join()
 
@@ -54,10 +56,10 @@ def files(folder):
 
 
 def test_a_good_file_is_downloaded_once_and_then_comes_from_the_cache(server, tmp_path):
-    Liar.asked.clear()
+    FaultyServer.asked.clear()
     paths = [fetch(remote(server, "good"), tmp_path, progress=False) for _ in range(2)]
     assert paths[0].read_bytes() == paths[1].read_bytes() == CONTENT
-    assert len(Liar.asked) == 1
+    assert len(FaultyServer.asked) == 1
 
 
 @pytest.mark.parametrize(

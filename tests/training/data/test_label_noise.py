@@ -1,4 +1,4 @@
-"""Label noise: how much, where, and the same for whom."""
+"""Label noise: its share, which images and labels it changes, and which runs share it."""
 
 import dataclasses
 
@@ -61,7 +61,7 @@ def test_training_and_validation_labels_are_noisy_and_nothing_else_changes():
         assert torch.equal(before.pixels, after.pixels)
         assert 0.2 < (before.labels != after.labels).double().mean() < 0.4
     assert torch.equal(clean.test().labels, noisy.test().labels)
-    assert torch.equal(SOURCE.train().labels, open_source(NOISY).train().labels)  # the source is not written into
+    assert torch.equal(SOURCE.train().labels, open_source(NOISY).train().labels)  # noise goes into a copy
 
 
 def test_each_seed_has_its_own_noise_and_all_variants_share_it():

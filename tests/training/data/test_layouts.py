@@ -1,3 +1,5 @@
+"""EMNIST, SVHN, STL-10, MedMNIST, Kaggle's tables and CIFAR's pickles in the layouts in which they are published."""
+
 import datetime
 import gzip
 import io
@@ -230,6 +232,6 @@ def test_every_name_of_a_data_set_has_a_source():
 
 
 @pytest.mark.parametrize("name", ["emnist-digits", "svhn", "stl10", "npz"])
-def test_what_is_not_there_is_asked_for(tmp_path, name):
+def test_missing_files_are_an_error_that_names_the_flag(tmp_path, name):
     with pytest.raises(FileNotFoundError, match=rf"data={name} needs .*--data-root"):
         source(name, tmp_path)

@@ -1,3 +1,5 @@
+"""Folders of pictures: which files count as pictures and classes, and which folders are refused."""
+
 import shutil
 
 import numpy as np

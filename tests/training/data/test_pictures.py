@@ -1,3 +1,5 @@
+"""Single pictures: every mode of Pillow as bytes, orientation, and files that are no pictures."""
+
 import warnings
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""The study of the advice on a problem of seconds: paired, repeatable, and made of what it says."""
+"""The study of `advise` on a problem of seconds: its cells, its data, and that it repeats to the bit."""
 
 import dataclasses
 
@@ -43,7 +43,7 @@ def test_seeds_have_parts_without_a_common_case_and_noise_of_their_own():
 
 
 def test_seeds_side_by_side_learn_what_each_learns_alone():
-    """Two seeds' summed losses have each seed's own gradient: no seed pulls another."""
+    """Two seeds' summed losses have each seed's own gradient: no seed affects another."""
     data = study.draw_data(SMALL, INPUTS, 0.3)
     logits = torch.randn(2, 2, 20, 2, dtype=torch.float64, requires_grad=True)
     labels = data.train[1][:, :20]

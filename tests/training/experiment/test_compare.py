@@ -1,3 +1,5 @@
+"""`compare`: paired differences and their intervals, parallel runs, continuing, and tables."""
+
 import csv
 import dataclasses
 import io
@@ -91,7 +93,7 @@ def test_a_number_of_processes_that_means_nothing_is_refused(jobs, tmp_path):
 
 
 @pytest.mark.parametrize(("place", "threads", "jobs"), [("cpu", 1, 8), ("cpu", 3, 2), ("cuda", 1, 1)])
-def test_runs_at_the_same_time_leave_each_other_room(place, threads, jobs, monkeypatch):
+def test_the_default_number_of_processes_is_cores_over_threads_and_one_on_a_gpu(place, threads, jobs, monkeypatch):
     taken = []
     monkeypatch.setattr("training.experiment.parallel.choose_device", lambda name: torch.device(name))
     monkeypatch.setattr("joblib.cpu_count", lambda: 8)

@@ -1,3 +1,5 @@
+"""The instruments against closed forms, and the runs of SGD along which they measure."""
+
 import copy
 import dataclasses
 import json

@@ -33,7 +33,7 @@ def derivatives(student, peer, alpha, reduction="none", **options):
 
 
 def assert_normwise(values, truth, relative):
-    """Rows agree up to that share of their largest component; what is below 1e-290 has no digits to agree in."""
+    """Rows agree up to that share of their largest component; numbers below 1e-290 have too few digits to compare."""
     size = np.abs(truth).max(-1, initial=0.0, keepdims=True)
     assert (np.abs(values - truth) <= relative * size + 1e-290).all(), (values, truth)
 
@@ -133,7 +133,7 @@ def test_loss_and_gradient_vanish_whatever_the_number_of_elements(alpha, shape, 
 
 @contextmanager
 def several_threads():
-    """Two threads, and so small blocks that few rows of 300 classes are many."""
+    """Two threads, and blocks so small that 9 rows of 300 classes need several."""
     threads, block = torch.get_num_threads(), blocks.BLOCK["cpu"]
     torch.set_num_threads(2)
     blocks.BLOCK["cpu"] = 128
@@ -180,7 +180,7 @@ def test_the_mean_is_that_of_the_rows_and_has_their_gradient(pair, alpha):
 
 
 def assert_mean_of_rows(pair, alpha):
-    """The mean and its gradient are those of the rows, which are computed with care."""
+    """The mean and its gradient are those of `reduction="none"`, which the quick way does not compute."""
     peer, student = (torch.tensor(x) for x in pair)
     wholes, parts = (student.clone().requires_grad_() for _ in range(2))
     loss, rows = renyi_divergence_loss(wholes, peer, alpha), renyi_divergence_loss(parts, peer, alpha, "none")
@@ -193,7 +193,7 @@ def assert_mean_of_rows(pair, alpha):
 @pytest.mark.parametrize("alpha", [0.5, 1.0, 2.0])
 @pytest.mark.parametrize("ahead", [80.0, 84.0, 86.0, 88.0, 90.0])
 def test_many_rows_with_a_class_far_above_the_first_keep_their_gradient(ahead, alpha):
-    """A sum just inside float32's range, times the number of rows, is outside."""
+    """A sum that is just inside float32's range overflows when it is multiplied by the number of rows."""
     student, peer = torch.zeros(2, 64, 3)
     student[:, 1] = ahead
     assert_mean_of_rows((peer.numpy(), student.numpy()), alpha)

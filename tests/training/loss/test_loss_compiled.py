@@ -1,4 +1,4 @@
-"""The losses as one compiled kernel: what they are without, for every order and row that one kernel is for."""
+"""The compiled losses: the same as without compiling, for every order and row that a kernel accepts."""
 
 import itertools
 import os
@@ -23,7 +23,7 @@ FUSED = st.just(1.0) | st.floats(1e-3, 0.6) | st.floats(1.4, 8)
 
 @pytest.fixture
 def taken(monkeypatch):
-    """The options of every call that a kernel answered."""
+    """The options of every call that ran a kernel."""
     options, run = [], kernel.run
     monkeypatch.setattr(kernel, "run", lambda *args: options.append(args[1]) or run(*args))
     return options
@@ -163,7 +163,7 @@ def test_what_a_kernel_is_not_for_is_computed_as_without(options, taken):
 
 
 class Labelled(torch.Tensor):
-    """A tensor of another type, whose own rules a kernel does not know."""
+    """A subclass of Tensor, whose own operations a kernel would ignore."""
 
 
 @pytest.mark.parametrize("kind", [lambda x: x.as_subclass(Labelled), lambda x: torch.complex(x, -x).conj().imag])
@@ -274,7 +274,7 @@ def test_mutual_losses_of_wild_rows_are_those_without(pair, alpha):
     torch.testing.assert_close(compiled[1], plain[1], rtol=0, atol=2e-7 * (1 + alpha) * spread)
 
 
-def test_order_and_weight_may_change_for_nothing():
+def test_order_and_weight_may_change_without_a_new_kernel():
     students = random_logits(2, 5, 4)
     step(mutual_loss, students, LABELS, 0.5, 1.0, compiled=True)
     kernels = len(kernel._KERNELS)
@@ -293,7 +293,7 @@ def test_logits_of_half_precision_have_losses_of_single_precision(weight, taken)
 
 @pytest.mark.parametrize("alpha", [0.5, 1.0, 2.0])
 @pytest.mark.parametrize("excluded", [-INF, float("nan")])
-def test_a_peer_without_weight_does_no_harm(alpha, excluded):
+def test_infinity_or_nan_of_a_peer_of_weight_zero_does_not_spread(alpha, excluded):
     students = random_logits(2, 5, 4)
     students[0, 1:, 2] = excluded
     for first, second in zip(*both(mutual_loss, students, LABELS, alpha, weights=[[0, 1], [0, 0]]), strict=True):

@@ -1,4 +1,4 @@
-"""What the losses refuse, logits of -inf and NaN."""
+"""Arguments that the losses refuse, and logits of -inf and NaN."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Orders of their own for each pair of students, and students that drive each other apart."""
+"""The mutual loss with a different order for each pair of students, and with negative weights."""
 
 import itertools
 
@@ -146,7 +146,7 @@ def test_any_repulsion_below_order_one_has_the_stated_lower_bound(alpha, weight,
 
 
 @pytest.mark.parametrize("alpha", [1.0, 1.01, 2.0, INF])
-def test_repulsion_from_order_one_on_is_refused_since_a_class_can_be_given_up(alpha):
+def test_repulsion_from_order_one_on_is_refused_since_the_loss_has_no_lower_bound(alpha):
     label, peer, apart = torch.tensor([0]), torch.zeros(1, 3), torch.tensor([[0.0, 0.0, -1e4]])
     divergence = renyi_divergence_from_logits(peer.numpy(), apart.numpy(), alpha).item()
     assert F.cross_entropy(apart, label).item() - 0.01 * divergence < -10
@@ -193,5 +193,5 @@ def test_what_is_refused_is_what_no_peers_keep_bounded(above, up, down, classes,
         assert refused == (down > 0)
 
 
-def test_with_one_class_there_is_nothing_to_give_up():
+def test_with_one_class_no_repulsion_is_refused():
     assert mutual_loss(torch.zeros(2, 1, 1), torch.tensor([0]), 2.0, -1.0).tolist() == [0, 0]

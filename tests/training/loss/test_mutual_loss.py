@@ -82,7 +82,7 @@ def test_order_one_is_deep_mutual_learning():
     torch.testing.assert_close(mutual_loss([first, second], LABELS, 1.0)[0], expected)
 
 
-def test_students_that_agree_attract_each_other_exactly_not_at_all():
+def test_the_divergence_of_students_that_agree_is_exactly_zero():
     student = torch.randn(5, 4, generator=torch.Generator().manual_seed(0))
     assert torch.equal(
         mutual_loss([student] * 3, LABELS, 1.5, weight=7.0), mutual_loss([student] * 3, LABELS, 1.5, weight=0.0)

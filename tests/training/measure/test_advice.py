@@ -1,4 +1,4 @@
-"""The advice: right where the answer is known, and refused where there is none."""
+"""`advise`: correct where the answer is known, and an error where there is none."""
 
 import math
 from typing import Any
@@ -118,7 +118,7 @@ def test_an_edge_inside_the_interval_cannot_be_told(low, high, phase, student, e
 
 
 @pytest.mark.parametrize(("excess", "order"), [(0.05, (1, 4)), (-0.05, (0.25, 1)), (0.01, (0.5, 2))])
-def test_the_order_tempers_overconfidence_and_sharpens_its_lack(excess, order):
+def test_overconfident_students_are_advised_orders_above_one_and_underconfident_ones_below(excess, order):
     assert given_interval(0.5, 0.9, excess, 0.01).order == order
 
 

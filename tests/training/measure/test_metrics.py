@@ -1,3 +1,5 @@
+"""Scores of students and ensembles against their definitions and on cases with known answers."""
+
 import math
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""The networks: published numbers of parameters, one logit a class, and gradients for every parameter."""
+
 import sys
 import types
 

@@ -1,3 +1,5 @@
+"""Recipes and schedules: what is refused, JSON and back, and values at given epochs."""
+
 import dataclasses
 import json
 import math

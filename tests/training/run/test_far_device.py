@@ -1,4 +1,4 @@
-"""On a device that torch is taught, as on a GPU: nothing mixes devices, no step waits, and the numbers are right."""
+"""On a second device that tests/support adds to torch: no operation mixes devices, no step waits, the numbers agree."""
 
 import json
 import math
@@ -12,8 +12,8 @@ from torch.utils.cpp_extension import include_paths, library_paths
 HERE = Path(__file__).parents[2] / "support"
 
 
-def test_a_device_of_its_own(tmp_path):
-    """One test, so that its one compilation and one process (torch is taught a device once and for all) stay one."""
+def test_a_second_device(tmp_path):
+    """One test for all claims: the device is compiled once, and torch can register it only once in a process."""
     found = checked(tmp_path / "far_device.so")
     for claim in CLAIMS:
         claim(found)
@@ -29,7 +29,7 @@ def checked(library):
     return json.loads(done.stdout)
 
 
-def the_device_is_one(found):
+def mixed_devices_are_refused_and_waits_are_counted(found):
     assert found["mixing"].startswith("Expected all tensors to be on the same device")
     looked, fetched, sent, indexed = found["looking"]
     assert (looked, fetched, sent) == ({"looked at": 1}, {"to the host": 1}, {"to the device": 1})
@@ -50,19 +50,19 @@ def no_step_waits(found):
     assert streamed["waits"] == {"to the device": 2 * 4}  # pixels and labels of four steps
 
 
-def a_run_waits_as_often_however_many_steps_its_epoch_has(found):
+def the_waits_of_a_run_do_not_grow_with_its_steps(found):
     short, long = found["lengths"]
     assert long.pop("to the device") <= short.pop("to the device")
     assert long == short
 
 
-def runs_come_to_what_they_come_to_on_the_processor(found):
+def runs_score_as_on_the_cpu(found):
     for run in found["runs"]:
         assert run["there"] == pytest.approx(run["here"], rel=1e-2), run["case"]
-    assert found["runs"][-1]["there"] == found["runs"][-1]["here"]  # a run that went on from a checkpoint, to the bit
+    assert found["runs"][-1]["there"] == found["runs"][-1]["here"]  # resumed from a checkpoint: equal to the bit
 
 
-def measures_and_studies_are_those_of_the_processor(found):
+def measures_and_studies_are_those_of_the_cpu(found):
     here, there = found["measured"]
     assert there == pytest.approx(here, rel=1e-5)
     for study in found["studies"]:
@@ -71,10 +71,10 @@ def measures_and_studies_are_those_of_the_processor(found):
 
 
 CLAIMS = [
-    the_device_is_one,
+    mixed_devices_are_refused_and_waits_are_counted,
     no_loss_waits,
     no_step_waits,
-    a_run_waits_as_often_however_many_steps_its_epoch_has,
-    runs_come_to_what_they_come_to_on_the_processor,
-    measures_and_studies_are_those_of_the_processor,
+    the_waits_of_a_run_do_not_grow_with_its_steps,
+    runs_score_as_on_the_cpu,
+    measures_and_studies_are_those_of_the_cpu,
 ]

@@ -1,4 +1,4 @@
-"""Files that are read back: what does not fit is one sentence that names the file and the place."""
+"""Files that are read back: an error is one sentence that names the file and the place in it."""
 
 import json
 import re
@@ -69,7 +69,7 @@ def test_a_recipe_of_a_billion_epochs_is_checked_at_once(lr):
     ("lr", "value"),
     [("step:0.1:10:1", "inf"), ("step:0.1:-0.5:3", "-0.05"), ("piecewise:0.1@0,-0.2@1234.5,0.1@2000", "-0.2")],
 )
-def test_what_a_schedule_does_in_the_middle_of_a_run_is_looked_at(lr, value):
+def test_values_of_a_schedule_in_the_middle_of_a_run_are_checked(lr, value):
     with pytest.raises(ValueError, match=f"lr must be finite and not negative, got {value}"):
         Recipe(lr=lr, epochs=5000)
 

@@ -1,3 +1,5 @@
+"""The objective of a step: topologies, the sum over pairs, schedules of order and weight."""
+
 import dataclasses
 
 import pytest
@@ -33,7 +35,7 @@ def test_a_named_topology_takes_means_over_peers(name, students):
     assert all(row[k] == 0 for k, row in enumerate(rows))
 
 
-def test_topologies_connect_whom_their_names_say():
+def test_topologies_connect_the_students_that_their_names_say():
     assert topology_matrix("ring", 4)[1] == (0.5, 0, 0.5, 0)
     assert topology_matrix("star", 3) == ((0, 0.5, 0.5), (1, 0, 0), (1, 0, 0))
     assert topology_matrix("all", 3)[2] == (0.5, 0.5, 0)
@@ -83,7 +85,7 @@ def test_every_option_of_the_objective_trains(change):
     assert all(0 <= result.test[f"student {k}"]["accuracy"] <= 1 for k in (1, 2, 3))
 
 
-def test_a_student_that_nobody_draws_learns_as_if_alone():
+def test_a_student_without_peers_in_the_topology_learns_as_if_alone():
     lonely = dataclasses.replace(THREE, topology="0,0,0;1,0,0;1,0,0")
     alone = dataclasses.replace(THREE, students=("mlp",))
     assert train(lonely).test["student 1"] == train(alone).test["student 1"]

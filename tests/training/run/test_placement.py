@@ -1,4 +1,4 @@
-"""Runs on two real processes: the numbers of a single one, a resume to the bit, and nobody who waits forever."""
+"""Runs on two real processes: the numbers of a single process, a resume to the bit, and no endless waiting."""
 
 import dataclasses
 import os
@@ -43,12 +43,12 @@ def folder(tmp_path_factory):
 
 
 def scores(report):
-    """Every number of a result's part, but those that jump when one image changes sides."""
+    """The numbers of a part of a result, except those that jump when one prediction changes."""
     return {(who, name): x for who, row in report.items() for name, x in row.items() if name in ("nll", "divergence")}
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_two_processes_come_to_what_one_comes_to(folder, case):
+def test_two_processes_score_as_one(folder, case):
     alone = train(dataclasses.replace(CASES[case], placement="single"))
     found = read_json(folder / f"{case}-whole" / "result.json")
     for part in ("train", "validation", "test"):
@@ -71,7 +71,7 @@ def test_batch_normalisation_sees_the_global_batch(folder, rank):
     torch.testing.assert_close(found, outcome(network), rtol=1e-10, atol=1e-12)
 
 
-def test_an_odd_batch_a_lonely_process_and_too_many_processes_are_refused(monkeypatch):
+def test_recipes_that_do_not_fit_the_number_of_processes_are_refused(monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(ValueError, match="must be data or students under torchrun with 2 processes, got 'single'"):
         train(Recipe(epochs=1, subset=100))
@@ -94,7 +94,7 @@ LONG = ["--epochs", "500", "--subset", "100", "--checkpoint-epochs", "2", "--pla
 
 
 def start(rank, port, folder):
-    """A process of two, without torchrun, which would end the others by itself."""
+    """One of two processes, started without torchrun, which would itself end the other one."""
     place = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
     command = [sys.executable, "-m", "rdml", "train", *LONG, "--folder", str(folder)]
     return subprocess.Popen(command, cwd=ROOT, env=QUIET | place, stderr=subprocess.PIPE, text=True)

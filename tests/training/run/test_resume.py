@@ -1,3 +1,5 @@
+"""Runs that are killed, interrupted or damaged: they resume to the same bits or say why not."""
+
 import dataclasses
 import errno
 import json
@@ -177,7 +179,7 @@ STRANGE = {
 
 
 @pytest.mark.parametrize("sentence", STRANGE)
-def test_a_checkpoint_of_another_or_that_does_not_fit_is_passed_over(tmp_path, sentence):
+def test_a_checkpoint_of_another_run_or_that_does_not_fit_is_passed_over(tmp_path, sentence):
     train(SHORT, 0, tmp_path)
     (tmp_path / "result.json").unlink()
     _rewrite(newest(tmp_path), STRANGE[sentence])
@@ -208,7 +210,7 @@ def test_the_last_good_checkpoint_has_finite_weights(tmp_path):
     assert checkpoints.newest_good(tmp_path / "checkpoints") == first
 
 
-def test_missing_metrics_are_told_on_resume(tmp_path):
+def test_missing_metrics_cause_a_warning_on_resume(tmp_path):
     train(SHORT, 0, tmp_path)
     (tmp_path / "result.json").unlink()
     file = tmp_path / "metrics.jsonl"

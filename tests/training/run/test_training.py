@@ -1,3 +1,5 @@
+"""Steps and whole runs: gradients, seeds, options of the recipe, and runs that diverge."""
+
 import dataclasses
 import json
 import sys
@@ -154,7 +156,7 @@ def test_the_rate_grows_to_its_schedule_over_the_warm_up():
 
 @pytest.mark.filterwarnings("ignore:amp computes in bfloat16")
 @pytest.mark.parametrize("change", [{"amp": True}, {"channels_last": True}, {"resident": False}])
-def test_how_a_run_is_computed_hardly_changes_what_it_comes_to(change):
+def test_how_a_run_is_computed_hardly_changes_its_result(change):
     recipe = dataclasses.replace(SHORT, students=("cnn", "cnn"), epochs=1)
     plain, other = train(recipe), train(dataclasses.replace(recipe, **change))
     assert other.test["ensemble"]["nll"] == pytest.approx(plain.test["ensemble"]["nll"], rel=1e-2)
@@ -177,7 +179,7 @@ def test_autocast_leaves_float32_logits_of_bfloat16_numbers():
 
 def test_compiled_students_are_called_and_plain_ones_are_kept(monkeypatch):
     seen = []
-    monkeypatch.setattr("training.loss.kernel.is_for", lambda *_: False)  # which may change a last bit
+    monkeypatch.setattr("training.loss.kernel.is_for", lambda *_: False)  # the kernel may change a last bit
     monkeypatch.setattr(torch, "compile", lambda module: lambda pixels: seen.append(pixels.shape) or module(pixels))
     recipe = dataclasses.replace(SHORT, compile=True, epochs=1)
     assert train(recipe).test == train(dataclasses.replace(recipe, compile=False)).test
@@ -207,7 +209,7 @@ def weights_after_two_steps(recipe):
 
 
 class FakeWriter:
-    """What `torch.utils.tensorboard.SummaryWriter` would have been told."""
+    """Records the calls that `torch.utils.tensorboard.SummaryWriter` would have got."""
 
     told: ClassVar[list[tuple]] = []
 
@@ -221,7 +223,7 @@ class FakeWriter:
         pass
 
 
-def test_tensorboard_is_told_every_number_of_an_epoch_when_asked(tmp_path, monkeypatch):
+def test_tensorboard_gets_every_number_of_an_epoch_when_asked(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", types.SimpleNamespace(SummaryWriter=FakeWriter))
     FakeWriter.told.clear()
     train(dataclasses.replace(SHORT, tensorboard=True), folder=tmp_path)
