@@ -33,7 +33,7 @@ BOWL = Problem(lambda state: state, lambda _rng, replicas: np.ones((replicas, DI
 
 @dataclass(frozen=True)
 class Case:
-    """Something that takes so many steps of so many replicas; the first case of a list is the loop."""
+    """A candidate and the steps of all its replicas together; the first case of a list is the loop."""
 
     name: str
     work: Callable[[], object]

@@ -1,6 +1,6 @@
 """Deep mutual learning with the Rényi divergence, in PyTorch; this room imports theory.
 
-A name is imported when it is first asked for: whoever wants the loss alone should not wait for data sets and tables.
+A name is imported when it is first used, so that the loss alone loads without data sets and tables.
 """
 
 from importlib import import_module

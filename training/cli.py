@@ -24,7 +24,7 @@ from training.run.run_folder import open_run, probe_folder, write_atomically, wr
 
 
 def flag_type(kind: Any) -> Any:
-    """The type of a flag that may be absent; a truth value may be left out: `--amp` is `--amp True`."""
+    """The type of a flag that may be absent; a boolean flag needs no value: `--amp` is `--amp True`."""
     if kind not in (bool, bool | None):
         return kind | None
     spec = tyro.constructors.PrimitiveConstructorSpec(
@@ -46,7 +46,7 @@ def _truth(words: list[str]) -> bool:
 if TYPE_CHECKING:
     Flags = Recipe
     RecipeName = str
-else:  # one flag a field of the recipe; an absent flag leaves the field to the named recipe
+else:  # one flag per field of the recipe; the named recipe has the value of an absent flag
     Flags = dataclasses.make_dataclass(
         "Flags",
         [
@@ -93,7 +93,7 @@ def train(
     results = [found["run", seed] for seed in numbers]
     if not leads():
         return 0
-    open_run(place, chosen, resume=True)  # whoever removed the folder meanwhile gets a whole one again
+    open_run(place, chosen, resume=True)  # restores recipe.json if the folder was removed during the run
     write_json(place / "results.json", [result.to_json() for result in results])
     print(f"\n{len(results)} seed(s), {results[0].images['test']} test images; mean ± standard error over seeds\n")
     print(tables.run_table(results))
@@ -190,7 +190,7 @@ def measure(
 
 @contextlib.contextmanager
 def _saying_how_to_continue(how_to_continue: str) -> Iterator[None]:
-    """Answer an interruption with how to continue, and with the exit code of a command that Ctrl-C ended."""
+    """On an interruption, print how to continue and exit with 130, the code of a command that Ctrl-C ended."""
     try:
         yield
     except KeyboardInterrupt:

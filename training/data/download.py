@@ -1,4 +1,4 @@
-"""Files from the network by pooch: cached, with a progress bar, and used only if their checksum is right."""
+"""Downloads files with pooch, with a progress bar and a cache; a file is used only if its checksum is right."""
 
 import logging
 from dataclasses import dataclass
@@ -57,6 +57,6 @@ def fetch(remote: Remote, folder: Path | None = None, timeout: float = 30.0, pro
 def _reason(error: Exception) -> str:
     if isinstance(error, ValueError) and "hash" in str(error):
         return "the file has a wrong checksum"
-    if isinstance(error, requests.ConnectionError):  # its own text is a dump of what urllib3 tried
+    if isinstance(error, requests.ConnectionError):  # its own message is a long dump from urllib3
         return "timed out" if "Read timed out" in str(error) else NO_CONNECTION
     return " ".join(str(error).split())

@@ -1,4 +1,4 @@
-"""Labels as people have them (any whole numbers or names, columns, one-hot rows) as classes 0 .. C - 1."""
+"""Turns labels of any kind (whole numbers, names, columns, one-hot rows) into classes 0 .. C - 1."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +16,7 @@ class Classes:
 
     @classmethod
     def of(cls, labels: Any, number: int | None = None) -> "Classes":
-        """The classes of training labels.
+        """The classes that occur in training labels.
 
         Args:
             labels: (N,) or (N, 1) whole numbers or strings, or (N, C) one-hot rows.

@@ -18,7 +18,7 @@ from .shapes import Channels, as_tensor, channels_last
 
 PICTURES = ("pixel_values", "image", "img", "picture", "images", "pixels", "input", "x")
 LABELS = ("label", "labels", "fine_label", "target", "targets", "class", "y")
-"""What the fields of an item are called; the first that it has is taken."""
+"""Names of the fields of an item; the first that it has is taken."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class _Made(Dataset[Tensor]):
 
 @contextlib.contextmanager
 def _seeded(seed: int) -> Iterator[None]:
-    """The three generators from which transforms draw, put back afterwards: dropout draws from one of them."""
+    """Seed the three generators that transforms draw from, and restore them: dropout draws from one of them too."""
     kept = random.getstate(), np.random.get_state()  # noqa: NPY002 - people's transforms use it
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)

@@ -1,1 +1,1 @@
-"""Many runs and what is said about them; this room imports theory and every other room of training."""
+"""Comparisons, measurements, evaluations, tables and figures made from runs; this room imports theory and every other room of training."""

@@ -1,4 +1,4 @@
-"""How often is `training.advise` right? Independent and mutual students on several problems, from one seed each.
+"""Study of how often `training.advise` is right, on independent and mutual students of several small problems.
 
     python -m training.experiment.advice_study --out results/advise/advise.json --data-root FOLDER
 

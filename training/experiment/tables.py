@@ -1,4 +1,4 @@
-"""Tables for people: a run at its end, and a comparison in Markdown, CSV and LaTeX."""
+"""Tables of scores: of a finished run in Markdown, of a comparison in Markdown, CSV and LaTeX."""
 
 import csv
 import io
@@ -59,7 +59,7 @@ def csv_table(comparison: Comparison) -> str:
 
 
 def markdown(head: list[str], body: list[list[str]]) -> str:
-    """A Markdown table, padded so that it reads well in a terminal too."""
+    """A Markdown table, padded so that its columns also line up in a terminal."""
     widths = [max(len(row[i]) for row in (head, *body)) for i in range(len(head))]
     rule = ["-" * width for width in widths]
     lines = (

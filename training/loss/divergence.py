@@ -28,7 +28,7 @@ def renyi_divergence_loss(
     a class), "mean" is the mean over rows, "batchmean" the sum divided by the first axis, "sum" the sum; for logits
     (N, C) mean and batchmean agree, and at order 1 are kl_div's batchmean.
 
-    float16 and bfloat16 are computed in float32; the loss is then float32 and the gradient has the dtype of the logits.
+    float16 and bfloat16 are computed in float32: the loss is then float32, the gradient has the dtype of the logits.
     Beyond the gradient a call takes a few MiB a thread on a CPU, or what a few rows take where that is more. A logit of
     -inf is a class that cannot occur; D is inf where its definition is, and there is no gradient then. NaN stays NaN.
 
@@ -40,9 +40,9 @@ def renyi_divergence_loss(
         dim: the class axis.
         detach_peer: False lets the gradient flow into the peer's logits as well.
         compiled: one kernel for value and gradient, made by torch's compiler when a shape is first seen (some seconds;
-            on a CPU it takes a C++ compiler); it needs the gradient's memory and six numbers a row. For a training step
-            in up to single precision, with detached peers, at order 1 or an order in (0, 0.6] or [1.4, 8]; whatever
-            else is asked for is computed as without.
+            on a CPU it needs a C++ compiler); it needs the gradient's memory and six numbers a row. For a training step
+            in single or half precision, with detached peers, at order 1 or an order in (0, 0.6] or [1.4, 8]; any other
+            call is computed without it.
 
     Raises:
         ValueError: an order outside [0, inf] or one to be learned, an unknown reduction, shapes that do not fit,

@@ -177,7 +177,7 @@ def jacobian_norm(student: nn.Module, pixels: Tensor) -> float:
 
 
 def gradient_noise(land: Landscape, batch: int, batches: int) -> float:
-    r"""$\sigma^2 = E\|\nabla_B L_k - \nabla L_k\|^2$, mean over students, from at most so many disjoint mini-batches.
+    r"""$\sigma^2 = E\|\nabla_B L_k - \nabla L_k\|^2$, mean over students, from at most `batches` disjoint mini-batches.
 
     Raises:
         ValueError: fewer images than two batches, and not just one, whose gradient has no noise.

@@ -1,4 +1,4 @@
-r"""The inverse temperature that calibrates an ensemble on held-out data (G5), and how sure it is."""
+r"""The inverse temperature that calibrates an ensemble on held-out data (G5), with a bootstrap interval."""
 
 import math
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Residual networks for pictures of 32 x 32 pixels."""
+"""ResNets and wide ResNets for pictures of 32 x 32 pixels."""
 
 import torch
 import torch.nn.functional as F

@@ -1,4 +1,4 @@
-"""Small students for the CPU."""
+"""Small students for the CPU: two multilayer perceptrons and a convolutional network."""
 
 from torch import nn
 

@@ -1,7 +1,7 @@
 """A training run as frozen data: the recipe and its grammar; this room imports training.networks.
 
-`recipe` has the fields, `named` the recipes to start from, `schedule` what may change over the epochs (the learning
-rate among it), `topology` who learns from whom.
+`recipe` has the fields, `named` the recipes to start from, `schedule` the values that may change over the epochs (such
+as the learning rate), `topology` who learns from whom, `schema` the check of files that are read back.
 """
 
 from .named import RECIPES

@@ -45,7 +45,7 @@ RECIPES: dict[str, Recipe] = {
         amp=True,
         channels_last=True,
     ),
-    # Where theorems are measured: plain constant-rate SGD, smooth students, losses that are means over the images.
+    # For measuring the theorems: plain constant-rate SGD, smooth students, losses that are means over the images.
     "theory": Recipe(
         students=("mlp-tanh", "mlp-tanh"), data="cifar100", subset=5000, validation=0.04, epochs=80, batch_size=50
     ),

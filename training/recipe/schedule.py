@@ -1,4 +1,4 @@
-"""Numbers that may change over the epochs: order, weight and learning rate share one small grammar.
+"""Schedules: a small grammar for the order, weight and learning rate, which may change over the epochs.
 
 1.5                          constant (`inf` is a number)
 linear:2:0.5                 from 2 to 0.5 in a straight line over the run
@@ -40,7 +40,7 @@ def parse(spec: float | str, name: str) -> Schedule:
 
 
 def values(spec: float | str, name: str, epochs: int) -> list[float]:
-    """The values among which the largest and the smallest of a run are: at its ends, and where a piece begins."""
+    """The values at the ends of a run and where a piece begins; its largest and smallest value are among them."""
     schedule = parse(spec, name)
     return [schedule(epoch, float(epochs)) for epoch in sorted({0.0, float(epochs), *_piece_starts(spec, epochs)})]
 

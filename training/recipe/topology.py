@@ -1,9 +1,9 @@
-"""Who learns from whom: a K x K matrix of weights."""
+"""The topology, which says who learns from whom, as a K x K matrix of weights."""
 
 import math
 
 Topology = tuple[tuple[float, ...], ...]
-"""Row k holds how strongly each peer draws student k."""
+"""Row k holds the weights of the peers in the loss of student k."""
 
 
 def topology_matrix(spec: str, students: int) -> Topology:

@@ -1,4 +1,4 @@
-"""Checkpoints: everything that a run must remember to continue to the same bits, in files that survive a kill.
+"""Checkpoints: everything that a run needs to resume to the same bits, in files that a kill leaves undamaged.
 
 A file is written atomically, carries the digest of its bytes in its name, and is loaded without executing code.
 """
@@ -35,7 +35,7 @@ class Group(msgspec.Struct):
 
 
 class Moments(msgspec.Struct):
-    """What torch's optimisers remember of each parameter."""
+    """The state that torch's optimisers keep for each parameter."""
 
     state: dict[int, dict[str, Any]]
     param_groups: list[Group]
@@ -57,7 +57,7 @@ class Content(msgspec.Struct, forbid_unknown_fields=True):
 
 
 CIRCUMSTANCES = {"device", "threads", "resident", "placement", "checkpoint_epochs", "checkpoint_steps", "tensorboard"}
-"""Fields of a recipe that say where it runs and what is kept, not what is learned."""
+"""Fields of a recipe that say where it runs and what it stores; they do not affect what is learned."""
 
 
 def save(folder: Path, step: int, state: dict[str, Any]) -> Path:
@@ -80,9 +80,9 @@ def save(folder: Path, step: int, state: dict[str, Any]) -> Path:
 
 
 def load_newest(folder: Path, cohort: Cohort | None = None) -> dict[str, Any] | None:
-    """The newest good checkpoint in `folder`, or None; every other one is named in a warning and passed over.
+    """The newest good checkpoint in `folder`, or None; a bad one is skipped with a warning that names it.
 
-    Good is one that is whole, has finite weights and, given a cohort, is of its seed and recipe and fits its students.
+    A good one is complete, has finite weights and, given a cohort, has its seed and recipe and fits its students.
     Code is never executed: a file that holds anything but tensors and plain values counts as damaged.
     """
     for _, path in _listed(folder):
@@ -126,7 +126,7 @@ def _foreign(held: Content, cohort: Cohort) -> str | None:
 
 
 def _misfit(held: Content, cohort: Cohort) -> str | None:
-    """Whether it has tensors of other names or shapes than the run has, which would fail half-way through loading."""
+    """Why its tensors do not fit the run (names or shapes), or None; else loading would fail half-way."""
     wanted, random = [_shapes(student.state_dict()) for student in cohort.students], torch.get_rng_state()
     if [_shapes(weights) for weights in held.students] != wanted:
         return "is damaged (its weights have other names or shapes than the students)"

@@ -1,4 +1,4 @@
-"""K students that learn together: networks, optimisers, and where each of them is."""
+"""K students that learn together: their networks, optimisers and devices, how they are built, and `predict`."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from .placement import Placement
 
 @dataclass(frozen=True)
 class Cohort:
-    """The students, how to call them (compiled or wrapped, perhaps) and the optimiser of each."""
+    """The students, the callables for their forward passes (perhaps compiled or wrapped), and their optimisers."""
 
     recipe: Recipe
     students: list[nn.Module]
@@ -72,7 +72,7 @@ def build_optimizer(recipe: Recipe, student: nn.Module) -> torch.optim.Optimizer
 def build_cohort(
     recipe: Recipe, seed: int, images: Images, device: torch.device, placement: Placement | None = None
 ) -> Cohort:
-    """The students of a seed for images like these; those that this process holds are on the device."""
+    """The students of a seed for images of this shape; those that this process updates are on the device."""
     placement = placement or Placement()
     memory = torch.channels_last if recipe.channels_last else torch.contiguous_format
     students = build_students(recipe, seed, images.shape, images.classes)

@@ -1,4 +1,4 @@
-"""What a number was made with: versions, hardware, vector instructions, commit."""
+"""Records what a result was computed with: versions, hardware, vector instructions, commit."""
 
 import contextlib
 import os
@@ -14,7 +14,7 @@ PACKAGES = ("rdml", "torchmetrics", "numpy", "scipy", "scikit-learn")
 
 
 def environment(device: torch.device) -> dict[str, Any]:
-    """Versions, hardware and commit: what a number must travel with."""
+    """Versions, hardware and commit, which are stored with every result."""
     return {
         "python": platform.python_version(),
         "versions": {name: version_of(name) for name in PACKAGES} | {"torch": str(torch.__version__)},  # with its build
@@ -49,7 +49,7 @@ def version_of(name: str) -> str | None:
 
 
 def processor() -> str:
-    """Its name, as far as the system tells it, and its vector instructions."""
+    """The name of the processor, if the system tells it, and its vector instructions."""
     name = platform.processor() or platform.machine()
     with contextlib.suppress(OSError):
         lines = Path("/proc/cpuinfo").read_text().splitlines()

@@ -1,4 +1,4 @@
-"""How a run is divided over several processes (torchrun); no other file deals with ranks.
+"""How a run is divided over the processes of torchrun: which students and which images each of them has.
 
 `data`: every process holds all students and a share of each batch; gradients are averaged by DistributedDataParallel,
 batch statistics by `CrossBatchNorm`. `students`: every process holds some students and sees every batch; only
@@ -27,7 +27,7 @@ TIMEOUT = datetime.timedelta(minutes=5)
 
 @dataclass(frozen=True)
 class Placement:
-    """The part of a run that this process has: rank `rank` of `ranks`, sharing what `kind` says."""
+    """This process's part of a run: rank `rank` of `ranks`; `kind` says what is divided, as above."""
 
     kind: str = "single"
     rank: int = 0
@@ -77,7 +77,7 @@ class Placement:
         return total / self.ranks
 
     def collect(self, states: list[Any]) -> list[Any]:
-        """One state a student, from the process that holds it (all call this, the leader needs the answer)."""
+        """The state of each student, from the process that updates it; all must call this, only the leader uses it."""
         if self.kind != "students":
             return states
         everyone: list[Any] = [None] * self.ranks

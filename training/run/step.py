@@ -59,7 +59,7 @@ def step(cohort: Cohort, batch: Batch, objective: Objective, rate: float) -> Ten
 
 def _together(cohort: Cohort, pixels: Tensor, labels: Tensor, objective: Objective) -> Tensor:
     losses = objective(cohort.forward(pixels), labels)
-    losses.sum().backward()  # a student's parameters occur in its own loss only: one backward serves all
+    losses.sum().backward()  # a student occurs in its own loss only: one backward pass is enough
     for k in cohort.held:
         _update(cohort, k)
     return cohort.placement.mean(losses.detach())

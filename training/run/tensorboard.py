@@ -10,7 +10,7 @@ class Curves:
 
     Args:
         folder: the run's folder.
-        epoch: the first epoch that will be written; curves that an interrupted run drew further are cut there.
+        epoch: the first epoch that will be written; curves of an interrupted run are cut there.
 
     Raises:
         ValueError: if tensorboard is not installed.

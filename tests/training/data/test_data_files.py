@@ -85,7 +85,7 @@ def test_a_damaged_idx_file_is_named_with_the_remedy(mnist, tmp_path, how):
 
 
 BOMB = 2**31
-"""Bytes that nobody may unpack: a test that did would take seconds and gigabytes."""
+"""Bytes that must not be unpacked, which would take seconds and gigabytes."""
 
 
 @pytest.mark.parametrize(

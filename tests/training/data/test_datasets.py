@@ -57,7 +57,7 @@ def picture(x):
 
 
 def random_flip(x, y):
-    """Draws from all three generators that transforms draw from."""
+    """A flip that draws from all three generators that transforms may use."""
     draws = random.random() + np.random.random() + torch.rand(()).item()  # noqa: NPY002
     return (x.flip(2) if draws > 1.5 else x), y
 

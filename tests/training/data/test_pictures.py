@@ -17,7 +17,7 @@ def saved(path, picture, **options):
 
 
 def levels(path):
-    """The grey level, or colour, that a picture of one colour is read as; a warning would be an error here."""
+    """The grey level, or colour, that a picture of one colour is read as; a warning fails the test."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         found = read_picture(path)

@@ -20,7 +20,7 @@ from training.run.cohort import build_cohort
 from training.run.step import objective_at, step
 
 SMALL = Recipe(students=("mlp-tanh",) * 2, subset=60, epochs=2, batch_size=20, lr=0.05, alpha=2.0)
-OTHER = {  # for every field of PLAIN something that the theorems do not speak of
+OTHER = {  # for every field of PLAIN a value that the theorems do not cover
     "momentum": 0.9,
     "weight_decay": 0.1,
     "warmup_epochs": 1.0,

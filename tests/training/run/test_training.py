@@ -133,7 +133,7 @@ def test_a_run_folder_holds_one_line_an_epoch_and_the_result(tmp_path):
 
 
 def adamw_by_hand(parameters, gradients, rate, decay):
-    """The first step of AdamW: the sign of the gradient, and the decay apart from it."""
+    """The first step of AdamW: the sign of the gradient, and the decay added separately."""
     return [p * (1 - rate * decay) - rate * g / (g.abs() + 1e-8) for p, g in zip(parameters, gradients, strict=True)]
 
 
