@@ -1,1 +1,1 @@
-"""Comparisons, measurements, evaluations, tables and figures made from runs; this room imports theory and every other room of training."""
+"""Comparisons, measurements and tables made from runs; this room imports theory and every other room of training."""
