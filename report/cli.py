@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+from report.figures import advice as advice_figures
+from report.figures import study as study_figures
 from training.experiment.tables import markdown
 
-from . import advice, advice_figures, study_figures
+from . import advice
 from . import study as committed
 from .build import build_report
 

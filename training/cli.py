@@ -19,8 +19,8 @@ from training.experiment.evaluation import advise_run, evaluate_run
 from training.experiment.parallel import Task, check_jobs, train_all
 from training.recipe.named import RECIPES
 from training.recipe.recipe import Recipe
+from training.run.files.run_folder import open_run, probe_folder, write_atomically, write_json
 from training.run.placement import leads
-from training.run.run_folder import open_run, probe_folder, write_atomically, write_json
 
 
 def flag_type(kind: Any) -> Any:

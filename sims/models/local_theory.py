@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from theory.convergence import coupled_noise, stationary_covariance
+from theory.dynamics.stationary import coupled_noise, stationary_covariance
 
 from .students import Data, Students, overlapping_classes
 

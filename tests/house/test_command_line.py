@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from training.run.run_folder import held
+from training.run.files.run_folder import held
 
 
 def _rdml(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -12,7 +12,7 @@ import tyro
 from training import Recipe, advise, cli, train
 from training.experiment.evaluation import advise_run, evaluate_run
 from training.recipe.named import RECIPES
-from training.run.run_folder import read_json, read_recipe
+from training.run.files.run_folder import read_json, read_recipe
 
 QUICK = ["--epochs", "1", "--subset", "100", "--jobs", "1"]
 

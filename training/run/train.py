@@ -11,12 +11,12 @@ from training.data.sources import open_source
 from training.measure.scores import Result
 from training.recipe.recipe import Recipe
 from training.recipe.schema import read
+from training.run.files.run_folder import held
 
 from .cohort import build_cohort
 from .device import choose_device, threads, warn_of_imitated_bfloat16
 from .epochs import Run
 from .placement import leads, placed
-from .run_folder import held
 from .stopping import Interrupt
 
 
