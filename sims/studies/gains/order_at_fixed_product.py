@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from sims.engine import Schedule, Simulation, solved, states_along
-from sims.models.local_theory import DATA, optimum, steps_for
+from sims.engine import Simulation, solved, states_along
+from sims.models.local_theory import DATA, optimum, schedule_for
 from sims.models.logistic import Logistic, random_feature_students, students_of_own_labels
 from sims.models.students import Students
 from sims.verdicts import (
@@ -43,7 +43,7 @@ def _force(count: int, order: float) -> Cell:
     students = Students(DATA, count, order, MU / order)
     problem, oracle = students.problem(optimum(students).parameters), students.minibatches(BATCH, False)
     theory = MU * (order - 1) * count / (count - 1)
-    simulation = Simulation(problem, oracle, Schedule(ETA, steps_for(COUNTED, ETA), steps_for(BURN_IN, ETA)), theory)
+    simulation = Simulation(problem, oracle, schedule_for(ETA, COUNTED, BURN_IN), theory)
 
     def measure(simulation: Simulation, replicas: int, seed: int, **where: Any) -> Measured:
         """The mutual terms' force on the mean student's parameters, in units of the tempering direction."""

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sims.engine import EXACT, Problem, Record, Schedule, Simulation, run, states_along
-from sims.models.local_theory import DATA, optimum, steps_for
+from sims.models.local_theory import DATA, optimum, schedule_for
 from sims.models.students import Students
 from sims.verdicts import (
     Axis,
@@ -186,7 +186,7 @@ def _copies(order: float) -> Cell:
 def _spreads(scope: Scope, share: float) -> list[Cell]:
     eta, point = scope.rate(share), optimum(scope.students)
     noise = 2 * float(np.trace(point.noise)) / BATCH
-    settled = Schedule(eta, steps_for(12 / MODULUS, eta), steps_for(8 / MODULUS, eta))
+    settled = schedule_for(eta, 12 / MODULUS, 8 / MODULUS)
     most = float(stationary_spread(eta, *scope.constants, noise))
     exact = float(np.trace(point.covariance(2, BATCH, True, eta)))
     name = rf"spread around the optimum, $\alpha = {scope.order:g}$, $\eta = {eta:.2g}$"

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from sims.engine import Schedule, Simulation, states_along
 from sims.engine.backend import NumpyRandom
-from sims.models.local_theory import DATA, Optimum, optimum, steps_for
+from sims.models.local_theory import DATA, Optimum, optimum, schedule_for
 from sims.models.students import Students
 from sims.verdicts import Axis, Cell, Measured, Panel, Study, at_most, over_replicas, within_standard_errors
 from theory.dynamics.detaching import dropped_gradient_bound
@@ -78,7 +78,7 @@ def _near(count: int, shared: bool, order: float) -> Cell:
     students = Students(DATA, count, order, WEIGHT, decay=NO_DECAY)
     point, oracle = optimum(students), students.minibatches(BATCH, shared)
     theory = stationary_drift(point, students, BATCH, shared, ETA)
-    schedule = Schedule(ETA, steps_for(COUNTED, ETA), steps_for(BURN_IN, ETA))
+    schedule = schedule_for(ETA, COUNTED, BURN_IN)
     simulation = Simulation(students.problem(point.parameters), oracle, schedule, theory)
     name = rf"stationary, K = {count}, {oracle.name}, $\alpha = {order:g}$"
     series = "shared mini-batches" if shared else "own mini-batches"

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from sims.engine import Schedule, Simulation, states_along
+from sims.engine import Simulation, states_along
 from sims.engine.backend import like
-from sims.models.local_theory import DATA, Optimum, optimum, steps_for
+from sims.models.local_theory import DATA, Optimum, optimum, schedule_for
 from sims.models.students import Students
 from sims.verdicts import Axis, Cell, Measured, Panel, Study, over_replicas, within_standard_errors
 from theory.dynamics.stationary import stationary_covariance
@@ -51,7 +51,7 @@ def _cell(kind: str, order: float) -> Cell:
     sample, moves = oracle.sample, np.repeat([1.0, 0.0 if kind == FROZEN else 1.0], len(point.noise))
     assert sample is not None
     frozen = replace(oracle, sample=lambda rng, state: sample(rng, state) * like(moves, state))
-    schedule = Schedule(ETA, steps_for(COUNTED, ETA), steps_for(BURN_IN, ETA))
+    schedule = schedule_for(ETA, COUNTED, BURN_IN)
     simulation = Simulation(students.problem(point.parameters), frozen, schedule, expected(point, kind))
     measure = _variance(point.parameters, kind == MEAN)
     return Cell(rf"{kind}, $\alpha = {order:g}$", simulation, order, kind, order, measure)

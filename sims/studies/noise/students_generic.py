@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from sims.engine import Schedule, Simulation
-from sims.models.local_theory import DATA, optimum, steps_for
+from sims.models.local_theory import DATA, optimum, schedule_for, steps_for
 from sims.models.students import Students
 from sims.verdicts import Axis, Cell, Fit, Measured, Panel, Study, mean_square_every, within_standard_errors
 
@@ -59,7 +59,7 @@ def _cell(
 ) -> Cell:
     students = Students(DATA, count, float(order), hidden=KINDS[kind])
     point, oracle = optimum(students), students.minibatches(batch, shared)
-    schedule = Schedule(eta, steps_for(COUNTED, eta), steps_for(BURN_IN, eta))
+    schedule = schedule_for(eta, COUNTED, BURN_IN)
     value = point.plateau(count, batch, shared, eta)
     name = rf"{kind}, K = {count}, {oracle.name}, $\alpha = {order:g}$, $\eta = {eta:g}$"
     simulation = Simulation(students.problem(point.parameters), oracle, schedule, value)

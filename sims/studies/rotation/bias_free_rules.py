@@ -1,11 +1,12 @@
-r"""Study: which rules of mutual learning leave no O(1) bias (theorems B2 and B3), on the pair that attains it."""
+r"""Study: which rules of mutual learning leave no O(1) bias (theorems N2 and N3), on the pair that attains it."""
 
-from sims.engine import EXACT, Schedule, Simulation
-from sims.models.pairs.circle import Rule, circle_problem, lasting_bias, locking_steps
+from sims.models.pairs.circle import Rule, lasting_bias
 from sims.models.pairs.rules import CHI_SQUARE, HELLINGER, JEFFREYS, JENSEN_SHANNON, KL, REVERSE_KL, renyi
-from sims.verdicts import Cell, Study, within_tolerance
+from sims.verdicts import Cell, Study
 
-RATES, STEEP_RATES, COUNTED_STEPS = (0.2, 0.1), (0.02, 0.01), 200  # chi-square pulls nine times as steeply
+from .rotating_pair import RULE, RULE_IN_WORDS, locked
+
+RATES, STEEP_RATES = (0.2, 0.1), (0.02, 0.01)  # chi-square pulls nine times as steeply
 SYMMETRIC = (HELLINGER, JENSEN_SHANNON, JEFFREYS)
 ONE_SIDED = {"KL (order 1)": KL, "reverse KL": REVERSE_KL, "chi-square": CHI_SQUARE, "order ¾": renyi(0.75)}
 DUAL = {
@@ -21,20 +22,14 @@ def cells() -> list[Cell]:
     """Every rule at two learning rates: symmetric and dual ones, then the others."""
     resting = {f"{rule.name} (symmetric)": (rule, rule) for rule in SYMMETRIC} | DUAL
     turning = {name: (rule, rule) for name, rule in ONE_SIDED.items()} | UNEQUAL
-    rest = [_cell(name, rules, 0.0, eta) for name, rules in resting.items() for eta in RATES]
+    rest = [locked(name, rules, eta, 0.0) for name, rules in resting.items() for eta in RATES]
     return rest + [
-        _cell(name, rules, lasting_bias(rules), eta) for name, rules in turning.items() for eta in _rates(rules)
+        locked(name, rules, eta, lasting_bias(rules)) for name, rules in turning.items() for eta in _rates(rules)
     ]
 
 
 def _rates(rules: tuple[Rule, Rule]) -> tuple[float, float]:
     return STEEP_RATES if CHI_SQUARE in rules else RATES
-
-
-def _cell(series: str, rules: tuple[Rule, Rule], theory: float, eta: float) -> Cell:
-    schedule = Schedule(eta, COUNTED_STEPS, locking_steps(rules, eta))
-    name = rf"{series}, $\eta = {eta:g}$"
-    return Cell(name, Simulation(circle_problem(rules), EXACT, schedule, theory), None, series)
 
 
 STUDY = Study(
@@ -44,7 +39,7 @@ STUDY = Study(
         "The pair that rotates for ever under deep mutual learning, under other rules, all of the same strength near "
         "agreement. Where the divergence is symmetric, or each student uses the dual of the other's (orders "
         r"$\alpha$ and $1-\alpha$, KL and reverse KL), both students descend one function, the pair comes to rest, and "
-        "the mean squared gradient $X$ is zero to machine precision (theorems B2 and B3). Under KL, reverse KL, "
+        "the mean squared gradient $X$ is zero to machine precision (theorems N2 and N3). Under KL, reverse KL, "
         r"chi-square, order ¾ or orders that do not add up to 1 it stays, at every learning rate. The weights "
         r"$(1-\alpha):\alpha$ make the joint field a gradient; with other weights on dual divergences a student only "
         "runs faster on the same function, and rests as well."
@@ -56,11 +51,8 @@ STUDY = Study(
         "Between the groups lie twenty powers of ten."
     ),
     cells=cells,
-    rule=within_tolerance(1e-9, 1e-20),
-    rule_in_words=(
-        "Rule: within 1e-9 of the exact value (1e-20 where that is 0); nothing is random but the start. Burn-in: until "
-        "the phase is locked to 1e-11, by the linear rates of its dynamics."
-    ),
+    rule=RULE,
+    rule_in_words=RULE_IN_WORDS,
     replicas=8,
     double=True,
 )

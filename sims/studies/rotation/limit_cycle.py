@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from sims.engine import EXACT, Oracle, Schedule, Simulation, gaussian, run, states_along
-from sims.models.local_theory import steps_for
+from sims.engine import EXACT, Oracle, Simulation, gaussian, run, states_along
+from sims.models.local_theory import schedule_for
 from sims.models.pairs.modified_equation import Cycle, cycle, follow, modified, settled
 from sims.models.pairs.scalar import Curves, ScalarPair
 from sims.verdicts import (
@@ -101,7 +101,7 @@ def _simulation(
     order: float, eta: float, oracle: Oracle, spread: float = 0.0, counted: float = 1.0, settling: float = SETTLING
 ) -> Simulation:
     mean = (1.0, 1.0) if spread else START
-    schedule = Schedule(eta, steps_for(counted, eta), steps_for(settling, eta))
+    schedule = schedule_for(eta, counted, settling)
     return Simulation(pair(order).problem(mean, spread), oracle, schedule, exact(order, eta).square)
 
 

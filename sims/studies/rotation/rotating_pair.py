@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from sims.engine import EXACT, Schedule, Simulation
 from sims.engine.backend import Array
-from sims.models.pairs import circle as circle_pair
+from sims.models.pairs import circle
 from sims.models.pairs.circle import INPUTS, Rule, circle_gradient, circle_problem
 from sims.models.pairs.rules import renyi
 from sims.verdicts import Cell, Study, within_tolerance
@@ -19,7 +19,7 @@ ORDERS = (0.5, 0.75, 1.0, 2.0)
 RATES = (0.2, 0.1, 0.05, 0.025)
 LARGEST = 2.5  # exact values have ten digits up to this order
 COUNTED_STEPS = 200
-COMPLEMENTARY = renyi(0.75, 0.5), renyi(0.25, 1.5)  # orders alpha and 1 - alpha, weights as 1 - alpha to alpha (B3)
+COMPLEMENTARY = renyi(0.75, 0.5), renyi(0.25, 1.5)  # orders alpha and 1 - alpha, weights as 1 - alpha to alpha (N3)
 
 
 def pair_gradient(state: Array, order: float, weight: float = 1.0, inputs: int = INPUTS) -> Array:
@@ -40,7 +40,7 @@ def locking_steps(order: float, eta: float, weight: float = 1.0) -> int:
     Raises:
         ValueError: the rate is too large for the locked phase to attract.
     """
-    return circle_pair.locking_steps(_both(renyi(order, weight)), eta) if order else 0
+    return circle.locking_steps(_both(renyi(order, weight)), eta) if order else 0
 
 
 def _both(rule: Rule) -> tuple[Rule, Rule]:
@@ -51,20 +51,25 @@ def _cell(order: float, eta: float) -> Cell:
     if not 0 <= order <= LARGEST:
         raise ValueError(f"alpha must be in [0, {LARGEST}], where exact values are known to ten digits, got {order}")
     theory = 0.0 if order == 0.5 else float(lasting_gradient(order))
-    schedule = Schedule(eta, COUNTED_STEPS, locking_steps(order, eta))
-    return _named(rf"$\alpha = {order:g}$", _both(renyi(order)), schedule, theory, order)
+    return locked(rf"$\alpha = {order:g}$", _both(renyi(order)), eta, theory, order)
 
 
 def _complementary(eta: float) -> Cell:
-    schedule = Schedule(eta, COUNTED_STEPS, circle_pair.locking_steps(COMPLEMENTARY, eta))
-    return _named(r"orders ¾ and ¼, weights ½ and 1½", COMPLEMENTARY, schedule, 0.0)
+    return locked("orders ¾ and ¼, weights ½ and 1½", COMPLEMENTARY, eta, 0.0)
 
 
-def _named(
-    series: str, rules: tuple[Rule, Rule], schedule: Schedule, theory: float, order: float | None = None
-) -> Cell:
-    name = rf"{series}, $\eta = {schedule.eta:g}$"
-    return Cell(name, Simulation(circle_problem(rules), EXACT, schedule, theory), order, series)
+def locked(series: str, rules: tuple[Rule, Rule], eta: float, theory: float, order: float | None = None) -> Cell:
+    """A pair with these rules at a learning rate, counted once it is locked."""
+    steps = 0 if order == 0 else circle.locking_steps(rules, eta)
+    simulation = Simulation(circle_problem(rules), EXACT, Schedule(eta, COUNTED_STEPS, steps), theory)
+    return Cell(rf"{series}, $\eta = {eta:g}$", simulation, order, series)
+
+
+RULE = within_tolerance(1e-9, 1e-20)
+RULE_IN_WORDS = (
+    "Rule: within 1e-9 of the exact value (1e-20 where that is 0); nothing is random but the start. Burn-in: until "
+    "the phase is locked to 1e-11, by the linear rates of its dynamics."
+)
 
 
 STUDY = Study(
@@ -76,7 +81,7 @@ STUDY = Study(
         r"ever: the mean squared gradient $X$ does not depend on the learning rate, so it survives $\eta "
         r"\to 0$. At order $\frac12$ the divergence is symmetric, the updates descend a potential, and $X$ "
         r"is zero to machine precision (theorems E4 and E6). So it is at complementary orders $\alpha$ and $1-\alpha$, "
-        "each student's divergence being the other's read backwards (theorem B3)."
+        "each student's divergence being the other's read backwards (theorem N3)."
     ),
     caption=(
         "Mean squared gradient $X$ (unit: squared loss per squared parameter) of the locked pair against the "
@@ -84,11 +89,8 @@ STUDY = Study(
         "enough. At order ½ and at complementary orders what is left is rounding error (its size stands in the legend)."
     ),
     cells=cells,
-    rule=within_tolerance(1e-9, 1e-20),
-    rule_in_words=(
-        "Rule: within 1e-9 of the exact value (1e-20 where that is 0); nothing is random but the start. Burn-in: until "
-        "the phase is locked to 1e-11, by the linear rates of its dynamics."
-    ),
+    rule=RULE,
+    rule_in_words=RULE_IN_WORDS,
     replicas=8,
     double=True,
 )

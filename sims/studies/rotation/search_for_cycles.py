@@ -9,7 +9,7 @@ from scipy import stats
 from scipy.integrate import solve_ivp
 
 from sims.engine import EXACT, Problem, Record, Schedule, Simulation, run
-from sims.models.local_theory import steps_for
+from sims.models.local_theory import schedule_for
 from sims.models.pairs.scalar import Curves, ScalarPair
 from sims.verdicts import Axis, Cell, Measured, Panel, Study, over_replicas, within_tolerance
 from sims.verdicts.rules import Rule
@@ -113,7 +113,7 @@ def _known(_simulation: Simulation, _replicas: int, _seed: int) -> Measured:
 
 def cells() -> list[Cell]:
     """The search at every order, and the known cycle as a control."""
-    schedule = Schedule(RATE, steps_for(1.0, RATE), steps_for(TIME, RATE))
+    schedule = schedule_for(RATE, 1.0, TIME)
     problem = Problem(lambda state: state, lambda _rng, replicas: np.zeros((replicas, 2)), students=2)
     rows = []
     for order in ORDERS:

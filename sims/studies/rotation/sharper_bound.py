@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sims.engine import EXACT, Problem, Schedule, Simulation, states_along
-from sims.models.local_theory import steps_for
+from sims.models.local_theory import schedule_for
 from sims.models.pairs.circle import INPUTS, F, G, circle
 from sims.verdicts import Axis, Cell, Measured, Panel, Study, at_most, over_replicas, within_tolerance
 from theory import peer_gradient
@@ -74,7 +74,7 @@ def _rotating(order: float, weight: float) -> Cell:
 
 def _cycle(order: float) -> Cell:
     students = pair(order)
-    schedule = Schedule(CYCLE_RATE, steps_for(6.5, CYCLE_RATE), steps_for(6.0, CYCLE_RATE))
+    schedule = schedule_for(CYCLE_RATE, 6.5, 6.0)
     simulation = Simulation(students.problem(START, 0.0), EXACT, schedule, 1.0)
     measure, name = (
         ratio_measure(students.dropped, students.weight),

@@ -20,7 +20,8 @@ from theory.certificates.checker.squares import rectangles_of
 from theory.certificates.checker.verify import PRECISION, holds, leaves_of, verify
 from theory.certificates.orders_between import NARROW
 from theory.certificates.prove import prove
-from theory.certificates.statements import SQUARES, STATEMENTS, phi_high, phi_low
+from theory.certificates.sides import phi_high, phi_low
+from theory.certificates.statements import SQUARES, STATEMENTS
 from theory.check import THEOREMS
 from theory.constants import ratio
 
