@@ -7,8 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from training.networks import check_model
-
 from . import schedule
 from .schema import fitted
 from .topology import topology_matrix
@@ -129,6 +127,8 @@ def _require(holds: bool, name: str, domain: str, value: object) -> None:
 
 
 def _check_objective(recipe: Recipe) -> None:
+    from training.networks import check_model  # needs torch, which the command line's help does without
+
     _require(len(recipe.students) >= 1, "students", "at least one architecture", recipe.students)
     for name in recipe.students:
         check_model(name)
