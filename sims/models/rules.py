@@ -9,9 +9,8 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from array_api_compat import array_namespace
 
-from sims.engine.backend import Array
+from sims.engine.backend import Array, array_namespace
 
 from .circle_pair import Rule
 from .scalar_pair import expit
