@@ -104,7 +104,7 @@ draw(result)
 from dataclasses import replace
 
 base = replace(training.RECIPES["digits"], epochs=5)
-comparison = training.compare(base, seeds=3)
+comparison = training.compare(base, seeds=3, jobs=1)
 differences(comparison.rows, comparison.reference)
 
 # %% [markdown]

@@ -11,12 +11,12 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from array_api_compat import array_namespace, device
+from array_api_compat import device
 from numpy.random import Generator
 from numpy.typing import NDArray
 
 from sims.engine import Problem
-from sims.engine.backend import Array
+from sims.engine.backend import Array, array_namespace
 
 from .scalar import expit
 

@@ -9,9 +9,8 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from array_api_compat import array_namespace
 
-from sims.engine.backend import Array
+from sims.engine.backend import Array, array_namespace
 
 from .circle import Rule
 from .scalar import expit

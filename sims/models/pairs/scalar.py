@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from array_api_compat import array_namespace
 from numpy.random import Generator
 from numpy.typing import NDArray
 
 from sims.engine import Problem
-from sims.engine.backend import Array, like
+from sims.engine.backend import Array, array_namespace, like
 from theory import peer_gradient, renyi_divergence_from_logits
 
 Constants = NDArray[np.float64]

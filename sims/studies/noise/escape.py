@@ -10,12 +10,11 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from array_api_compat import array_namespace
 from numpy.typing import NDArray
 from scipy.integrate import cumulative_trapezoid, trapezoid
 
 from sims.engine import Oracle, Problem, Record, Schedule, Simulation, gaussian, run, states_along
-from sims.engine.backend import Array, Random
+from sims.engine.backend import Array, Random, array_namespace
 from sims.models.chain import escape_time, same_well
 from sims.models.local_theory import steps_for
 from sims.verdicts import Axis, Cell, Measured, Panel, Study, over_replicas, within_standard_errors
