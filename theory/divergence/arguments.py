@@ -32,6 +32,8 @@ def as_order(alpha: ArrayLike) -> Array:
 def as_logits(logits: ArrayLike, name: str, axis: int) -> Array:
     """Logits with the class axis last; refuses NaN, +inf, finite values beyond 1e300 and rows without a class."""
     values = np.asarray(logits, np.float64)
+    if values.size and values.ndim and -LARGEST_LOGIT <= values.min() and values.max() <= LARGEST_LOGIT:
+        return _class_axis_last(values, name, axis)  # a NaN fails both comparisons
     refuse_where(np.isnan(values) | (values == np.inf), name, values, "be finite or -inf")
     too_large = np.isfinite(values) & (np.abs(values) > LARGEST_LOGIT)
     refuse_where(too_large, name, values, f"stay within +-{LARGEST_LOGIT:g} or be -inf")
@@ -44,7 +46,8 @@ def as_logits(logits: ArrayLike, name: str, axis: int) -> Array:
 def as_probabilities(p: ArrayLike, name: str, axis: int) -> Array:
     """Probabilities with the class axis last; refuses negative values, NaN, and rows that miss 1 by more than 1e-6."""
     values = np.asarray(p, np.float64)
-    refuse_where(~(values >= 0), name, values, "be non-negative")
+    if values.size == 0 or not values.min() >= 0:
+        refuse_where(~(values >= 0), name, values, "be non-negative")
     rows = _class_axis_last(values, name, axis)
     total = rows.sum(axis=-1)
     off = ~(np.abs(total - 1) <= SUM_TOLERANCE)
