@@ -32,7 +32,7 @@ def as_order(alpha: ArrayLike) -> Array:
 def as_logits(logits: ArrayLike, name: str, axis: int) -> Array:
     """Logits with the class axis last; refuses NaN, +inf, finite values beyond 1e300 and rows without a class."""
     values = np.asarray(logits, np.float64)
-    if values.size and values.ndim and -LARGEST_LOGIT <= values.min() and values.max() <= LARGEST_LOGIT:
+    if values.size and values.ndim and values.min() >= -LARGEST_LOGIT and values.max() <= LARGEST_LOGIT:
         return _class_axis_last(values, name, axis)  # a NaN fails both comparisons
     refuse_where(np.isnan(values) | (values == np.inf), name, values, "be finite or -inf")
     too_large = np.isfinite(values) & (np.abs(values) > LARGEST_LOGIT)
@@ -60,7 +60,7 @@ def _class_axis_last(values: Array, name: str, axis: int) -> Array:
         raise ValueError(f"{name} must have a class axis, got the scalar {float(values)!r}")
     if not -values.ndim <= axis < values.ndim:
         raise ValueError(f"axis must be within the {values.ndim} axes of {name}, got {axis}")
-    rows = np.moveaxis(values, axis, -1)
+    rows = values if axis in (-1, values.ndim - 1) else np.moveaxis(values, axis, -1)
     if rows.shape[-1] == 0:
         raise ValueError(f"{name} must have at least one class, got shape {values.shape} with the class axis {axis}")
     return rows
@@ -71,6 +71,8 @@ def broadcast_rows(p: Array, q: Array, names: tuple[str, str]) -> tuple[Array, A
     if p.shape[-1] != q.shape[-1]:
         counts = f"{p.shape[-1]} and {q.shape[-1]}"
         raise ValueError(f"{names[0]} and {names[1]} must have the same number of classes, got {counts}")
+    if p.shape == q.shape:
+        return p, q
     try:
         shape = np.broadcast_shapes(p.shape, q.shape)
     except ValueError:
@@ -81,6 +83,8 @@ def broadcast_rows(p: Array, q: Array, names: tuple[str, str]) -> tuple[Array, A
 
 def broadcast_order(order: Array, batch: tuple[int, ...]) -> tuple[int, ...]:
     """The common shape of orders and rows; refuses orders that do not broadcast against the batch."""
+    if order.shape in ((), batch):
+        return batch
     try:
         return np.broadcast_shapes(order.shape, batch)
     except ValueError:

@@ -103,28 +103,32 @@ def divergence(form: Form, first: Array, second: Array, alpha: Array, axis: int)
     The class axis (0 or 1 of two) has length 1 in alpha and in the results.
     """
     low = alpha < 0.5
-    first, second = _swapped(first, second, low)
-    s = np.where(low, -alpha, alpha - 1)
-    factor = np.where(low, alpha / (1 - alpha), 1.0)
-    value, error = _near(*form.near(first, second, axis), s, axis)
+    s, factor = alpha - 1, np.ones(())
+    if low.any():
+        first, second = _swapped(first, second, low)
+        s, factor = np.where(low, -alpha, s), np.where(low, alpha / (1 - alpha), 1.0)
+    value, error = _near(form, first, second, s, axis)
     accepted = _accepted(value, error, factor)
-    if not accepted.all():
-        rows = ~accepted
-        few = (np.compress(rows.ravel(), x, 1 - axis) for x in (first, second, s))
-        value[rows], error[rows] = (x.ravel() for x in _far(form, *few, axis))
-        accepted = _accepted(value, error, factor)
+    for method in (_below_order_1, _far):
+        rows = ~accepted if method is _far else ~accepted & (s < 0)
+        if rows.any():
+            few = (np.compress(rows.ravel(), x, 1 - axis) for x in (first, second, s))
+            value[rows], error[rows] = (x.ravel() for x in method(form, *few, axis))
+            accepted = _accepted(value, error, factor)
     return value * factor, accepted
 
 
 def _swapped(first: Array, second: Array, low: Mask) -> tuple[Array, Array]:
-    if low.all():
-        return second, first
-    return (np.where(low, second, first), np.where(low, first, second)) if low.any() else (first, second)
+    return (second, first) if low.all() else (np.where(low, second, first), np.where(low, first, second))
 
 
 def _accepted(value: Array, error: Array, factor: Array) -> Mask:
-    large_enough = (value * factor >= SMALLEST) | (error * factor == 0)
-    return (error * (SLACK * U) <= (PROMISE - 8 * U) * value) & large_enough
+    return vouched(value, error) & ((value * factor >= SMALLEST) | (error * factor == 0))
+
+
+def vouched(value: Array, error: Array) -> Mask:
+    """Rows whose error, in u, is at most `PROMISE` times the value, with room for eight more roundings."""
+    return (error * (SLACK * U) <= (PROMISE - 8 * U) * value) & (value < np.inf)
 
 
 def near_logits(y: Array, z: Array, axis: int) -> tuple[Weights, LogRatio, Mask]:
@@ -162,57 +166,88 @@ LOGITS = Form(near_logits, lambda y: y, 0.0)
 PROBABILITIES = Form(near_probabilities, np.log, FUNCTION)
 
 
-def _near(weights: Weights, ratio: LogRatio, usable: Mask, s: Array, axis: int) -> tuple[Array, Array]:
-    """The divergence of near pairs and its error in u, inf where the bound does not hold."""
-    centre = mean(weights, ratio.value, axis)
-    moved = ratio.value - centre
-    above, below = np.maximum.reduce(moved, axis, keepdims=True), np.minimum.reduce(moved, axis, keepdims=True)
-    reach, shift, size = np.maximum(above, -below), np.abs(centre), np.abs(s)
-    usable = usable & (np.maximum(1.0, size) * reach <= REACH) & ((1 + size) * shift <= LARGEST)
-    if not usable.any():
-        return np.full(s.shape, np.nan), np.full(s.shape, np.inf)
-    fixed = ratio.fixed + ratio.relative * shift
-    sums = weights.error + additions(moved.shape[axis], axis) + 2
-    spread = SLACK * mean(weights, np.abs(moved), axis) + U * fixed
-    pair = _Centred(weights, moved, above, below, reach, spread, sums, fixed, ratio.relative, axis)
-    value, error, largest = _log_mean(pair, np.full(s.shape, -1.0))
-    if s.any():
-        log, log_error, phi = _log_mean(pair, s)
-        divisor = np.where(s == 0, 1.0, s)
-        value, error, largest = value + log / divisor, error + log_error / np.abs(divisor), np.maximum(largest, phi)
-    drift = (sums + ratio.relative + 1) * (shift + spread) + ratio.fixed
-    error = error + drift * np.minimum(1.0, largest) + 0.6 * U * (1 + size) * drift**2
-    error = np.where((above == 0) & (below == 0) & (centre == 0), 0.0, error)  # p = q
-    return value, np.where(usable, error, np.inf)
-
-
 class _Centred(NamedTuple):
-    """A near pair: delta, its extremes, sum p |delta|, and K, c_0 + c_1 |m| and c_1 of the bound."""
+    """A near pair: delta, its extremes, |m|, sum p |delta|, K, and c_0 + c_1 |m| of the bound; where it holds."""
 
     weights: Weights
     moved: Array
     above: Array
     below: Array
-    reach: Array
+    shift: Array
     spread: Array
     sums: Array | float
     fixed: Array
-    relative: Array | float
+    usable: Mask
     axis: int
 
 
-def _log_mean(pair: _Centred, sigma: Array) -> tuple[Array, Array, Array]:
-    """log1p(Phi_sigma), its error in u (with what a division and a sum add), and Phi_sigma."""
-    size = np.abs(sigma)
-    reach, offset = size * pair.reach, size * pair.fixed
+def _centred(weights: Weights, ratio: LogRatio, usable: Mask, size: Array, axis: int) -> _Centred:
+    centre = mean(weights, ratio.value, axis)
+    moved = ratio.value - centre
+    above, below = np.maximum.reduce(moved, axis, keepdims=True), np.minimum.reduce(moved, axis, keepdims=True)
+    shift = np.abs(centre)
+    fixed = ratio.fixed + ratio.relative * shift
+    sums = weights.error + additions(moved.shape[axis], axis) + 2
+    usable = usable & (np.maximum(1.0, size) * np.maximum(above, -below) <= REACH) & ((1 + size) * shift <= LARGEST)
+    spread = SLACK * mean(weights, np.abs(moved), axis) + U * fixed
+    return _Centred(weights, moved, above, below, shift, spread, sums, fixed, usable, axis)
+
+
+def _near(form: Form, first: Array, second: Array, s: Array, axis: int) -> tuple[Array, Array]:
+    """The divergence of near pairs and its error in u, inf where the bound does not hold."""
+    size = np.abs(s)
+    weights, ratio, usable = form.near(first, second, axis)
+    pair = _centred(weights, ratio, usable, size, axis)
+    if not pair.usable.any():
+        return np.full(s.shape, np.nan), np.full(s.shape, np.inf)
+    value, error, largest = _log_mean(pair, -1.0, 1.0, ratio.relative + 1)
+    if s.any():
+        log, log_error, phi = _log_mean(pair, s, size, ratio.relative + 3)
+        divisor = s + (s == 0)
+        value, error, largest = value + log / divisor, error + log_error / np.abs(divisor), np.maximum(largest, phi)
+    drift = _drift(pair, ratio)
+    error = error + drift * (np.minimum(1.0, largest) + 0.6 * U * (1 + size) * drift)
+    return value, np.where(pair.usable, error, np.inf)
+
+
+def _drift(pair: _Centred, ratio: LogRatio) -> Array:
+    """The bound of lambda in u."""
+    return (pair.sums + ratio.relative + 1) * (pair.shift + pair.spread) + ratio.fixed
+
+
+def _below_order_1(form: Form, first: Array, second: Array, s: Array, axis: int) -> tuple[Array, Array]:
+    """The divergence of near pairs for s in [-1/2, 0) from a sum of terms that do not cancel, and its error in u."""
+    weights, ratio, usable = form.near(first, second, axis)
+    pair = _centred(weights, ratio, usable, np.abs(s), axis)
+    level, level_error, _ = _log_mean(pair, -1.0, 1.0, ratio.relative + 1)
+    level_error = level_error + _drift(pair, ratio)
+    moved = pair.moved + level
+    excess = mean(weights, np.expm1(s * moved) / s + np.expm1(-moved), axis)
+    power_sum = 1 + s * excess
+    value = np.log1p(s * excess) / s
+    below, apart = -(pair.below + level), pair.spread + level
+    fixed = pair.fixed + (ratio.relative + 1) * level
+    error = (pair.sums + (ratio.relative + 2) * (2 + np.maximum(0.0, below)) - s * level_error) * excess
+    error += (3.5 * fixed + 5 * (FUNCTION + 2) + 3) * apart
+    furthest = np.maximum(below, pair.above + level)
+    error += 0.8 * U * (fixed + (ratio.relative + 2) * furthest + level_error) ** 2
+    return value, np.where(pair.usable & (power_sum > 0), error / power_sum + (FUNCTION + 3) * value, np.inf)
+
+
+def _log_mean(
+    pair: _Centred, sigma: Array | float, size: Array | float, slope: Array | float
+) -> tuple[Array, Array, Array]:
+    """log1p(Phi_sigma), its error in u (with what a division and a sum add), and Phi_sigma; size is |sigma|.
+
+    The arguments of phi have the relative error `slope` besides that of a shift.
+    """
+    reach, offset = size * np.maximum(pair.above, -pair.below), size * pair.fixed
     growing = np.maximum(sigma * pair.above, sigma * pair.below)
-    # of the argument: the log-ratio, its centring, then the product and sigma itself, where they are rounded
-    slope = pair.relative + np.where(sigma == -1, 1.0, np.where(size <= 1, 2.0, 3.0))
     small = reach <= SERIES_REACH
     phi = mean(pair.weights, _phi(pair.moved * sigma, small), pair.axis)
     growth = phi + size * pair.spread
-    error = (pair.sums + slope * (2 + growing)) * phi + np.where(small, 8 * phi, FUNCTION * growth + phi)
-    error += offset * growth + 0.6 * U * (offset + slope * reach) ** 2 * (1 + phi)
+    error = (pair.sums + 8 + slope * (2 + growing)) * phi + (offset + FUNCTION * ~small) * growth
+    error += (0.6 * U) * (offset + slope * reach) ** 2 * (1 + phi)
     log = np.log1p(phi)
     return log, error / (1 + phi) + (FUNCTION + 3) * log, phi
 
@@ -259,7 +294,7 @@ class _LogSoftmax(NamedTuple):
 
 
 def _far(form: Form, first: Array, second: Array, s: Array, axis: int) -> tuple[Array, Array]:
-    """The divergence by a log-sum-exp, and its error in u."""
+    """The divergence by a log-sum-exp, 0 where the rows are the same, and its error in u."""
     a, b = (_log_softmax(form, x, axis) for x in (first, second))
     ratio = a.log - b.log
     ratio_size = a.size + b.size
@@ -273,12 +308,14 @@ def _far(form: Form, first: Array, second: Array, s: Array, axis: int) -> tuple[
     error = (a.error + a.size + work) / np.abs(s) + ratio_error + 3 * ratio_size + 3 * np.abs(value)
     gentle = np.abs(s) * ratio_size <= 1
     if gentle.any():
-        value, error = (np.where(gentle, x, y) for x, y in zip(_far_next_to_1(a, b, ratio, s, axis), (value, error)))
+        next_to_1 = _far_next_to_1(a, b, ratio, s, axis)
+        value, error = (np.where(gentle, x, y) for x, y in zip(next_to_1, (value, error), strict=True))
     infinite = s == np.inf
     if infinite.any():
         value = np.where(infinite, np.maximum.reduce(ratio, axis, keepdims=True), value)
         error = np.where(infinite, ratio_error, error)
-    return value, error
+    different = np.logical_or.reduce(first != second, axis, keepdims=True)
+    return np.where(different, value, 0.0), np.where(different, error, 0.0)
 
 
 def _far_next_to_1(a: _LogSoftmax, b: _LogSoftmax, ratio: Array, s: Array, axis: int) -> tuple[Array, Array]:

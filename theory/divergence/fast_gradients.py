@@ -26,7 +26,6 @@ from .arguments import Array, Mask
 from .fast import (
     FUNCTION,
     LARGEST,
-    PROMISE,
     REACH,
     SLACK,
     SMALLEST,
@@ -36,6 +35,7 @@ from .fast import (
     mean,
     softmax_weights,
     total,
+    vouched,
 )
 
 
@@ -65,7 +65,7 @@ def _gap(base: Array, ratio: Array, sigma: Array, axis: int) -> tuple[Array, Mas
 
 
 def _accepted(norm: Array, error: Array) -> Mask:
-    return (error * (SLACK * U) <= (PROMISE - 8 * U) * norm) & (norm >= SMALLEST)
+    return vouched(norm, error) & (norm >= SMALLEST)
 
 
 def _largest(x: Array, axis: int) -> Array:

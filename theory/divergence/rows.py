@@ -1,5 +1,6 @@
-"""Rows in blocks: the fast path for all, the careful one for those that it leaves, and memory for one block at a time."""
+"""Rows in blocks: the fast path for all, the careful one for those that it leaves; memory for one block at a time."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -49,13 +50,14 @@ def by_rows(
     rows = broadcast_rows(first, second, names)[0].shape[:-1]
     batch = broadcast_order(order, rows)
     pair = _Flat.of(first, batch), _Flat.of(second, batch)
-    orders = np.broadcast_to(order, batch).reshape(-1, 1)
-    result, left = np.empty((len(orders), width)), np.ones(len(orders), bool)
+    count = math.prod(batch)
+    orders = np.full((count, 1), order) if order.ndim == 0 else np.broadcast_to(order, batch).reshape(-1, 1)
+    result, left = np.empty((count, width)), np.ones(count, bool)
     step = max(1, BLOCK // first.shape[-1])
-    for start in range(0, len(orders), step):
+    for start in range(0, count, step):
         block = slice(start, start + step)
         result[block], left[block] = _fast(fast, *(x.take(block) for x in pair), orders[block])
-    rest = np.flatnonzero(left)
+    rest = left.nonzero()[0]
     for start in range(0, len(rest), step):
         few = rest[start : start + step]
         result[few] = careful(*(x.take(few) for x in pair), orders[few])

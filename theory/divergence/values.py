@@ -11,7 +11,6 @@ from .kernel import mixture, restricted_divergence
 from .pair import Pair, pair_from_logits, pair_from_probabilities
 from .rows import by_rows
 
-
 LOGIT_NAMES = ("logits_p", "logits_q")
 
 
