@@ -20,9 +20,19 @@ from .timing import Clock, Ratio, interleaved, print_as_measured, ratio, table, 
 TITLE = "Divergence in float64 (time in units of the textbook formula, medians with quartiles; worst relative errors)"
 SHAPES = [(128, 10), (256, 1000), (50_000, 10)]
 ORDERS = [0.5, 1.0, 1 + 1e-9, 2.0, 1e3]
-COLUMNS = ["shape", "order", "pairs", "time / textbook", "aim", "gradient / textbook", "aim", "error", "textbook's error"]
+COLUMNS = [
+    "shape",
+    "order",
+    "pairs",
+    "time / textbook",
+    "aim",
+    "gradient / textbook",
+    "aim",
+    "error",
+    "textbook's error",
+]
 PAIRS = {"far": 3.0, "close": 1e-6}
-"""How far the student's logits are from the peer's; `mixed` takes the two in turn with unrelated logits of size 1000."""
+"""How far the student's logits are from the peer's; mixed pairs are each in turn, or unrelated and of size 1000."""
 MIXED = "mixed"
 JUDGED, DIGITS = 3, 500
 """Rows that are compared with mpmath, and the digits that mpmath computes with."""

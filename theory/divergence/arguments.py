@@ -25,7 +25,8 @@ def refuse_where(bad: Mask, name: str, values: Array, must: str) -> None:
 def as_order(alpha: ArrayLike) -> Array:
     """The order(s) as float64; refuses NaN and negative ones."""
     order = np.asarray(alpha, np.float64)
-    refuse_where(~(order >= 0), "alpha", order, "be in [0, inf]")
+    if not (order >= 0).all():
+        refuse_where(~(order >= 0), "alpha", order, "be in [0, inf]")
     return order + 0.0  # -0.0 becomes 0.0
 
 

@@ -1,42 +1,33 @@
-r"""The divergence in plain float64 with a proved bound of each row's error: taken for every row whose bound is at most
-`PROMISE`; `rows` has the others computed in double-double.
+r"""The divergence in plain float64 with a proved bound of each row's error.
 
-It saves nine tenths of the time and more (`benchmarks/divergence.py`) and is held to the careful path by
-`tests/theory/divergence/test_fast.py`. No row with a class that cannot occur is taken.
+It is taken for every row in which that bound is at most `PROMISE` times the value; `rows` has the others computed in
+double-double. It saves nine tenths of the time and more (`benchmarks/divergence.py`) and is held to the careful path
+by `tests/theory/divergence/test_fast.py`. No row with a class that cannot occur is taken.
 
-**Near pairs.** With weights p, log-ratios d known up to a constant a row, $\delta = d - m$ for $m \approx \sum p d$,
-$s = \alpha - 1$ and $\varphi(x) = e^x - 1 - x \ge 0$, let $\Phi_\sigma = \sum p\,\varphi(\sigma\delta)$ and $\lambda =
-\sum p\,\delta$. Since $p_i/q_i = e^{\delta_i} \sum p e^{-\delta}$,
+**Near pairs.** Let p be the peer's probabilities, d the log-ratios up to a constant a row, m about $\sum p d$, $\delta
+= d - m$, $s = \alpha - 1$, $\varphi(x) = e^x - 1 - x \ge 0$, $\Phi_\sigma = \sum p\,\varphi(\sigma\delta)$, $\lambda =
+\sum p\,\delta$. Since $p_i/q_i = e^{\delta_i} \sum p\,e^{-\delta}$,
 $$D_\alpha = \tfrac1s \log(1 + s\lambda + \Phi_s) + \log(1 - \lambda + \Phi_{-1}),$$
-in which $\lambda$ is rounding only and is dropped. Both logarithms keep their digits for close pairs and next to order
-1, and for s > 0 nothing cancels. Orders below 1/2 are those of the swapped pair, as in `kernel`.
+in which $\lambda$ is nothing but rounding and is dropped. Both logarithms keep their digits for close pairs and next
+to order 1. Orders below 1/2 are those of the swapped pair, as in `kernel`, so that $s \ge -1/2$.
 
-**Far pairs**, where an exponential leaves float64: $\frac1s \log\sum e^{a + s(a-b)}$ with $a = \log p, b = \log q$ by a
-log-sum-exp, the textbook; at order 1 $\sum p (a-b)$, at order inf $\max(a-b)$.
+**The bound**, in the model of `rounding` and in units of u. Let k be the error of the weights, $c_0 + c_1 |d|$ that of
+d (0 and 1 for logits), X the largest $|\sigma\delta|$ and $\mu = \sum p\,|\delta|$.
 
-**The bound of near pairs.** Standard model: an operation returns its exact result times $1 + \varepsilon$,
-$|\varepsilon| \le u = 2^{-53}$; exp, expm1, log and log1p are within `FUNCTION` u (2 ulp; a test measures them); a sum
-of n numbers is within `additions(n)` u of their absolute values. Everything below is in units of u.
+1. A weighted mean of a non-negative f has the relative error K = k + `additions` + 2.
+2. $\delta$ has the error $c_0 + c_1 |d| + |\delta| \le c_0 + c_1 |m| + (c_1 + 1) |\delta|$, and $x = \sigma\delta$,
+   whose product and factor are rounded, $\omega = o + (c_1 + 3) |x|$ with $o = |\sigma| (c_0 + c_1 |m|)$.
+3. It moves $\varphi$ by at most $\omega\,|e^x - 1| + 0.51\,u\,\omega^2 e^x$. Since $|e^x - 1| \le \varphi + |x|$ and
+   $|x|\,|e^x - 1| \le (2 + x^+)\,\varphi$, the mean of this is at most $o\,(\Phi + |\sigma|\mu) + (c_1 + 3)(2 +
+   X)\,\Phi + 0.6\,u\,(o + (c_1 + 3) X)^2 (1 + \Phi)$.
+4. expm1(x) - x has the error `FUNCTION` $|e^x - 1| + \varphi$; the series, taken up to X = 1/8, has $8\varphi$.
+5. $\Phi_\sigma$ thus has an error F, the sum of $K\Phi$ and of lines 3 and 4; its log1p has F / (1 + $\Phi$) and
+   `FUNCTION` times itself.
+6. $|\lambda|$ is at most $\Lambda = (K + c_1 + 1)(|m| + \mu) + c_0$. It changes D by at most $\Lambda \min(1,
+   \max\Phi) + 0.6\,(1 + |s|)\,u\,\Lambda^2$: to first order its two terms differ by the factor $1/(1+\Phi_s) -
+   1/(1+\Phi_{-1})$.
 
-1. Weights. $e^{y - \max y}$ has the relative error R + `FUNCTION`, R the range of y; the sum that divides it at most
-   $\log n$ + `FUNCTION` + additions, since $\sum p (\max y - y) \le \log n$. With k their sum, the weighted mean of a
-   non-negative f has the relative error K = k + additions + 2.
-2. Arguments. $\delta_i$ has the error $c_0 + c_1 |d_i| + |\delta_i|$, in which $|d_i| \le |m| + |\delta_i|$; logits have
-   $c_0 = 0, c_1 = 1$. So $x = \sigma\delta$ has $\omega = o + (c_1+3)|x|$ with $o = |\sigma| (c_0 + c_1 |m|)$ (the
-   product and s itself are rounded).
-3. Propagation. $|\varphi(x + \omega) - \varphi(x)| \le \omega |e^x - 1| + 0.51\, u\, \omega^2 e^x$. With $|e^x - 1| \le
-   \varphi + |x|$ and $|x||e^x - 1| \le (2 + x^+)\varphi$, with $\mu = \sum p|\delta|$ and X the largest |x|, the mean of
-   the right side is at most $o\,(\Phi + |\sigma|\mu) + (c_1+3)(2+X)\Phi + 0.6\, u\,(o + (c_1+3)X)^2 (1 + \Phi)$.
-4. Evaluation. expm1(x) - x has the error `FUNCTION` $|e^x - 1| + \varphi$, its mean at most `FUNCTION` $(\Phi + |\sigma|
-   \mu) + \Phi$; for X up to 1/8 the series has 8 $\varphi$.
-5. So $\Phi_\sigma$ has an error F, the sum of K$\Phi$ and lines 3 and 4, and its log1p at most F / (1 + $\Phi$) +
-   `FUNCTION` log1p($\Phi$).
-6. $\lambda$ is at most $\Lambda = (K + c_1 + 1)(|m| + \mu) + c_0$ and changes D by at most $\Lambda \min(1, \max\Phi) +
-   0.6 (1 + |s|)\, u \Lambda^2$: to first order its two terms differ by the factor $1/(1+\Phi_s) - 1/(1+\Phi_{-1})$.
-
-`REACH` and `LARGEST` keep every first-order error that multiplies $\Phi$ below 1e-3, so that computed and exact values
-may be exchanged in the bound at the price of the factor `SLACK`, which covers the rounding of the bound, too. Underflow
-counts for nothing beside values above `SMALLEST`. (This project.)
+(This project.)
 """
 
 import math
@@ -46,31 +37,23 @@ from typing import NamedTuple
 import numpy as np
 
 from .arguments import Array, Mask
-
-PROMISE = 1e-12
-"""The relative error of an accepted row is at most this."""
-
-U = 2.0**-53
-FUNCTION = 4.0
-"""exp, expm1, log and log1p are within this many u of the exact value, relatively."""
-
-SLACK = 1.03
-REACH = 600.0
-"""The range of logits and the largest exponent of a near pair: neither overflow nor underflow."""
-LARGEST = 1e9
-"""No near pair has a shift m (times 1 + |s|) beyond this."""
-SMALLEST = 1e-200
+from .rounding import (
+    FUNCTION,
+    LARGEST,
+    REACH,
+    SLACK,
+    SMALLEST,
+    U,
+    Weights,
+    additions,
+    mean,
+    softmax_weights,
+    total,
+    vouched,
+)
 
 SERIES_REACH = 0.125
 _SERIES = [1 / math.factorial(n) for n in range(12, 1, -1)]  # the first term left out is below 1e-3 u for |x| <= 1/8
-
-
-class Weights(NamedTuple):
-    """Positive numbers, their sums over classes, and the relative error of their quotient in u (k above)."""
-
-    mass: Array
-    total: Array
-    error: Array | float
 
 
 class LogRatio(NamedTuple):
@@ -89,14 +72,6 @@ class Form(NamedTuple):
     logit_error: float
 
 
-def additions(classes: int, axis: int) -> float:
-    """How often a term of a sum over classes is rounded: in turn along axis 0, pairwise along the last.
-
-    numpy adds pairwise down to blocks of 128, which have eight accumulators.
-    """
-    return classes - 1.0 if axis == 0 else 26.0 + max(0, math.ceil(math.log2(classes / 64)))
-
-
 def divergence(form: Form, first: Array, second: Array, alpha: Array, axis: int) -> tuple[Array, Mask]:
     """D_alpha of the rows, and in which of them its relative error is proved to be at most `PROMISE`.
 
@@ -109,11 +84,11 @@ def divergence(form: Form, first: Array, second: Array, alpha: Array, axis: int)
         s, factor = np.where(low, -alpha, s), np.where(low, alpha / (1 - alpha), 1.0)
     value, error = _near(form, first, second, s, axis)
     accepted = _accepted(value, error, factor)
-    for method in (_below_order_1, _far):
+    for method in () if accepted.all() else (_below_order_1, _far):
         rows = ~accepted if method is _far else ~accepted & (s < 0)
         if rows.any():
-            few = (np.compress(rows.ravel(), x, 1 - axis) for x in (first, second, s))
-            value[rows], error[rows] = (x.ravel() for x in method(form, *few, axis))
+            few, other, few_s = (np.compress(rows.ravel(), x, 1 - axis) for x in (first, second, s))
+            value[rows], error[rows] = (x.ravel() for x in method(form, few, other, few_s, axis))
             accepted = _accepted(value, error, factor)
     return value * factor, accepted
 
@@ -123,28 +98,14 @@ def _swapped(first: Array, second: Array, low: Mask) -> tuple[Array, Array]:
 
 
 def _accepted(value: Array, error: Array, factor: Array) -> Mask:
-    return vouched(value, error) & ((value * factor >= SMALLEST) | (error * factor == 0))
-
-
-def vouched(value: Array, error: Array) -> Mask:
-    """Rows whose error, in u, is at most `PROMISE` times the value, with room for eight more roundings."""
-    return (error * (SLACK * U) <= (PROMISE - 8 * U) * value) & (value < np.inf)
+    exact = (error == 0) | (factor == 0)
+    return vouched(value, error) & ((value * factor >= SMALLEST) | exact)
 
 
 def near_logits(y: Array, z: Array, axis: int) -> tuple[Weights, LogRatio, Mask]:
     """softmax y and y - z."""
     weights, reach = softmax_weights(y, axis)
     return weights, LogRatio(y - z, 0.0, 1.0), reach <= REACH
-
-
-def softmax_weights(y: Array, axis: int) -> tuple[Weights, Array]:
-    """e^(y - max y), which is exactly 1 at the maximum, and the range of y."""
-    top = np.maximum.reduce(y, axis, keepdims=True)
-    reach = top - np.minimum.reduce(y, axis, keepdims=True)
-    mass = np.exp(y - top)
-    classes = y.shape[axis]
-    error = reach + (math.log(classes) + 2 * FUNCTION + additions(classes, axis) + 2)
-    return Weights(mass, total(mass, axis), error), reach
 
 
 def near_probabilities(p: Array, q: Array, axis: int) -> tuple[Weights, LogRatio, Mask]:
@@ -216,7 +177,15 @@ def _drift(pair: _Centred, ratio: LogRatio) -> Array:
 
 
 def _below_order_1(form: Form, first: Array, second: Array, s: Array, axis: int) -> tuple[Array, Array]:
-    """The divergence of near pairs for s in [-1/2, 0) from a sum of terms that do not cancel, and its error in u."""
+    r"""The divergence of near pairs for s in [-1/2, 0) and its error in u, where the two logarithms cancel: confident
+    pairs.
+
+    With $l = \delta + L = \log(p/q)$, $L = \log\sum p\,e^{-\delta}$, $g(l) = (e^{sl} - 1)/s + e^{-l} - 1 \ge 0$ and $A
+    = \sum p\,g(l)$ it is $D = \log(1 + sA)/s$. Its bound: $g' = e^{sl} - e^{-l}$ and $\sum p\,g' = sA$, so that the
+    error of L counts $|s|A$ times; $|l\,g'| \le (2 + l^-)\,g$. With $M = \mu + L \ge \sum p\,|l|$, $\sum p\,|e^{-l} -
+    1| \le 2M$ and $\sum p\,|e^{sl} - 1| \le 3|s|M$: $\sum p\,|g'| \le 3.5 M$, the two expm1 add 5M (`FUNCTION` + 2),
+    the product sl adds 3M. Second order: $\sum p\,|g''| \le 3/2$.
+    """
     weights, ratio, usable = form.near(first, second, axis)
     pair = _centred(weights, ratio, usable, np.abs(s), axis)
     level, level_error, _ = _log_mean(pair, -1.0, 1.0, ratio.relative + 1)
@@ -272,18 +241,6 @@ def _series(x: Array) -> Array:
     return value
 
 
-def total(x: Array, axis: int) -> Array:
-    """The sum over classes, in which numpy takes the terms in the same order for one row and for many."""
-    if axis == 0 and x.shape[1] == 1:  # numpy would take a lone column for a row
-        return np.add.accumulate(x, 0)[-1:]
-    return np.add.reduce(x, axis, keepdims=True)
-
-
-def mean(weights: Weights, values: Array, axis: int) -> Array:
-    """The weighted mean over classes."""
-    return total(weights.mass * values, axis) / weights.total
-
-
 class _LogSoftmax(NamedTuple):
     """log softmax, its error and the part of it that a class of probability near 1 has, in u, and its largest size."""
 
@@ -294,7 +251,11 @@ class _LogSoftmax(NamedTuple):
 
 
 def _far(form: Form, first: Array, second: Array, s: Array, axis: int) -> tuple[Array, Array]:
-    """The divergence by a log-sum-exp, 0 where the rows are the same, and its error in u."""
+    r"""The divergence of far pairs, whose exponentials leave float64, by a log-sum-exp, and its error in u; 0 if p = q.
+
+    It is $\frac1s \log\sum e^{a + s(a - b)}$ with $a = \log p, b = \log q$, off by at most its worst exponent, since a
+    log-sum-exp moves by no more than that, and by the rounding of its sum; $\max(a - b)$ at order inf.
+    """
     a, b = (_log_softmax(form, x, axis) for x in (first, second))
     ratio = a.log - b.log
     ratio_size = a.size + b.size
@@ -306,7 +267,7 @@ def _far(form: Form, first: Array, second: Array, s: Array, axis: int) -> tuple[
     value = log / s
     work = (FUNCTION + 2) * math.log(classes) + 2 * FUNCTION + additions(classes, axis) + 2 * np.abs(log)
     error = (a.error + a.size + work) / np.abs(s) + ratio_error + 3 * ratio_size + 3 * np.abs(value)
-    gentle = np.abs(s) * ratio_size <= 1
+    gentle = (np.abs(s) * ratio_size <= 1) & (ratio_size <= 1e90)
     if gentle.any():
         next_to_1 = _far_next_to_1(a, b, ratio, s, axis)
         value, error = (np.where(gentle, x, y) for x, y in zip(next_to_1, (value, error), strict=True))
@@ -319,14 +280,18 @@ def _far(form: Form, first: Array, second: Array, s: Array, axis: int) -> tuple[
 
 
 def _far_next_to_1(a: _LogSoftmax, b: _LogSoftmax, ratio: Array, s: Array, axis: int) -> tuple[Array, Array]:
-    """log1p(sum p (e^(sl) - 1)) / s for |s l| <= 1, which is sum p l at order 1, and its error in u."""
+    r"""$\frac1s \log(1 + s \sum p f)$, $f = (e^{sl} - 1)/s$, for $|sl| \le 1$, at order 1 $\sum p\,l$; and its error.
+
+    $\sum p\,|f| \le |\sum p f| + 2$; the errors of log p are $2|\log p - \max|$ and a part that all classes share, and
+    $\sum p\,(\max - \log p) \le \log n$.
+    """
     divisor = np.where(s == 0, 1.0, s)
     terms = np.where(s == 0, ratio, np.expm1(s * ratio)) if s.any() else ratio
     growth = total(np.exp(a.log) * terms, axis)
     value = np.where(s == 0, growth, np.log1p(growth)) / divisor
     classes, size = ratio.shape[axis], a.size + b.size
     entropy = math.log(classes)
-    error = (a.fixed + FUNCTION + additions(classes, axis) + 4) * (np.abs(growth / divisor) + 2)
+    error = (a.fixed + FUNCTION + additions(classes, axis) + 6) * (np.abs(growth / divisor) + 2)
     error += 2 * entropy * size + 3 * entropy + a.fixed + b.error + b.size
     error *= np.where(s == 0, 1.0, np.exp(np.abs(s) * size) / (1 + growth))
     return value, error + (FUNCTION + 3) * np.abs(value)

@@ -1,29 +1,31 @@
-r"""Gradients in plain float64 with a proved bound of each row's error: taken for every row whose bound, relative to the
-row's largest component, is at most `fast.PROMISE`; `rows` has the others computed in double-double.
+r"""Gradients in plain float64 with a proved bound of each row's error.
 
-It saves what `fast` saves and is held to the careful path by `tests/theory/divergence/test_fast_gradients.py`.
+They are taken for every row in which that bound is at most `PROMISE` times its largest component; `rows` has the
+others computed in double-double. It saves what `fast` saves and is held to the careful path by
+`tests/theory/divergence/test_fast_gradients.py`.
 
-With b = softmax of some logits and $w \propto b\,e^{\sigma d}$ both gradients are multiples of $b - w$: b = q,
-$\sigma = \alpha$ for the student and b = p, $\sigma = \alpha - 1$ for the peer, d = y - z. Let $\delta_i = d_i - d_t$ for
-the likeliest class t, $G = e^{\sigma\delta} - 1$ and $\bar G = \sum b\,G$. Then
+With b = softmax of some logits and $w \propto b\,e^{\sigma d}$ both gradients are multiples of $b - w$: b = q, $\sigma
+= \alpha$ for the student and b = p, $\sigma = \alpha - 1$ for the peer, d = y - z. Let $\delta_i = d_i - d_t$ for the
+likeliest class t, $G = e^{\sigma\delta} - 1$ and $\bar G = \sum b\,G$. Then
 $$b_i - w_i = b_i\,\frac{\bar G - G_i}{1 + \bar G},$$
 in which $G_t = 0$, so that no component is the difference of two numbers near 1.
 
-**The bound**, in units of u, with the model, weights (K) and constants of `fast`. $\delta_i$ has the error $2|d_t| +
-2|\delta_i|$ and none at t; so $|\Delta G_i| \le c\,|G_i| + o\,(1 + |G_i|)$ off t, with $o = 2|\sigma d_t|$ and $c = 4(1 +
-X) + `FUNCTION`$, X the largest exponent, since $|x| e^x \le (1 + x^+)|e^x - 1|$. With $S = \sum b|G|$ and $\rho = 1 - b_t$
-the mean has the error $\Delta \le (K + c)\,S + o\,(\rho + S)$. Off t, $b_i |\Delta G_i| \le (c + o)\,b_i|G_i| + o
-\min(b_t, \rho)$ and $b_i|G_i| \le (1 + \bar G) N + b_t|\bar G|$, N the largest |component|. Every component is thus within
+**The bound**, with the model and weights of `rounding`, in units of u. $\delta_i$ has the error $2|d_t| +
+2|\delta_i|$, and none at t; so $|\Delta G_i| \le c\,|G_i| + o\,(1 + |G_i|)$ off t, with $o = 2|\sigma d_t|$ and $c =
+4(1 + X)$ + `FUNCTION`, X the largest exponent, since $|x| e^x \le (1 + x^+)|e^x - 1|$. With K as in `fast`, $S = \sum
+b\,|G|$ and $\rho = 1 - b_t$, $\bar G$ has the error $\Delta \le (K + c)\,S + o\,(\rho + S)$. Off t, $b_i |\Delta G_i|
+\le (c + o)\,b_i|G_i| + o \min(b_t, \rho)$, and $b_i|G_i| \le (1 + \bar G) N + b_t|\bar G|$, N the largest component.
+So every component is within
 $$N\Big(k + 5 + \frac{\Delta}{1 + \bar G}\Big) + \frac{b_t\Delta + \max_i b_i|\Delta G_i|}{1 + \bar G}.$$
 
-**Far pairs**: two softmaxes. Exponents within $\omega$ move a component of w by at most $2.1\,\omega \min(1/4, 1 - \max
-w)$, since $w_i(1 - w_i)$ is at most both. (This project.)
+**Far pairs** are two softmaxes. Errors of exponents up to $\omega$ move a component of w by at most $2.1\,\omega
+\min(1/4, 1 - \max w)$, since $w_i(1 - w_i)$ is at most both. (This project.)
 """
 
 import numpy as np
 
 from .arguments import Array, Mask
-from .fast import (
+from .rounding import (
     FUNCTION,
     LARGEST,
     REACH,
@@ -58,7 +60,8 @@ def _gap(base: Array, ratio: Array, sigma: Array, axis: int) -> tuple[Array, Mas
     accepted = _accepted(_largest(gap, axis), error)
     if not accepted.all():
         rows = ~accepted.ravel()
-        far, far_error = _far(*(np.compress(rows, x, 1 - axis) for x in (base, ratio, sigma)), axis)
+        few_base, few_ratio, few_sigma = (np.compress(rows, x, 1 - axis) for x in (base, ratio, sigma))
+        far, far_error = _far(few_base, few_ratio, few_sigma, axis)
         gap[(slice(None), rows) if axis == 0 else rows] = far
         accepted[~accepted] = _accepted(_largest(far, axis), far_error).ravel()
     return gap, accepted

@@ -49,18 +49,18 @@ def by_rows(
     """
     rows = broadcast_rows(first, second, names)[0].shape[:-1]
     batch = broadcast_order(order, rows)
-    pair = _Flat.of(first, batch), _Flat.of(second, batch)
+    p, q = _Flat.of(first, batch), _Flat.of(second, batch)
     count = math.prod(batch)
     orders = np.full((count, 1), order) if order.ndim == 0 else np.broadcast_to(order, batch).reshape(-1, 1)
     result, left = np.empty((count, width)), np.ones(count, bool)
     step = max(1, BLOCK // first.shape[-1])
     for start in range(0, count, step):
         block = slice(start, start + step)
-        result[block], left[block] = _fast(fast, *(x.take(block) for x in pair), orders[block])
+        result[block], left[block] = _fast(fast, p.take(block), q.take(block), orders[block])
     rest = left.nonzero()[0]
     for start in range(0, len(rest), step):
         few = rest[start : start + step]
-        result[few] = careful(*(x.take(few) for x in pair), orders[few])
+        result[few] = careful(p.take(few), q.take(few), orders[few])
     return result.reshape(*batch, width)
 
 

@@ -22,7 +22,7 @@ from theory import (
     student_hessian,
 )
 from theory.divergence import reference
-from theory.divergence.fast import PROMISE
+from theory.divergence.rounding import PROMISE
 
 CASES = json.loads((Path(__file__).parents[2] / "data" / "renyi.json").read_text())
 REGIMES = sorted({case["regime"] for case in CASES})

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from twins import relative_error
 
 from theory import renyi_divergence, renyi_divergence_from_logits, student_gradient
-from theory.divergence import fast, reference, rows
+from theory.divergence import fast, reference, rounding, rows
+from theory.divergence.arguments import Mask
 from theory.divergence.values import careful_divergence, careful_divergence_from_logits
 
 CAREFUL = 3e-13
@@ -23,12 +24,12 @@ CAREFUL = 3e-13
 SHAPES = [(40, 2), (40, 5), (30, 40), (20, 64), (9, 300)]
 
 
-def fast_divergence(y: Array, z: Array, orders: Array) -> tuple[Array, Array]:
+def fast_divergence(y: Array, z: Array, orders: Array) -> tuple[Array, Mask]:
     """Values of softmaxes, and which the fast path vouches for."""
     return _fast(fast.LOGITS, y, z, orders)
 
 
-def _fast(form: fast.Form, first: Array, second: Array, orders: Array) -> tuple[Array, Array]:
+def _fast(form: fast.Form, first: Array, second: Array, orders: Array) -> tuple[Array, Mask]:
     value, left = rows._fast(partial(fast.divergence, form), first, second, orders)
     return value[:, 0], ~left
 
@@ -50,18 +51,20 @@ def test_functions_are_as_exact_as_the_bound_assumes(function, exact, low: float
     x = rng.uniform(low, high, 300) * 10 ** rng.uniform(-12, 0, 300)
     x = x[(x > 0) | (exact is not mpmath.log)]
     with mpmath.workdps(40):
-        errors = [abs(mpmath.mpf(v) / exact(mpmath.mpf(t)) - 1) for v, t in zip(function(x).tolist(), x.tolist(), strict=True)]
-    assert max(errors) <= fast.FUNCTION * fast.U
+        errors = [
+            abs(mpmath.mpf(v) / exact(mpmath.mpf(t)) - 1) for v, t in zip(function(x).tolist(), x.tolist(), strict=True)
+        ]
+    assert max(errors) <= rounding.FUNCTION * rounding.U
 
 
 @pytest.mark.parametrize("classes", [2, 9, 63, 64, 127, 128, 129, 1000, 5000])
 def test_numpy_rounds_sums_as_often_as_the_bound_assumes(classes: int):
     axis = 0 if classes < rows.FEW_CLASSES else 1
-    x = np.full((3, classes), 0.99 * fast.U)  # each is lost where it is added to 1
+    x = np.full((3, classes), 0.99 * rounding.U)  # each is lost where it is added to 1
     x[0, 0] = x[1, classes // 2] = x[2, -1] = 1.0
-    given_ = np.ascontiguousarray(x.T) if axis == 0 else x
-    error = np.abs(fast.total(given_, axis).ravel() - [math.fsum(row) for row in x])
-    assert (error <= fast.additions(classes, axis) * fast.U * x.sum(-1)).all()
+    rows_ = np.ascontiguousarray(x.T) if axis == 0 else x
+    error = np.abs(rounding.total(rows_, axis).ravel() - [math.fsum(row) for row in x])
+    assert (error <= rounding.additions(classes, axis) * rounding.U * x.sum(-1)).all()
 
 
 @settings(max_examples=60, deadline=None)
@@ -72,7 +75,7 @@ def test_no_row_is_further_off_than_was_promised(seed: int, shape: tuple[int, in
     y, z = hard_pairs(rng, *shape)
     orders = hard_orders(rng, shape[0])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fast, "PROMISE", promise)
+        patch.setattr(rounding, "PROMISE", promise)
         value, sure = fast_divergence(y, z, orders)
     truth = careful_divergence_from_logits(y, z, orders)[sure, 0]
     assert (np.abs(value[sure] - truth) <= (promise + CAREFUL) * truth).all()
@@ -86,7 +89,7 @@ def test_no_row_of_probabilities_is_further_off_than_was_promised(seed: int, sha
     p, q = p / p.sum(-1, keepdims=True), q / q.sum(-1, keepdims=True) * (1 + 1e-7)
     orders = hard_orders(rng, shape[0])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fast, "PROMISE", promise)
+        patch.setattr(rounding, "PROMISE", promise)
         value, sure = _fast(fast.PROBABILITIES, p, q, orders)
     truth = careful_divergence(p, q, orders)[sure, 0]
     assert (np.abs(value[sure] - truth) <= (promise + CAREFUL) * truth).all()
@@ -108,8 +111,8 @@ def test_both_sides_of_the_switch_keep_twelve_digits(order: float, apart: float)
     value = renyi_divergence_from_logits(y, z, order)
     for i in range(switch - 8, switch + 8):
         truth = reference.renyi_divergence(y[i].tolist(), z[i].tolist(), order, 60)
-        assert relative_error(value[i], truth) < fast.PROMISE
-    np.testing.assert_allclose(value, careful_divergence_from_logits(y, z, orders)[:, 0], rtol=fast.PROMISE)
+        assert relative_error(value[i], truth) < rounding.PROMISE
+    np.testing.assert_allclose(value, careful_divergence_from_logits(y, z, orders)[:, 0], rtol=rounding.PROMISE)
 
 
 @pytest.mark.parametrize("order", [0.3, 0.75, 1.5, 5.0])

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from twins import normwise_error
 
 from theory import peer_gradient, student_gradient
-from theory.divergence import fast, fast_gradients, reference, rows
+from theory.divergence import fast_gradients, reference, rounding, rows
 from theory.divergence.gradients import careful_peer_gradient, careful_student_gradient
 
 CAREFUL = 3e-13
@@ -36,7 +36,7 @@ def test_no_row_is_further_off_than_was_promised(
     y, z = hard_pairs(rng, *shape)
     orders = hard_orders(rng, shape[0])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fast, "PROMISE", promise)
+        patch.setattr(rounding, "PROMISE", promise)
         value, left = rows._fast(functions[0], y, z, orders)
     truth = functions[1](y, z, orders)[~left]
     assert (_distance(value[~left], truth) <= (promise + CAREFUL) * np.abs(truth).max(-1)).all()
@@ -57,9 +57,9 @@ def test_both_sides_of_the_switch_keep_twelve_digits(order: float, peer: bool):
     value = (peer_gradient if peer else student_gradient)(y, z, order)
     twin = reference.peer_gradient if peer else reference.student_gradient
     for i in range(switch - 4, switch + 4):
-        assert normwise_error(value[i], twin(y[i].tolist(), z[i].tolist(), order, 60)) < fast.PROMISE
+        assert normwise_error(value[i], twin(y[i].tolist(), z[i].tolist(), order, 60)) < rounding.PROMISE
     truth = careful(y, z, np.full((2000, 1), order))
-    assert (_distance(value, truth) < fast.PROMISE * np.abs(truth).max(-1)).all()
+    assert (_distance(value, truth) < rounding.PROMISE * np.abs(truth).max(-1)).all()
 
 
 @pytest.mark.parametrize("function", [functions[0] for functions in BOTH])
