@@ -11,21 +11,37 @@ from torch import Tensor
 from .arguments import Pairs, by_order
 from .blocks import compute_dtype
 from .divergence import divergence
+from .plain import without_nothing
 
 
-def losses(pairs: Pairs, temperature: float, smoothing: float, students: Tensor, labels: Tensor) -> Tensor:
-    """The losses (K,) of logits (K, N, C), with all derivatives; `smoothing` is that of the labels."""
-    found = entropies(students, labels, smoothing)
+def losses(pairs: Pairs, temperature: float, smoothing: float, students: Tensor, *labels: Tensor) -> Tensor:
+    """The losses (K,) of logits (K, N, C), with all derivatives; the rest is that of `rows`."""
+    return rows(pairs, temperature, smoothing, students, *labels).mean(1)
+
+
+def rows(
+    pairs: Pairs, temperature: float, smoothing: float, students: Tensor, labels: Tensor, *counts: Tensor
+) -> Tensor:
+    """The losses (K, N) row by row of logits (K, N, C), of labels and counts as `batch` describes them."""
+    entropy, attraction = counts or (None, None)
+    found = entropies(students, labels, smoothing, entropy)
     soft = students if temperature == 1 else students / temperature
     for some in by_order(pairs):
         student, peer = (torch.tensor(column, device=students.device) for column in list(zip(*some, strict=True))[:2])
-        weight = torch.tensor([pair.weight for pair in some], dtype=compute_dtype(students), device=students.device)
-        rows = divergence(soft.detach()[peer], soft[student], some[0].order)
-        found = found.index_add(0, student, weight * rows.mean(1))
+        weight = torch.tensor([[pair.weight] for pair in some], dtype=compute_dtype(students), device=students.device)
+        more = divergence(soft.detach()[peer], soft[student], some[0].order)
+        found = found.index_add(0, student, weight * (more if attraction is None else attraction * more))
     return found
 
 
-def entropies(students: Tensor, labels: Tensor, smoothing: float) -> Tensor:
-    """The mean cross-entropies (K,)."""
-    flat, repeated = students.flatten(0, 1).to(compute_dtype(students)), labels.expand(len(students), -1).reshape(-1)
-    return F.cross_entropy(flat, repeated, reduction="none", label_smoothing=smoothing).view(len(students), -1).mean(1)
+def entropies(students: Tensor, labels: Tensor, smoothing: float, counts: Tensor | None = None) -> Tensor:
+    """The cross-entropies (K, N) row by row."""
+    if labels.ndim == 2:
+        found = -without_nothing(labels, torch.log_softmax(students, -1, compute_dtype(students))).sum(-1)
+    else:
+        flat, repeated = (
+            students.flatten(0, 1).to(compute_dtype(students)),
+            labels.expand(len(students), -1).reshape(-1),
+        )
+        found = F.cross_entropy(flat, repeated, reduction="none", label_smoothing=smoothing).view(students.shape[:2])
+    return found if counts is None else without_nothing(counts, found)
