@@ -41,13 +41,15 @@ class Options(NamedTuple):
 
 def as_batch(logits: Sequence[Tensor] | Tensor, labels: Tensor, options: Options) -> Batch:
     """The batch of a call; what does not fit is refused in one sentence."""
-    students = _as_students(logits, options.dim)
-    labels, rows = _as_labels(labels, students, options), None
+    students, rows = _as_students(logits, options.dim), None
+    shape = students.shape[1:-1]
+    labels = _as_labels(labels, students, shape, options)
     if options.row_weights is not None:
         rows = as_row_weights(options.row_weights, students[0]).flatten()
     if options.ignore_index is not None:
         rows = _without_ignored(labels, rows, options.ignore_index)
-    shape, students = students.shape[1:-1], students if students.ndim == 3 else students.flatten(1, -2)
+    if len(shape) > 1:
+        students = students.flatten(1, -2)
     if rows is not None:  # 0 instead of the logits and not 0 times the loss, since the loss may be inf or NaN
         left_out = rows == 0
         students = students.masked_fill(left_out[:, None], 0.0)
@@ -73,24 +75,33 @@ def _as_students(logits: Sequence[Tensor] | Tensor, dim: int) -> Tensor:
     return students
 
 
-def _as_labels(labels: Tensor, students: Tensor, options: Options) -> Tensor:
+def _as_labels(labels: Tensor, students: Tensor, shape: torch.Size, options: Options) -> Tensor:
     """Indices (N,) or probabilities (N, C), where the students are."""
-    soft = labels.is_floating_point()
+    if labels.is_floating_point():
+        return _as_soft_labels(labels, students, options)
     if labels.dtype == torch.bool or labels.is_complex():
         raise TypeError(f"labels must be class indices of an integer dtype or probabilities, got {labels.dtype}")
-    if soft:
-        refuse_learned("labels", labels)
-        if options.ignore_index is not None:
-            raise ValueError("ignore_index is for class indices; a row of probabilities is left out by row_weights 0")
-        if labels.ndim == students.ndim - 1:
-            labels = labels.movedim(options.dim, -1)
-    if labels.shape != (students.shape[1:] if soft else students.shape[1:-1]):
-        wanted = f"class indices {tuple(students.shape[1:-1])} or probabilities like the logits"
-        raise ValueError(f"labels must be {wanted}, got {labels.dtype} of shape {tuple(labels.shape)}")
-    dtype = compute_dtype(students) if soft else torch.long
-    if labels.dtype != dtype or labels.device != students.device:
-        labels = labels.to(students.device, dtype)
-    return labels.flatten(0, -2) if soft else labels if labels.ndim == 1 else labels.flatten()
+    if labels.shape != shape:
+        raise ValueError(_misfit(labels, students))
+    if labels.dtype != torch.long or labels.device != students.device:
+        labels = labels.to(students.device, torch.long)
+    return labels if len(shape) == 1 else labels.flatten()
+
+
+def _as_soft_labels(labels: Tensor, students: Tensor, options: Options) -> Tensor:
+    refuse_learned("labels", labels)
+    if options.ignore_index is not None:
+        raise ValueError("ignore_index is for class indices; a row of probabilities is left out by row_weights 0")
+    if labels.ndim == students.ndim - 1:
+        labels = labels.movedim(options.dim, -1)
+    if labels.shape != students.shape[1:]:
+        raise ValueError(_misfit(labels, students))
+    return labels.to(students.device, compute_dtype(students)).flatten(0, -2)
+
+
+def _misfit(labels: Tensor, students: Tensor) -> str:
+    wanted = f"class indices {tuple(students.shape[1:-1])} or probabilities like the logits"
+    return f"labels must be {wanted}, got {labels.dtype} of shape {tuple(labels.shape)}"
 
 
 def _without_ignored(labels: Tensor, rows: Tensor | None, ignore_index: int) -> Tensor | None:

@@ -1,6 +1,6 @@
 """The faster way for the mutual loss: all students' losses and their gradient together, a block of rows at a time.
 
-Taken by `mutual_loss` for a training step in eager mode. Cross-entropy and divergences share one softmax, and the
+Taken by `mutual_loss` in eager mode, with or without a gradient. Cross-entropy and divergences share one softmax, and the
 logits of all pairs are never in memory together. Without it a whole step of two MLPs took 1.26, 1.29, 1.27 and 1.27
 times as long at 10, 100, 1000 and 10,000 classes with AVX-512, 1.24, 1.25, 1.28 and 1.32 times with AVX2 (measured at
 04c7e10; benchmarks/step.py, rows "RDML / independent"). tests/training/loss/test_mutual_loss.py holds it to a sum over
@@ -50,7 +50,9 @@ def losses_and_gradient(
     link = _kept_links if lasting else _links
     links = link(pairs, students.shape[:2], students.device, dtype)
     step = rows_of_a_block(len(pairs) * students.shape[2] // 2, students.device)
-    parts = zip(students.split(step, 1), *(x.split(step) for x in labels), strict=True)
+    parts = [(students, *labels)]
+    if students.shape[1] > step:
+        parts = zip(students.split(step, 1), *(x.split(step) for x in labels), strict=True)
     found = [_block(links, temperature, smoothing, students.shape[1], *part) for part in parts]
     entropies, attractions, gradients = (list(column) for column in zip(*found, strict=True))
     losses = _joined(entropies).mean((1, 2)).add_(sum(attractions[1:], start=attractions[0]))

@@ -132,10 +132,12 @@ def _means(batch: Batch, arguments: tuple[Pairs, float, float], compiled: bool) 
     """The means over rows of a batch, by the fastest way that fits."""
     students, labels, pairs = batch.students, batch.labels, arguments[0]
     plain, inputs = partial(losses, *arguments), (students, labels, *batch.counts)
-    if not (len(labels) and torch.is_grad_enabled() and students.requires_grad) or transformed():
+    graph = torch.is_grad_enabled() and students.requires_grad
+    if not len(labels) or transformed():
         return plain(*inputs)
-    if compiled and kernel.is_for([pair.order for pair in pairs], students, labels):
+    if graph and compiled and kernel.is_for([pair.order for pair in pairs], students, labels):
         return Kept.apply(partial(kernel.mutual, *arguments), plain, *inputs)
     if not pairs:
         return entropies(students, labels, batch.smoothing, *batch.counts[:1]).mean(1)
-    return Kept.apply(partial(joint.losses_and_gradient, *arguments), plain, *inputs)
+    work = partial(joint.losses_and_gradient, *arguments)
+    return Kept.apply(work, plain, *inputs) if graph else work(*inputs)[0]
