@@ -33,7 +33,7 @@ def renyi_divergence_loss(
     -inf is a class that cannot occur; D is inf where its definition is, and there is no gradient then. NaN stays NaN.
 
     Args:
-        student_logits: z, floating point, classes along `dim`.
+        student_logits: z, floating point, classes along `dim`; not probabilities (`refuse_probabilities` tells).
         peer_logits: y, a shape that broadcasts with z's.
         alpha: the order in [0, inf]; 1 is the Kullback-Leibler divergence. A number or a tensor of one element.
         reduction: "none", "batchmean", "sum" or "mean".

@@ -39,7 +39,7 @@ def mutual_loss(
     a potential and so no bias (theorem B3), as orders [[0, 0.75], [0.25, 0]] with weights [[0, 0.5], [1.5, 0]].
 
     Args:
-        logits: K tensors (N, C), or one (K, N, C).
+        logits: K tensors (N, C), or one (K, N, C); not probabilities (`refuse_probabilities` tells).
         labels: class indices (N,).
         alpha: the order in [0, inf], as for `renyi_divergence_loss`, or a matrix (K, K): row k holds the orders
             at which student k is compared with its peers; the diagonal does not matter.
