@@ -1,5 +1,21 @@
-"""The students' architectures and the registry of their names; this room imports nothing of ours."""
+"""The students' architectures and the registry of their names; this room imports nothing of ours.
 
+`registry` has the names, `own` the functions that people bring, `outputs` reads what a network of theirs gives.
+"""
+
+from .outputs import NoLogits, dtype_of, made_alike
+from .own import Local, check_importable, known_as
 from .registry import MODELS, Shape, build_model, check_model
 
-__all__ = ["MODELS", "Shape", "build_model", "check_model"]
+__all__ = [
+    "MODELS",
+    "Local",
+    "NoLogits",
+    "Shape",
+    "build_model",
+    "check_importable",
+    "check_model",
+    "dtype_of",
+    "known_as",
+    "made_alike",
+]
