@@ -97,9 +97,9 @@ def test_the_default_number_of_processes_is_cores_over_threads_and_one_on_a_gpu(
     taken = []
     monkeypatch.setattr("training.experiment.parallel.choose_device", lambda name: torch.device(name))
     monkeypatch.setattr("joblib.cpu_count", lambda: 8)
-    monkeypatch.setattr("training.experiment.parallel.Task.run", lambda task, progress=False: taken.append(1))
+    monkeypatch.setattr("training.experiment.parallel.Task.run", lambda task, progress, source: taken.append(1))
     monkeypatch.setattr(
-        "training.experiment.parallel._on_processes", lambda tasks, progress, jobs: taken.append(jobs) or []
+        "training.experiment.parallel._on_processes", lambda tasks, progress, jobs, source: taken.append(jobs) or []
     )
     recipe = dataclasses.replace(FAST, device=place, threads=threads)
     list(run_all([Task("run", recipe, seed, None) for seed in range(9)], False, -1))
