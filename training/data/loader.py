@@ -116,10 +116,10 @@ class Loader:
         floats = resized(floats, self._recipe.image_size)
         return floats.contiguous(memory_format=torch.channels_last) if self._recipe.channels_last else floats
 
-    def sweep(self, images: Images) -> Iterator[Batch]:
+    def sweep(self, images: Images, size: int = 1000) -> Iterator[Batch]:
         """Batches of other images in their own order, not augmented, normalised like the training images."""
         height, width, _ = seen_shape(images, self._recipe)
-        size = max(1, min(1000, SWEPT // (height * width)))
+        size = max(1, min(size, SWEPT // (height * width)))
         parts = [torch.arange(first, min(first + size, len(images))) for first in range(0, len(images), size)]
         if isinstance(images, Stream):  # so that their random transforms, if any, are the same in every epoch
             read = images.batches(parts, 0, self._recipe.workers)

@@ -5,9 +5,10 @@
 
 from .outputs import NoLogits, dtype_of, made_alike
 from .own import Local, check_importable, known_as
-from .registry import MODELS, Shape, build_model, check_model
+from .registry import BUILT_IN, MODELS, Shape, build_model, check_model
 
 __all__ = [
+    "BUILT_IN",
     "MODELS",
     "Local",
     "NoLogits",

@@ -29,6 +29,8 @@ MODELS: dict[str, Callable[[Shape, int], nn.Module]] = {
     "vgg8-quarter": partial(plain.vgg, channels=plain.VGG8, narrower=4),
     "mobilenetv2": plain.mobilenetv2,
 }
+BUILT_IN = frozenset(MODELS)
+"""Those that take float32 and give logits (N, classes), as tests hold them to it."""
 LIBRARIES = ("timm", "torchvision")
 """Libraries whose architectures are available as LIBRARY:NAME if they are installed."""
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from training.data.images import Images
 from training.data.loader import Batch, few_pictures, seen_shape
-from training.networks import Shape, build_model, dtype_of, made_alike
+from training.networks import BUILT_IN, Shape, build_model, dtype_of, made_alike
 from training.recipe.recipe import Recipe
 
 from .first_batch import check_apart, examine, initialise
@@ -68,7 +68,9 @@ def build_students(
 def _seeded(recipe: Recipe, seed: int, k: int, shape: Shape, classes: int, pixels: Tensor | None) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network = made_alike(build_model(recipe.students[k], shape, classes), classes, recipe.output, _who(recipe, k))
+        network = build_model(recipe.students[k], shape, classes)
+        if recipe.students[k] not in BUILT_IN:
+            made_alike(network, classes, recipe.output, _who(recipe, k))
         if pixels is not None:
             initialise(network, pixels, _who(recipe, k))
         return network

@@ -45,11 +45,11 @@ def train(
         OSError: if a file cannot be read or written.
         KeyboardInterrupt: after Ctrl-C, once a checkpoint is written.
     """
-    if folder is not None:
-        check_importable(recipe.students)
     done = _finished(folder, resume)
     if done is not None:
         return done
+    if folder is not None:
+        check_importable(recipe.students)
     source = source or open_source(recipe)
     splits, device = split(recipe, source, seed), choose_device(recipe.device)
     if source.preview:

@@ -112,7 +112,7 @@ FLOATING = {
 def test_floats_reach_the_students_as_they_are(kind, workers):
     source, recipe = FLOATING[kind], dataclasses.replace(SHORT, augment=(), workers=workers)
     loader = Loader(source.train(), recipe, 0, CPU)
-    pixels, labels = (torch.cat(part) for part in zip(*loader.sweep(source.test()), strict=True))
+    pixels, labels = (torch.cat(part) for part in zip(*loader.sweep(source.test(), size=16), strict=True))
     torch.testing.assert_close(pixels, FLOATS)
     assert torch.equal(labels, LABELS)
     for batch, answers in loader.epoch(0):
