@@ -133,6 +133,22 @@ def empty(shape, classes):
     return nn.Flatten()
 
 
+def frozen(shape, classes):
+    return small(shape, classes).requires_grad_(False)
+
+
+def meta(shape, classes):
+    return small(shape, classes).to("meta")
+
+
+def detached(shape, classes):
+    return Body(shape, classes, lambda features, logits: logits.detach())
+
+
+def sparse(shape, classes):
+    return Body(shape, classes, lambda features, logits: logits.to_sparse())
+
+
 def deeper(shape, classes, depth):
     return small(shape, classes)
 

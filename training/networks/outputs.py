@@ -93,6 +93,7 @@ def _fits(value: Any, shape: tuple[int, int]) -> bool:
     """Whether it is a floating tensor of that shape, or of (N, classes, 1, 1)."""
     return (
         isinstance(value, Tensor)
+        and value.layout == torch.strided
         and value.is_floating_point()
         and value.shape[:2] == shape
         and all(side == 1 for side in value.shape[2:])
@@ -120,4 +121,7 @@ def _listed(output: Any, fields: dict[str, Any]) -> str:
 
 
 def _described(value: Any) -> str:
-    return f"{value.dtype} {tuple(value.shape)}" if isinstance(value, Tensor) else f"a {type(value).__name__}"
+    if not isinstance(value, Tensor):
+        return f"a {type(value).__name__}"
+    layout = "" if value.layout == torch.strided else f"{value.layout} of "
+    return f"{layout}{value.dtype} {tuple(value.shape)}"

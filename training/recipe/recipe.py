@@ -44,7 +44,7 @@ class Recipe:
     Independent students are `weight=0` and Deep Mutual Learning is `alpha=1`, on the same code path.
     Variants are made by `dataclasses.replace(recipe, alpha=1.5)`. A seed is not part of the recipe. A student may be a
     function (shape, classes) -> nn.Module with shape = (height, width, channels); the recipe keeps its name
-    MODULE:FUNCTION, from which `evaluate` and `--resume` import it again.
+    MODULE:FUNCTION, by which `evaluate` and `--resume` import it again (so that the code of its module runs).
 
     Raises:
         ValueError: when a value is outside its domain, in one sentence that names it.
@@ -174,7 +174,7 @@ def _check_data(recipe: Recipe) -> None:
     _require(0 < recipe.validation < 1, "validation", "in (0, 1)", recipe.validation)
     _require(0 <= recipe.label_noise < 1, "label_noise", "in [0, 1)", recipe.label_noise)
     _require(recipe.subset is None or recipe.subset >= 1, "subset", "at least 1", recipe.subset)
-    _require(recipe.image_size is None or recipe.image_size >= 1, "image_size", "at least 1", recipe.image_size)
+    _require(recipe.image_size is None or 1 <= recipe.image_size <= 4096, "image_size", "1 to 4096", recipe.image_size)
     _require(recipe.crop_padding >= 1, "crop_padding", "at least 1", recipe.crop_padding)
     _require(recipe.cutout_size >= 1, "cutout_size", "at least 1", recipe.cutout_size)
     unknown = set(recipe.augment) - {"crop", "flip", "cutout"}

@@ -12,7 +12,7 @@ from training.data.loader import Batch, few_pictures, seen_shape
 from training.networks import BUILT_IN, Shape, build_model, dtype_of, made_alike
 from training.recipe.recipe import Recipe
 
-from .first_batch import check_apart, examine, initialise
+from .first_batch import check_weights, examine, initialise
 from .placement import Placement
 
 
@@ -107,7 +107,7 @@ def build_cohort(
     memory = torch.channels_last if recipe.channels_last else torch.contiguous_format
     pixels = few_pictures(images, recipe)
     students = build_students(recipe, seed, seen_shape(images, recipe), images.classes, pixels)
-    check_apart(students)
+    check_weights(students)
     for k, student in enumerate(students):
         if placement.holds(k):
             student.to(device).to(memory_format=memory)  # pyright: ignore[reportCallIssue]

@@ -1,7 +1,6 @@
 """What is found out about students from a few images, before anything is trained, written or scored."""
 
 from collections.abc import Sequence
-from itertools import combinations
 from typing import Any
 
 import torch
@@ -30,15 +29,12 @@ def _lazy(network: nn.Module) -> list[str]:
     return [name for name, weight in [*network.named_parameters(), *network.named_buffers()] if is_lazy(weight)]
 
 
-@torch.no_grad()
 def examine(student: nn.Module, pixels: Tensor, who: str) -> None:
     """Look at what a student gives for a few images, in training and in evaluation mode; all stays as it was.
 
     Raises:
-        ValueError: if it has nothing to train, cannot take the images, gives no logits, or gives probabilities.
+        ValueError: if it cannot take the images, or gives no logits, probabilities, or what does not depend on weights.
     """
-    if not any(weight.requires_grad for weight in student.parameters()):
-        raise ValueError(f"{who} has no weights to train")
     buffers = [(buffer, buffer.clone()) for buffer in student.buffers()]
     with torch.random.fork_rng([pixels.device] if pixels.device.type == "cuda" else []):
         for training in (False, True):
@@ -47,8 +43,11 @@ def examine(student: nn.Module, pixels: Tensor, who: str) -> None:
                 refuse_probabilities(logits)
             except ValueError as error:
                 raise ValueError(f"{who} ends in a softmax: {error}") from None
-    for buffer, before in buffers:
-        buffer.copy_(before)
+    if not logits.requires_grad:
+        raise ValueError(f"{who} gives logits that have no gradient in its weights; take out detach() or no_grad()")
+    with torch.no_grad():
+        for buffer, before in buffers:
+            buffer.copy_(before)
 
 
 def _logits(student: nn.Module, pixels: Tensor, who: str) -> Tensor:
@@ -59,7 +58,7 @@ def _logits(student: nn.Module, pixels: Tensor, who: str) -> Tensor:
     except Exception as error:  # of whatever kind their network raises
         channels, height, width = pixels.shape[1:]
         size = _size(student)
-        remedy = f"pass --image-size {size}" if size else "another size may do: --image-size resizes images"
+        remedy = f"pass --image-size {size}" if size else "if their size is the reason, --image-size changes it"
         raise ValueError(
             f"{who} cannot take images of {height}x{width}x{channels} (height x width x channels; "
             f"{' '.join(str(error).split())[:200] or type(error).__name__}); {remedy}"
@@ -74,9 +73,15 @@ def _size(network: Any) -> int | None:
     return next((size for size in sizes if isinstance(size, int)), None)
 
 
-def check_apart(students: Sequence[nn.Module]) -> None:
-    """Raise ValueError if two students share a weight: a function must make a new network every time."""
-    weights = [{id(weight) for weight in student.parameters()} for student in students]
-    for j, k in combinations(range(len(students)), 2):
-        if weights[j] & weights[k]:
-            raise ValueError(f"students {j + 1} and {k + 1} share weights: make a new network each time")
+def check_weights(students: Sequence[nn.Module]) -> None:
+    """Raise ValueError if a student has no weights of its own that can be trained."""
+    known = set[int]()
+    for k, student in enumerate(students):
+        weights = list(student.parameters())
+        if not any(weight.requires_grad for weight in weights):
+            raise ValueError(f"student {k + 1} has no weights to train")
+        if any(weight.is_meta for weight in weights):
+            raise ValueError(f"student {k + 1} has weights without numbers (on the device meta)")
+        if known & {id(weight) for weight in weights}:
+            raise ValueError(f"student {k + 1} shares weights with another: make a new network each time")
+        known |= {id(weight) for weight in weights}

@@ -47,7 +47,11 @@ REFUSED = {
     "softmax": r"student 2 \(own_networks:softmax\) ends in a softmax: the logits are probabilities",
     "training_softmax": r"student 2 \(own_networks:training_softmax\) ends in a softmax",
     "fixed_size": r"\(own_networks:fixed_size\) cannot take images of 8x8x1 .*Input height .*; pass --image-size 12$",
-    "empty": r"student 2 \(own_networks:empty\) has no weights to train",
+    "empty": "student 2 has no weights to train",
+    "frozen": "student 2 has no weights to train",
+    "meta": "student 2 has weights without numbers",
+    "detached": r"student 2 \(own_networks:detached\) gives logits that have no gradient in its weights",
+    "sparse": r"must give 10 logits, .* got torch.sparse_coo of torch.float32 \(4, 10\)",
     "of_1000": r"student 2 \(own_networks:of_1000\) must give 10 logits, one a class, .* got torch.float32 \(4, 1000\)",
     "maps": r"must give 10 logits, .* got torch.float32 \(4, 10, 6, 6\)",
     "two_heads": "gives a tuple of 0: .*name the field or position with --output",
@@ -64,7 +68,7 @@ def test_a_student_that_cannot_be_trained_is_refused_before_anything_is_written(
 
 def test_students_that_share_weights_are_refused():
     recipe = dataclasses.replace(SHORT, students=("own_networks:always_the_same",) * 2)
-    with pytest.raises(ValueError, match="students 1 and 2 share weights: make a new network each time"):
+    with pytest.raises(ValueError, match="student 2 shares weights with another: make a new network each time"):
         train(recipe)
 
 
