@@ -83,6 +83,12 @@ def lazy(shape, classes):
     )
 
 
+def normalised(shape, classes):
+    """With running statistics, and random numbers in training."""
+    layers = [nn.Conv2d(shape[2], 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Dropout(), nn.AdaptiveAvgPool2d(1)]
+    return nn.Sequential(*layers, nn.Conv2d(4, classes, 1))
+
+
 def softmax(shape, classes):
     return nn.Sequential(small(shape, classes), nn.Softmax(-1))
 

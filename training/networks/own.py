@@ -45,7 +45,7 @@ def known_as(student: Any) -> str:
     module, inner = getattr(student, "__module__", None), getattr(student, "__qualname__", type(student).__name__)
     if module != "__main__" and _inside(sys.modules.get(module or ""), inner) == student:
         return f"{module}:{inner}"
-    return Local(inner, student)
+    return Local(f"local:{inner}", student)  # not the name alone: somebody's `mlp` is not ours
 
 
 def _inside(module: Any, inner: str) -> Any:
@@ -94,7 +94,7 @@ def builder(name: str) -> Any:
 def _imported(name: str) -> Any:
     module, _, inner = name.partition(":")
     if module == "__main__":
-        check_importable([Local(inner, nn.Identity)])
+        check_importable([Local(f"local:{inner}", None)])
     try:
         return attrgetter(inner)(importlib.import_module(module))
     except ModuleNotFoundError as error:

@@ -105,13 +105,15 @@ def build_cohort(
     """
     placement = placement or Placement()
     memory = torch.channels_last if recipe.channels_last else torch.contiguous_format
-    pixels = few_pictures(images, recipe)
+    brought = set(recipe.students) - BUILT_IN
+    pixels = few_pictures(images, recipe) if brought else None
     students = build_students(recipe, seed, seen_shape(images, recipe), images.classes, pixels)
     check_weights(students)
     for k, student in enumerate(students):
         if placement.holds(k):
             student.to(device).to(memory_format=memory)  # pyright: ignore[reportCallIssue]
-            examine(student, pixels.to(device), _who(recipe, k))
+            if pixels is not None and recipe.students[k] in brought:
+                examine(student, pixels.to(device), _who(recipe, k))
     forwards = [placement.wrap(student) for student in students]
     if recipe.compile:
         forwards = [torch.compile(student) for student in forwards]

@@ -66,7 +66,7 @@ UNNAMED = {
 @pytest.mark.parametrize("name", UNNAMED)
 def test_a_function_that_nobody_else_can_import_is_refused_where_it_must_be_found_again(name, tmp_path):
     recipe = dataclasses.replace(SHORT, students=(UNNAMED[name], "mlp"))
-    sentence = f"student '{name}' is a lambda, a function inside another, .*'my_networks:FUNCTION'"
+    sentence = f"student 'local:{name}' is a lambda, a function inside another, .*'my_networks:FUNCTION'"
     for use in (
         recipe.to_json,
         lambda: train(recipe, 0, tmp_path / "run"),
@@ -88,9 +88,9 @@ def test_a_function_of_the_script_that_runs_counts_as_one_that_nobody_can_import
     monkeypatch.setitem(sys.modules, "__main__", script)
     mine = type("mine", (nn.Linear,), {"__module__": "__main__", "__init__": lambda self, shape, classes: None})
     script.__dict__["mine"] = mine
-    with pytest.raises(ValueError, match=r"student 'mine' is a lambda, .*or one of the script that runs"):
+    with pytest.raises(ValueError, match=r"student 'local:mine' is a lambda, .*or one of the script that runs"):
         Recipe(students=(mine, "mlp")).to_json()
-    with pytest.raises(ValueError, match=r"student 'mine' is a lambda, .*or one of the script that runs"):
+    with pytest.raises(ValueError, match=r"student 'local:mine' is a lambda, .*or one of the script that runs"):
         Recipe(students=("__main__:mine", "mlp"))
 
 
@@ -139,6 +139,15 @@ def test_students_are_a_tuple():
     with pytest.raises(ValueError, match="students must be a tuple, got <function small"):
         Recipe(students=own_networks.small)  # type: ignore[arg-type]
     assert Recipe(students=["mlp", "cnn"]) == Recipe(students=("mlp", "cnn"))  # type: ignore[arg-type]
+
+
+def test_a_local_function_called_as_one_of_ours_is_not_taken_for_it():
+    def mlp(shape, classes):
+        return own_networks.softmax(shape, classes)
+
+    mlp.__qualname__ = "mlp"
+    with pytest.raises(ValueError, match=r"student 1 \(local:mlp\) ends in a softmax"):
+        train(Recipe(epochs=1, subset=100, students=(mlp,)))
 
 
 def test_a_local_function_survives_a_copy():
