@@ -56,11 +56,11 @@ def _logits(student: nn.Module, pixels: Tensor, who: str) -> Tensor:
     except NoLogits:
         raise
     except Exception as error:  # of whatever kind their network raises
-        channels, height, width = pixels.shape[1:]
-        size = _size(student)
+        size, (channels, *sides) = _size(student), pixels.shape[1:]
+        shape = "x".join(map(str, [*sides, channels]))
         remedy = f"pass --image-size {size}" if size else "if their size is the reason, --image-size changes it"
         raise ValueError(
-            f"{who} cannot take images of {height}x{width}x{channels} (height x width x channels; "
+            f"{who} cannot take images of {shape} (height x width x channels; "
             f"{' '.join(str(error).split())[:200] or type(error).__name__}); {remedy}"
         ) from error
 
