@@ -70,6 +70,7 @@ def _dispatch(name: str, arguments: list[str]) -> int:
 def _run(name: str, arguments: list[str]) -> int:
     import tyro
 
+    sys.path.append("")  # as `python -m rdml` has it: --students MODULE:FUNCTION may lie in the folder of the command
     room, function = COMMANDS[name].split(":")  # imported only when asked for: torch takes seconds to import
     command = getattr(importlib.import_module(room), function)
     if not {"-h", "--help"}.intersection(arguments):

@@ -172,6 +172,7 @@ STRANGE = {
     "Expected `Tensor`, got `float`": lambda content: content | {"losses": 1.0},
     "weights that are not finite": _weights(lambda weight: weight * float("nan")),
     "other names or shapes": _weights(lambda weight: weight[None]),
+    "of another dtype": _weights(lambda weight: weight.double()),
     "one student": lambda content: content | {"students": content["students"][:1]},
     "optimisers' state does not fit": lambda content: content | {"optimizers": content["optimizers"][:1]},
     "random state": lambda content: content | {"generator": torch.zeros(3, dtype=torch.uint8)},

@@ -129,7 +129,7 @@ def _misfit(held: Content, cohort: Cohort) -> str | None:
     """Why its tensors do not fit the run (names or shapes), or None; else loading would fail half-way."""
     wanted, random = [_shapes(student.state_dict()) for student in cohort.students], torch.get_rng_state()
     if [_shapes(weights) for weights in held.students] != wanted:
-        return "is damaged (its weights have other names or shapes than the students)"
+        return "is damaged (its weights have other names or shapes, or are of another dtype, than the students)"
     if len(held.optimizers) != len(wanted) or not all(map(_suits, held.optimizers, cohort.optimizers)):
         return "is damaged (its optimisers' state does not fit the weights)"
     numbers = (held.losses.shape, held.generator.shape, held.generator.dtype)
@@ -149,8 +149,8 @@ def _suits(held: Moments, optimizer: torch.optim.Optimizer) -> bool:
     )
 
 
-def _shapes(weights: dict[str, Tensor]) -> dict[str, torch.Size]:
-    return {name: weight.shape for name, weight in weights.items()}
+def _shapes(weights: dict[str, Tensor]) -> dict[str, tuple[torch.Size, torch.dtype]]:
+    return {name: (weight.shape, weight.dtype) for name, weight in weights.items()}
 
 
 def _finite(content: Any) -> bool:
