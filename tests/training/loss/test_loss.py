@@ -199,6 +199,15 @@ def test_many_rows_with_a_class_far_above_the_first_keep_their_gradient(ahead, a
     assert_mean_of_rows((peer.numpy(), student.numpy()), alpha)
 
 
+@pytest.mark.parametrize("alpha", [0.3, 0.5, 0.6, 1.4, 2.0])
+@pytest.mark.parametrize("apart", [100.0, 130.0, 190.0, 198.0, 260.0])
+def test_students_far_apart_lose_no_digits_where_their_common_mass_underflows(apart, alpha):
+    peer, student = torch.zeros(2, 5, 3)
+    peer[:, 0] = student[:, 1] = apart
+    peer[:, 2] = student[:, 2] = -apart
+    assert_mean_of_rows((peer.numpy(), student.numpy()), alpha)
+
+
 def test_a_class_that_only_the_student_excludes_counts_even_where_its_probability_underflows():
     peer, student = torch.tensor([[0.0, -200.0]]), torch.tensor([[0.0, -INF]])
     assert renyi_divergence_loss(student, peer, 1.0) == INF
