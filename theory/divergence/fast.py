@@ -2,7 +2,7 @@ r"""The divergence in plain float64 with a proved bound of each row's error.
 
 It is taken for every row in which that bound is at most `PROMISE` times the value; `rows` has the others computed in
 double-double. It saves nine tenths of the time and more (`benchmarks/divergence.py`) and is held to the careful path
-by `tests/theory/divergence/test_fast.py`. No row with a class that cannot occur is taken.
+by `tests/theory/divergence/test_fast.py`. Of rows with a class that cannot occur only equal ones are taken.
 
 **Near pairs.** Let p be the peer's probabilities, d the log-ratios up to a constant a row, m about $\sum p d$, $\delta
 = d - m$, $s = \alpha - 1$, $\varphi(x) = e^x - 1 - x \ge 0$, $\Phi_\sigma = \sum p\,\varphi(\sigma\delta)$, $\lambda =
@@ -127,7 +127,7 @@ PROBABILITIES = Form(near_probabilities, np.log, FUNCTION)
 
 
 class _Centred(NamedTuple):
-    """A near pair: delta, its extremes, max |delta|, |m|, sum p |delta|, K, and c_0 + c_1 |m| of the bound; where it holds."""
+    """A near pair: delta, its extremes, max and mean |delta|, |m|, K and c_0 + c_1 |m| of the bound; where it holds."""
 
     weights: Weights
     moved: Array
@@ -178,8 +178,7 @@ def _drift(pair: _Centred, ratio: LogRatio) -> Array:
 
 
 def _below_order_1(form: Form, first: Array, second: Array, s: Array, axis: int) -> tuple[Array, Array]:
-    r"""The divergence of near pairs for s in [-1/2, 0) and its error in u, where the two logarithms cancel: confident
-    pairs.
+    r"""The divergence of confident near pairs, in which the two logarithms cancel, for s in [-1/2, 0); its error in u.
 
     With $l = \delta + L = \log(p/q)$, $L = \log\sum p\,e^{-\delta}$, $g(l) = (e^{sl} - 1)/s + e^{-l} - 1 \ge 0$ and $A
     = \sum p\,g(l)$ it is $D = \log(1 + sA)/s$. Its bound: $g' = e^{sl} - e^{-l}$ and $\sum p\,g' = sA$, so that the
