@@ -12,8 +12,9 @@ import tyro
 import rdml
 from training import Recipe, advise, cli, train
 from training.experiment.evaluation import advise_run, evaluate_run
+from training.flags import Flags, override
 from training.recipe.named import RECIPES
-from training.run.run_folder import read_json, read_recipe
+from training.run.files.run_folder import read_json, read_recipe
 
 QUICK = ["--epochs", "1", "--subset", "100", "--jobs", "1"]
 
@@ -55,10 +56,10 @@ def test_every_field_of_the_recipe_is_a_flag(capsys):
 
 
 @pytest.mark.parametrize(
-    ("flags", "amp"), [([], True), (["--amp"], True), (["--amp", "True"], True), (["--amp", "False"], False)]
+    ("given", "amp"), [([], True), (["--amp"], True), (["--amp", "True"], True), (["--amp", "False"], False)]
 )
-def test_a_truth_value_on_the_command_line_overrides_the_recipe_only_when_given(flags, amp):
-    assert cli.override(RECIPES["gpu"], tyro.cli(cli.Flags, args=flags)).amp is amp
+def test_a_truth_value_on_the_command_line_overrides_the_recipe_only_when_given(given, amp):
+    assert override(RECIPES["gpu"], tyro.cli(Flags, args=given)).amp is amp
 
 
 def test_a_truth_value_that_is_none_is_refused(capsys):

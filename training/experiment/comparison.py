@@ -12,7 +12,7 @@ from scipy.special import stdtrit
 from training.data.images import Source
 from training.measure.scores import Result
 from training.recipe.recipe import Recipe
-from training.run.run_folder import open_run, write_json
+from training.run.files.run_folder import open_run, write_json
 
 from .parallel import Task, check_jobs, train_all
 from .published import Environment, read_published

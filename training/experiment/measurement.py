@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from theory.convergence import dropped_gradient_bound
+from theory.dynamics.detaching import dropped_gradient_bound
 from training.data.images import Source, split
 from training.data.loader import Loader, planes
 from training.data.sources import open_source
@@ -20,8 +20,8 @@ from training.measure.instruments import Landscape
 from training.recipe.recipe import Recipe
 from training.run.cohort import Cohort, build_cohort
 from training.run.device import choose_device, threads
-from training.run.environment import environment
-from training.run.run_folder import probe_folder, write_json
+from training.run.files.environment import environment
+from training.run.files.run_folder import probe_folder, write_json
 from training.run.step import objective_at, step
 
 from .parallel import check_jobs, run_all

@@ -7,8 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from training.networks import check_importable, check_model, known_as
-
 from . import schedule
 from .schema import fitted
 from .topology import topology_matrix
@@ -106,7 +104,7 @@ class Recipe:
 
     def __post_init__(self) -> None:
         _require(isinstance(self.students, tuple | list), "students", "a tuple", self.students)
-        object.__setattr__(self, "students", tuple(known_as(student) for student in self.students))
+        object.__setattr__(self, "students", _names(self.students))
         _check_objective(self)
         _check_data(self)
         _check_optimisation(self)
@@ -132,6 +130,8 @@ class Recipe:
         Raises:
             ValueError: if a student is a function that could not be imported again.
         """
+        from training.networks import check_importable
+
         check_importable(self.students)
         plain = json.loads(json.dumps(dataclasses.asdict(self)))
         return {key: str(value) if value == math.inf else value for key, value in plain.items()}
@@ -151,10 +151,18 @@ def _require(holds: bool, name: str, domain: str, value: object) -> None:
         raise ValueError(f"{name} must be {domain}, got {value!r}")
 
 
+def _names(students: tuple[Student, ...]) -> tuple[str, ...]:
+    """The students by their names, once all are known."""
+    from training.networks import check_model, known_as  # they need torch, which the command line's help does without
+
+    names = tuple(known_as(student) for student in students)
+    for name in names:
+        check_model(name)
+    return names
+
+
 def _check_objective(recipe: Recipe) -> None:
     _require(len(recipe.students) >= 1, "students", "at least one architecture", recipe.students)
-    for name in recipe.students:
-        check_model(name)
     _require(recipe.epochs >= 1, "epochs", "at least 1", recipe.epochs)
     for name, top in (("alpha", math.inf), ("weight", math.nextafter(math.inf, 0)), ("lr", 1e6)):
         for value in schedule.values(getattr(recipe, name), name, recipe.epochs):

@@ -12,12 +12,12 @@ from training.measure.scores import Result
 from training.networks import check_importable
 from training.recipe.recipe import Recipe
 from training.recipe.schema import read
+from training.run.files.run_folder import held
 
 from .cohort import build_cohort
 from .device import choose_device, threads, warn_of_imitated_bfloat16
 from .epochs import Run
 from .placement import leads, placed
-from .run_folder import held
 from .stopping import Interrupt
 
 

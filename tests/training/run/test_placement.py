@@ -19,7 +19,7 @@ from two_processes import CASES, example, normalised_network, outcome
 from training import Recipe, train
 from training.run.batch_statistics import share_batch_statistics
 from training.run.device import choose_device
-from training.run.run_folder import read_json, read_lines
+from training.run.files.run_folder import read_json, read_lines
 
 ROOT = Path(__file__).parents[3]
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port"]

@@ -20,8 +20,8 @@ import torch
 import training.run.step
 from training import Recipe, train
 from training.experiment.parallel import Task, train_all
-from training.run import checkpoint as checkpoints
-from training.run.run_folder import append_line, held, probe_folder, read_lines, truncate_lines
+from training.run.files import checkpoint as checkpoints
+from training.run.files.run_folder import append_line, held, probe_folder, read_lines, truncate_lines
 
 SHORT = Recipe(epochs=3, subset=96, checkpoint_steps=2)
 HERE = Path(__file__).parents[2] / "support"
