@@ -141,17 +141,17 @@ def conjecture(
 ) -> Callable[[Callable[..., tuple[Any, Any]]], Theorem]:
     """Give an inequality of one's own the same treatment as a theorem, without registering it.
 
-    ```python
-    @conjecture(given=dict(y=Logits(), z=Logits(), alpha=Order(0, 1)))
-    def stronger_pinsker(y, z, alpha):
-        "$\\frac{\\alpha}{1.9}\\|p-q\\|_1^2 \\le D_\\alpha(p\\|q)$"
-        return alpha / 1.9 * l1_distance(y, z) ** 2, renyi_divergence_from_logits(y, z, alpha)
-
-    stronger_pinsker.search(seconds=5)
-    ```
-
     Raises:
         ValueError: as `theorem`.
+
+    >>> from theory import renyi_divergence_from_logits
+    >>> from theory.statements.domains import Logits
+    >>> @conjecture(given={"y": Logits(), "z": Logits()})
+    ... def symmetric(y, z):
+    ...     "$D_1(p, q)$ is at most $D_1(q, p)$, which is false."
+    ...     return renyi_divergence_from_logits(y, z, 1.0), renyi_divergence_from_logits(z, y, 1.0)
+    >>> symmetric.search(seconds=1).refuted
+    True
     """
 
     def make(function: Callable[..., tuple[Any, Any]]) -> Theorem:

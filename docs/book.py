@@ -1,0 +1,209 @@
+"""The book of theorems, generated from the registry: a page for each shelf, and an index by question."""
+
+import inspect
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from report import theorem_figures
+from theory.check import selected
+from theory.statements import Theorem
+from theory.statements.sampling import describe
+
+from .mark import folded, mathematics, number, table
+from .questions import OTHER, QUESTIONS, TITLES, Question
+from .verdicts import Verdict, about, verdict
+
+DRAWN: dict[str, Callable[[], Figure]] = {
+    "divergence": theorem_figures.divergence_against_order,
+    "constants": theorem_figures.constants_against_order,
+    "self_bounding": theorem_figures.self_bounding,
+    "dropped_gradient": theorem_figures.dropped_gradient,
+}
+FIGURES = {
+    "order": ("/figures/divergence.png", "The divergence of three pairs against the order."),
+    "variation": ("/figures/constants.png", "The best constants of Pinsker's inequality and of self-bounding."),
+    "gradients": ("/figures/self_bounding.png", "The squared pull of a peer against the divergence, for random pairs."),
+    "peer": ("/figures/dropped_gradient.png", "The gradient that detaching drops, for random pairs, and its bound."),
+    "temperature": (
+        "/results/study/when_it_helps.svg",
+        "What student and ensemble gain against the inverse temperature of the independent ensemble.",
+    ),
+}
+
+
+def draw(folder: Path) -> None:
+    """Draw the figures of the book that are not there yet, or are older than the code that draws them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    changed = Path(theorem_figures.__file__).stat().st_mtime
+    for name, figure in DRAWN.items():
+        path = folder / f"{name}.png"
+        if not path.exists() or path.stat().st_mtime < changed:
+            figure().savefig(path, dpi=150)
+
+
+def shelf(theorem: Theorem) -> str:
+    """The name of the module that states a theorem."""
+    return theorem.function.__module__.rpartition(".")[2]
+
+
+def shelves() -> dict[str, list[Theorem]]:
+    """The theorems of each shelf."""
+    found: dict[str, list[Theorem]] = {}
+    for theorem in selected():
+        found.setdefault(shelf(theorem), []).append(theorem)
+    return found
+
+
+def chapters() -> Iterator[tuple[Question, list[str]]]:
+    """The questions with their shelves; the last one takes those that no question names."""
+    known = shelves()
+    asked = {name for question in QUESTIONS for name in question.shelves}
+    for question in QUESTIONS:
+        yield question, [name for name in question.shelves if name in known]
+    if others := [name for name in known if name not in asked]:
+        yield OTHER, others
+
+
+def title(name: str) -> str:
+    """What a shelf is called."""
+    return TITLES.get(name, name.replace("_", " ").capitalize())
+
+
+def words(theorem: Theorem) -> str:
+    """The theorem's label and its name in words."""
+    return f"{theorem.label} {theorem.name.replace('_', ' ')}"
+
+
+def place(theorem: Theorem) -> str:
+    """The target of links to a theorem."""
+    return f"theorem-{theorem.name}"
+
+
+def split(theorem: Theorem) -> tuple[str, str]:
+    """The statement and its proof, which may be empty."""
+    claim, _, proof = theorem.statement.partition("Proof:")
+    return claim.strip(), proof.strip()
+
+
+def pages() -> dict[str, str]:
+    """Every page of the book by its path."""
+    found = {f"theorems/{name}.md": _shelf_page(name, theorems) for name, theorems in shelves().items()}
+    return found | {"theorems/index.md": _index(), "theorems/table.md": _table()}
+
+
+def _shelf_page(name: str, theorems: list[Theorem]) -> str:
+    figure, caption = FIGURES.get(name, ("", ""))
+    shown = f"```{{figure}} {figure}\n:width: 100%\n:alt: {caption}\n\n{caption}\n```\n" if figure else ""
+    entries = [f"{_targets(theorem)}{entry(theorem, verdict(theorem))}" for theorem in theorems]
+    return "\n".join([f"# {title(name)}\n", mathematics(_introduction(theorems[0])) + "\n", shown, *entries])
+
+
+def _introduction(theorem: Theorem) -> str:
+    text = inspect.cleandoc(sys.modules[theorem.function.__module__].__doc__ or "")
+    return text.partition(": ")[2] if text.startswith("Shelf") else text
+
+
+def _targets(theorem: Theorem) -> str:
+    """Places that links lead to: the theorem's name, and its label at the first theorem that has it."""
+    first = next(one for one in selected() if one.label == theorem.label)
+    label = f"(label-{theorem.label.lower()})=\n" if first.name == theorem.name else ""
+    return f"{label}({place(theorem)})=\n"
+
+
+def entry(theorem: Theorem, found: Verdict) -> str:
+    """A theorem as a section: statement, facts, proof and code."""
+    claim, proof = split(theorem)
+    facts = "\n".join(f":{name}: {mathematics(text)}" for name, text in facts_of(theorem, found))
+    return "\n".join(
+        [
+            f"## {words(theorem)}\n",
+            mathematics(claim) + "\n",
+            *([f"**Proof.** {mathematics(proof)}\n"] if proof else []),
+            facts + "\n",
+            folded("the code", f"```python\n{code(theorem)}\n```"),
+        ]
+    )
+
+
+def facts_of(theorem: Theorem, found: Verdict) -> list[tuple[str, str]]:
+    """What is known about a theorem, as name and text with $LaTeX$."""
+    facts = [("Domain", f"${describe(theorem.given)}$"), ("Status", f"{theorem.status}; source: {theorem.source}")]
+    facts.append(("Search", _search(found)))
+    if found["tightness"] is not None:
+        facts.append(("Tightness", f"along the witness lhs/rhs reaches {found['tightness']:.6f}"))
+    if steps := found["identities"]:
+        named = ", ".join(name.replace("_", " ") for name in steps)
+        facts.append(("Steps", f"{sum(steps.values())} of {len(steps)} simplify to 0: {named}"))
+    if found["certificate"]:
+        names = ", ".join(f"`{name}`" for name in theorem.certificates)
+        facts.append(("Certificate", f"{found['certificate']} ({names})"))
+    return [*facts, ("Check it", f"`rdml theory --only {theorem.name}`")]
+
+
+def _search(found: Verdict) -> str:
+    room = "no violation" if found["passed"] else "VIOLATED"
+    return (
+        f"{room} at {found['points']} points, {found['reach']:.0%} of which meet the hypothesis; the smallest margin is"
+        f" {number(found['margin'], 2)}"
+    )
+
+
+def code(theorem: Theorem) -> str:
+    """The source of the theorem, with its witness where that is a function of its own."""
+    witness = theorem.tight
+    parts = [inspect.getsource(theorem.function)]
+    if inspect.isfunction(witness) and witness.__name__ != "<lambda>":
+        parts.append(inspect.getsource(witness))
+    return "\n\n".join(part.rstrip() for part in parts)
+
+
+def _index() -> str:
+    text = [
+        "# Book of theorems\n",
+        f"Each of the {len(selected())} statements is a function of the package `theory`. It returns both sides. A search"
+        " tries to find a point that violates it. A witness shows where it is tight. The symbolic steps of its proof"
+        f" simplify to zero. What the search found was computed on {_machine()}.\n",
+        'To cite it: <a href="book.pdf">the book as PDF</a> and <a href="book.tex">as LaTeX</a>. Or look at [all theorems in'
+        " one table](table.md).\n",
+        "How to read an entry: *margin* is the relative room between the two sides at the worst point found. A margin of"
+        " about {math}`-10^{-16}` is rounding: an equality, or a bound that is attained. *Tightness* is how close the left side"
+        " comes to the right one along the witness; 1 means that no smaller constant is possible.\n",
+    ]
+    for question, names in chapters():
+        text += [f"## {question.question}\n", mathematics(question.answer) + "\n"]
+        text += [f"- [{title(name)}]({name}.md): {_listed(name)}" for name in names]
+        text += ["", "```{toctree}\n:hidden:\n", *names, "```\n"]
+    return "\n".join([*text, "```{toctree}\n:hidden:\n\ntable\n```\n"])
+
+
+def _machine() -> str:
+    made = about()
+    return f"{made['device']}, {made['cores']} cores, {made['made']}"
+
+
+def _listed(name: str) -> str:
+    return "; ".join(f"[{words(theorem)}](#{place(theorem)})" for theorem in shelves()[name])
+
+
+def _table() -> str:
+    body = [_row(theorem, verdict(theorem)) for theorem in selected()]
+    head = ["theorem", "status", "margin", "tightness", "steps", "certificate"]
+    return (
+        "# All theorems\n\nThe same as `rdml theory` prints: the relative room at the worst point found, the ratio of the"
+        " two sides that the witness reaches, and the steps of the proof that vanish.\n\n" + table(head, body)
+    )
+
+
+def _row(theorem: Theorem, found: Verdict) -> list[str]:
+    steps = found["identities"]
+    return [
+        f"[{words(theorem)}](#{place(theorem)})",
+        theorem.status,
+        mathematics(number(found["margin"], 2)),
+        "–" if found["tightness"] is None else f"{found['tightness']:.4f}",
+        f"{sum(steps.values())}/{len(steps)}" if steps else "–",
+        found["certificate"] or "–",
+    ]

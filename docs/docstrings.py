@@ -1,0 +1,49 @@
+"""A Sphinx extension: docstrings, in which formulas stand between dollars and code between single backticks, as RST."""
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+
+TOKENS = re.compile(r"(?P<code>``.+?``|`[^`]+?`)|(?<!\\)\$(?P<formula>.+?)(?<!\\)\$|(?P<mark>[*|])|(?P<tail>\w_)(?!\w)", re.DOTALL)
+DOCTEST = re.compile(r"^[ ]*>>> .*?(?=\n[ ]*\n|\Z)", re.DOTALL | re.MULTILINE)
+
+
+def rst(text: str) -> str:
+    """The text with formulas and code as RST roles; doctests stay as they are."""
+    pieces, place = [], 0
+    for example in DOCTEST.finditer(text):
+        pieces += [TOKENS.sub(_role, text[place : example.start()]), example[0]]
+        place = example.end()
+    return "".join([*pieces, TOKENS.sub(_role, text[place:])])
+
+
+def _role(token: re.Match[str]) -> str:
+    if token["formula"]:
+        return f":math:`{' '.join(token['formula'].split())}`" + _end(token)
+    if token["code"]:
+        return f"``{token['code'].strip('`')}``" + _end(token)
+    return f"\\{token[0]}" if token["mark"] else f"{token[0][:-1]}\\_"
+
+
+def _end(token: re.Match[str]) -> str:
+    """An escaped blank, which RST asks for where a role is followed by a letter."""
+    return r"\ " if token.string[token.end() : token.end() + 1].isalnum() else ""
+
+
+def _process(_app: "Sphinx", _what: str, _name: str, _obj: Any, _options: Any, lines: list[str]) -> None:
+    lines[:] = rst("\n".join(lines)).split("\n")
+
+
+def setup(app: "Sphinx") -> dict[str, bool]:
+    """Run before napoleon, which reads the sections."""
+    app.setup_extension("sphinx.ext.autodoc")  # which has the event
+    app.connect("autodoc-process-docstring", _process, priority=400)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def as_lines(text: str, indent: str = "   ") -> Sequence[str]:
+    """RST lines of a docstring, indented for the body of a directive."""
+    return [indent + line if line else "" for line in rst(text).split("\n")]
