@@ -19,7 +19,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-BLOCK = re.compile(r"^(?P<fence>```+)(?P<kind>[\w{}-]*)[^\n]*\n(?P<code>.*?)^(?P=fence)$|^<!-- given\n(?P<given>.*?)^-->$", re.S | re.M)
+BLOCK = re.compile(
+    r"^(?P<fence>```+)(?P<kind>[\w{}-]*)[^\n]*\n(?P<code>.*?)^(?P=fence)$|^<!-- given\n(?P<given>.*?)^-->$", re.S | re.M
+)
 SHOWN = ("text", "diff", "bibtex", "toml", "yaml", "json", "")
 """Languages of blocks that nobody runs: what a command prints, and files."""
 
@@ -38,7 +40,9 @@ class Block(NamedTuple):
 def blocks(text: str) -> list[Block]:
     """The code blocks of a page; directives of the site, such as figures, are none."""
     found = [
-        Block("given" if one["given"] else one["kind"], one["given"] or one["code"], text.count("\n", 0, one.start()) + 1)
+        Block(
+            "given" if one["given"] else one["kind"], one["given"] or one["code"], text.count("\n", 0, one.start()) + 1
+        )
         for one in BLOCK.finditer(text)
     ]
     return [block for block in found if not block.kind.startswith("{")]
@@ -74,7 +78,7 @@ def commands(code: str) -> list[list[str]]:
             stand_in = Path(place) / name
             stand_in.write_text(RECORD.format(python=sys.executable))
             stand_in.chmod(0o755)
-        code = re.sub(r"\.venv/bin/(?:activate)?", "", code)
+        code = re.sub(r"\.venv/bin/", "", code.replace(". .venv/bin/activate", ":"))
         ran = subprocess.run(
             ["/bin/bash", "-eu", "-c", code], capture_output=True, text=True, env={"PATH": place}, check=False
         )

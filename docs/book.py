@@ -85,13 +85,13 @@ def place(theorem: Theorem) -> str:
 def split(theorem: Theorem) -> tuple[str, str]:
     """The statement and its proof, which may be empty."""
     claim, _, proof = theorem.statement.partition("Proof:")
-    return claim.strip(), proof.strip()
+    proof = proof.strip()
+    return claim.strip(), proof[:1].upper() + proof[1:]
 
 
 def pages() -> dict[str, str]:
-    """Every page of the book by its path."""
-    found = {f"theorems/{name}.md": _shelf_page(name, theorems) for name, theorems in shelves().items()}
-    return found | {"theorems/index.md": _index(), "theorems/table.md": _table()}
+    """The page of each shelf by its path."""
+    return {f"theorems/{name}.md": _shelf_page(name, theorems) for name, theorems in shelves().items()}
 
 
 def _shelf_page(name: str, theorems: list[Theorem]) -> str:
@@ -103,7 +103,8 @@ def _shelf_page(name: str, theorems: list[Theorem]) -> str:
 
 def _introduction(theorem: Theorem) -> str:
     text = inspect.cleandoc(sys.modules[theorem.function.__module__].__doc__ or "")
-    return text.partition(": ")[2] if text.startswith("Shelf") else text
+    text = text.partition(": ")[2] if text.startswith("Shelf") else text
+    return text[:1].upper() + text[1:]
 
 
 def _targets(theorem: Theorem) -> str:
@@ -160,41 +161,30 @@ def code(theorem: Theorem) -> str:
     return "\n\n".join(part.rstrip() for part in parts)
 
 
-def _index() -> str:
-    text = [
-        "# Book of theorems\n",
-        f"Each of the {len(selected())} statements is a function of the package `theory`. It returns both sides. A search"
-        " tries to find a point that violates it. A witness shows where it is tight. The symbolic steps of its proof"
-        f" simplify to zero. What the search found was computed on {_machine()}.\n",
-        'To cite it: <a href="book.pdf">the book as PDF</a> and <a href="book.tex">as LaTeX</a>. Or look at [all theorems in'
-        " one table](table.md).\n",
-        "How to read an entry: *margin* is the relative room between the two sides at the worst point found. A margin of"
-        " about {math}`-10^{-16}` is rounding: an equality, or a bound that is attained. *Tightness* is how close the left side"
-        " comes to the right one along the witness; 1 means that no smaller constant is possible.\n",
-    ]
+def questions() -> str:
+    """Each question with its answer and links to the theorems of its shelves."""
+    text = list[str]()
     for question, names in chapters():
         text += [f"## {question.question}\n", mathematics(question.answer) + "\n"]
         text += [f"- [{title(name)}]({name}.md): {_listed(name)}" for name in names]
         text += ["", "```{toctree}\n:hidden:\n", *names, "```\n"]
-    return "\n".join([*text, "```{toctree}\n:hidden:\n\ntable\n```\n"])
+    return "\n".join(text)
 
 
-def _machine() -> str:
+def machine() -> str:
+    """Where and when the search found what the book says."""
     made = about()
-    return f"{made['device']}, {made['cores']} cores, {made['made']}"
+    return f"The search ran on {made['device']}, {made['cores']} cores, {made['made']}."
 
 
 def _listed(name: str) -> str:
     return "; ".join(f"[{words(theorem)}](#{place(theorem)})" for theorem in shelves()[name])
 
 
-def _table() -> str:
-    body = [_row(theorem, verdict(theorem)) for theorem in selected()]
+def all_theorems() -> str:
+    """Every theorem in one table."""
     head = ["theorem", "status", "margin", "tightness", "steps", "certificate"]
-    return (
-        "# All theorems\n\nThe same as `rdml theory` prints: the relative room at the worst point found, the ratio of the"
-        " two sides that the witness reaches, and the steps of the proof that vanish.\n\n" + table(head, body)
-    )
+    return table(head, [_row(theorem, verdict(theorem)) for theorem in selected()])
 
 
 def _row(theorem: Theorem, found: Verdict) -> list[str]:

@@ -17,19 +17,25 @@ papersize: a4
 """
 
 
+RENAMED = {"times.circle": "times.o", "plus.circle": "plus.o", "dot.circle": "dot.o"}
+"""Symbols that Typst calls otherwise than pandoc does."""
+
+
 def write(folder: Path, draft: Path) -> None:
     """Write `book.tex` and `book.pdf` into the folder; the draft is the Markdown that both are made from."""
     import pypandoc
     import typst
 
-    text = markdown()
-    files = [folder / name for name in ("book.tex", "book.typ", "book.pdf")]
-    if draft.exists() and draft.read_text(encoding="utf-8") == text and all(file.exists() for file in files):
+    text, tex, pdf, source = markdown(), folder / "book.tex", folder / "book.pdf", draft.with_suffix(".typ")
+    if draft.exists() and draft.read_text(encoding="utf-8") == text and tex.exists() and pdf.exists():
         return
-    folder.mkdir(parents=True, exist_ok=True)
-    for file, kind in zip(files, ("latex", "typst"), strict=False):
-        pypandoc.convert_text(text, kind, "markdown", outputfile=str(file), extra_args=["--standalone", "--toc"])
-    typst.compile(str(files[1]), output=str(files[2]))
+    options = ["--standalone", "--toc", "--toc-depth=2"]
+    tex.write_text(pypandoc.convert_text(text, "latex", "markdown", extra_args=options), encoding="utf-8")
+    set_in_typst = pypandoc.convert_text(text, "typst", "markdown", extra_args=options)
+    for old, new in RENAMED.items():
+        set_in_typst = set_in_typst.replace(old, new)
+    source.write_text(set_in_typst, encoding="utf-8")
+    typst.compile(str(source), output=str(pdf))
     draft.write_text(text, encoding="utf-8")
 
 

@@ -4,10 +4,19 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from numpy.typing import ArrayLike
+
+from theory.divergence.arguments import Array
+
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
-TOKENS = re.compile(r"(?P<code>``.+?``|`[^`]+?`)|(?<!\\)\$(?P<formula>.+?)(?<!\\)\$|(?P<mark>[*|])|(?P<tail>\w_)(?!\w)", re.DOTALL)
+TOKENS = re.compile(
+    r"(?P<code>``.+?``|`[^`]+?`)|(?<!\\)\$(?P<formula>.+?)(?<!\\)\$|(?P<mark>[*|])|(?P<tail>\w_)(?!\w)", re.DOTALL
+)
+KINDS = {ArrayLike: "ArrayLike", Array: "Array"}
+"""Types that a signature shows by their names."""
+
 DOCTEST = re.compile(r"^[ ]*>>> .*?(?=\n[ ]*\n|\Z)", re.DOTALL | re.MULTILINE)
 
 
@@ -37,10 +46,24 @@ def _process(_app: "Sphinx", _what: str, _name: str, _obj: Any, _options: Any, l
     lines[:] = rst("\n".join(lines)).split("\n")
 
 
+def _shorten(*found: Any) -> tuple[str, str] | None:
+    """The signature with names for types whose own names are long; None leaves what has none as it is."""
+    from sphinx.util.typing import stringify_annotation
+
+    *_, signature, returned = found
+    if signature is None:
+        return None
+    for kind, name in KINDS.items():
+        long = stringify_annotation(kind, "smart")
+        signature, returned = signature.replace(long, name), (returned or "").replace(long, name)
+    return signature, returned
+
+
 def setup(app: "Sphinx") -> dict[str, bool]:
     """Run before napoleon, which reads the sections."""
     app.setup_extension("sphinx.ext.autodoc")  # which has the event
     app.connect("autodoc-process-docstring", _process, priority=400)
+    app.connect("autodoc-process-signature", _shorten)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 

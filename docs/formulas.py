@@ -27,6 +27,8 @@ def mathml(latex: str, display: bool = False) -> str:
         raise ValueError(f"the formula {latex!r} cannot be shown: {error!r}") from error
     for node in tree.iter():
         node.text, node.tail = unescape(node.text or ""), unescape(node.tail or "")
+        if node.text == "∞":
+            node.tag = "mi"  # an operator would have blanks around it
     if unknown := re.search(r"\\[A-Za-z]+", "".join(tree.itertext())):
         raise ValueError(f"the formula {latex!r} has the unknown command {unknown[0]}")
     return tostring(tree, encoding="unicode", short_empty_elements=False)

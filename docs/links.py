@@ -1,4 +1,4 @@
-"""Follows the links of the built site: each leads to a page and a place in it, and nothing is fetched from elsewhere."""
+"""Follows the links of the built site: each leads to a place in a page, and nothing is fetched from elsewhere."""
 
 import re
 from html.parser import HTMLParser
@@ -39,10 +39,8 @@ def _of_page(html: Path, path: Path, pages: dict[Path, Page]) -> list[str]:
     page, here = pages[path], path.relative_to(html)
     outside = [url for url in sorted(page.loads) if urlsplit(url).scheme in ("http", "https") or url.startswith("//")]
     wrong = [f"{here} loads {url}" for url in outside]
-    for link in sorted((page.links | page.loads) - set(outside)):
-        if (said := _missing(path, link, pages)) is not None:
-            wrong.append(f"{here}: {link} leads to {said}")
-    return wrong
+    inside = {link: _missing(path, link, pages) for link in sorted((page.links | page.loads) - set(outside))}
+    return wrong + [f"{here}: {link} leads to {said}" for link, said in inside.items() if said is not None]
 
 
 def _missing(path: Path, link: str, pages: dict[Path, Page]) -> str | None:

@@ -18,15 +18,14 @@ ORDER = ("tour", "when_it_helps", "divergence", "theorems", "simulations", "trai
 
 
 def pages() -> dict[str, str]:
-    """Every notebook, executed, by its path in the site, and a list of them."""
-    found = {f"notebooks/{path.name}": json.dumps(executed(path)) for path in NOTEBOOKS}
-    return found | {"notebooks/index.md": _index()}
+    """Every notebook, executed, by its path in the site."""
+    return {f"notebooks/{path.name}": json.dumps(executed(path)) for path in NOTEBOOKS}
 
 
-def _index() -> str:
+def contents() -> str:
+    """The list of notebooks."""
     stems = sorted((path.stem for path in NOTEBOOKS), key=lambda stem: (*ORDER, stem).index(stem))
-    said = "They are in the folder `notebooks/` of the repository, and are executed when this site is built."
-    return "\n".join(["# Notebooks\n", said, "\n```{toctree}\n:maxdepth: 1\n", *stems, "```\n"])
+    return "\n".join(["```{toctree}\n:maxdepth: 1\n", *stems, "```\n"])
 
 
 def executed(path: Path) -> Any:

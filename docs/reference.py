@@ -3,8 +3,8 @@
 import ast
 import inspect
 from importlib import import_module
+from itertools import pairwise
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from .docstrings import as_lines, rst
@@ -65,26 +65,20 @@ def docstring(package: str, name: str) -> str:
     value = getattr(import_module(package), name)
     if inspect.isfunction(value) or inspect.isclass(value):
         return inspect.cleandoc(value.__doc__ or "")
-    found = [_below_assignment(module, name) for module in _homes(package)]
+    found = (_below_assignment(file, name) for file in sorted(_folder(package).rglob("*.py")))
     return next((text for text in found if text), "")
 
 
-def _homes(package: str) -> list[ModuleType]:
-    """Loaded modules of the same top-level package, in which a value may have been assigned."""
-    import sys
-
-    top = package.partition(".")[0]
-    return [module for key, module in sorted(sys.modules.items()) if key.partition(".")[0] == top]
+def _folder(package: str) -> Path:
+    return Path(str(import_module(package).__file__)).parent
 
 
-def _below_assignment(module: ModuleType, name: str) -> str:
-    if not getattr(module, "__file__", None) or name not in vars(module):
-        return ""
-    body = ast.parse(Path(str(module.__file__)).read_text()).body
-    for statement, after in zip(body, body[1:], strict=False):
+def _below_assignment(file: Path, name: str) -> str:
+    for statement, after in pairwise(ast.parse(file.read_text()).body):
         targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
-        if any(isinstance(target, ast.Name) and target.id == name for target in targets) and isinstance(after, ast.Expr):
-            return inspect.cleandoc(str(ast.literal_eval(after.value)))
+        named = any(isinstance(target, ast.Name) and target.id == name for target in targets)
+        if named and isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant):
+            return inspect.cleandoc(str(after.value.value))
     return ""
 
 
@@ -105,7 +99,10 @@ def _heading(text: str, line: str = "=") -> str:
 
 def _index() -> str:
     toc = [*PACKAGES, *map(_slug, MODULES)]
-    said = "Every public name, from its docstring. Code that is shown after ``>>>`` runs in the test suite."
+    said = (
+        "Every public name, from its docstring. Code that is shown after ``>>>`` runs in the test suite, after"
+        " ``from PACKAGE import *`` of its package."
+    )
     entries = "\n".join(f"   {name}" for name in toc)
     return f"{_heading('API reference')}\n{said}\n\n.. toctree::\n   :maxdepth: 2\n\n{entries}\n"
 
@@ -113,7 +110,9 @@ def _index() -> str:
 def _package(package: str, title: str) -> str:
     module = import_module(package)
     said = rst(inspect.cleandoc(module.__doc__ or ""))
-    inner = {name: other for other in PACKAGES if other.startswith(f"{package}.") for name in import_module(other).__all__}
+    inner = {
+        name: other for other in PACKAGES if other.startswith(f"{package}.") for name in import_module(other).__all__
+    }
     members = [_member(package, name, getattr(module, name)) for name in module.__all__ if name not in inner]
     members += [f"``{name}`` is the one of :doc:`{inner[name]}`.\n" for name in module.__all__ if name in inner]
     return "\n".join([_heading(f"{package}: {title[0].lower()}{title[1:]}"), said, "", *members])

@@ -7,6 +7,7 @@ from pathlib import Path
 from report import advice, study
 from training.experiment.tables import markdown
 
+from . import book, gallery, notebooks
 from .mark import folded, table
 
 ROOT = Path(__file__).parent.parent
@@ -70,6 +71,11 @@ def _contributing() -> str:
     return (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 
 
+def _explorer() -> str:
+    here = (Path(__file__).parent / "explorer").is_dir()
+    return '<a href="explorer/index.html">Open the explorer.</a>' if here else "It is not part of this build."
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "scores": _scores,
     "predictions": _predictions,
@@ -78,6 +84,12 @@ TABLES: dict[str, Callable[[], str]] = {
     "misses": _misses,
     "benchmarks": _benchmarks(""),
     "benchmarks avx2": _benchmarks("avx2"),
+    "questions": book.questions,
+    "theorems": book.all_theorems,
+    "machine": book.machine,
+    "studies": gallery.studies,
+    "notebooks": notebooks.contents,
+    "explorer": _explorer,
     "changelog": _changelog,
     "contributing": _contributing,
 }

@@ -44,5 +44,10 @@ _MODULES = (
     collapse_at_low_order,
 )
 STUDIES: dict[str, Study] = {module.STUDY.name: module.STUDY for module in _MODULES}
+"""Every study by its name, in reading order.
+
+>>> STUDIES["rotating_pair"].title
+'The O(1) bias, attained: a rotating pair of students'
+"""
 
 __all__ = ["STUDIES"]

@@ -1,4 +1,4 @@
-r"""Study: which rules of mutual learning leave no O(1) bias (theorems B2 and B3), on the pair that attains it."""
+r"""Study: which rules of mutual learning leave no O(1) bias (theorems N2 and N3), on the pair that attains it."""
 
 from sims.engine import EXACT, Schedule, Simulation
 from sims.models.circle_pair import Rule, circle_problem, lasting_bias, locking_steps
@@ -44,7 +44,7 @@ STUDY = Study(
         "The pair that rotates for ever under deep mutual learning, under other rules, all of the same strength near "
         "agreement. Where the divergence is symmetric, or each student uses the dual of the other's (orders "
         r"$\alpha$ and $1-\alpha$, KL and reverse KL), both students descend one function, the pair comes to rest, and "
-        "the mean squared gradient $X$ is zero to machine precision (theorems B2 and B3). Under KL, reverse KL, "
+        "the mean squared gradient $X$ is zero to machine precision (theorems N2 and N3). Under KL, reverse KL, "
         r"chi-square, order ¾ or orders that do not add up to 1 it stays, at every learning rate. The weights "
         r"$(1-\alpha):\alpha$ make the joint field a gradient; with other weights on dual divergences a student only "
         "runs faster on the same function, and rests as well."

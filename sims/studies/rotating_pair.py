@@ -19,7 +19,7 @@ ORDERS = (0.5, 0.75, 1.0, 2.0)
 RATES = (0.2, 0.1, 0.05, 0.025)
 LARGEST = 2.5  # exact values have ten digits up to this order
 COUNTED_STEPS = 200
-COMPLEMENTARY = renyi(0.75, 0.5), renyi(0.25, 1.5)  # orders alpha and 1 - alpha, weights as 1 - alpha to alpha (B3)
+COMPLEMENTARY = renyi(0.75, 0.5), renyi(0.25, 1.5)  # orders alpha and 1 - alpha, weights as 1 - alpha to alpha (N3)
 
 
 def pair_gradient(state: Array, order: float, weight: float = 1.0, inputs: int = INPUTS) -> Array:
@@ -76,7 +76,7 @@ STUDY = Study(
         r"ever: the mean squared gradient $X$ does not depend on the learning rate, so it survives $\eta "
         r"\to 0$. At order $\frac12$ the divergence is symmetric, the updates descend a potential, and $X$ "
         r"is zero to machine precision (theorems E4 and E6). So it is at complementary orders $\alpha$ and $1-\alpha$, "
-        "each student's divergence being the other's read backwards (theorem B3)."
+        "each student's divergence being the other's read backwards (theorem N3)."
     ),
     caption=(
         "Mean squared gradient $X$ (unit: squared loss per squared parameter) of the locked pair against the "

@@ -14,8 +14,9 @@ NAMES = reference.names()
 
 @pytest.mark.parametrize(("package", "name"), NAMES, ids=[".".join(name) for name in NAMES])
 def test_a_public_name_has_a_docstring_with_an_example_that_runs(package: str, name: str, tmp_path, monkeypatch):
-    text = reference.docstring(package, name)
-    examples = doctest.DocTestParser().get_doctest(text, {}, f"{package}.{name}", None, 0)
+    text, module = reference.docstring(package, name), import_module(package)
+    known = {one: getattr(module, one) for one in module.__all__}
+    examples = doctest.DocTestParser().get_doctest(text, known, f"{package}.{name}", None, 0)
     assert examples.examples, f"{package}.{name} has no example"
     monkeypatch.chdir(tmp_path)
     assert doctest.DocTestRunner(optionflags=FLAGS).run(examples).failed == 0

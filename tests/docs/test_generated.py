@@ -42,7 +42,7 @@ def _facts(theorem: book.Theorem) -> list[tuple[str, str]]:
     return book.facts_of(theorem, verdicts.verdict(theorem))
 
 
-@pytest.mark.parametrize("formula", [r"\frac{1", r"\nosuchcommand x"])
+@pytest.mark.parametrize("formula", [r"\frac", r"\nosuchcommand x"])
 def test_a_formula_that_cannot_be_shown_is_refused(formula: str):
     with pytest.raises(ValueError, match="the formula"):
         formulas.mathml(formula)

@@ -43,7 +43,12 @@ def test_the_programs_understand_the_commands_of_a_page(path: Path):
 
 @pytest.mark.parametrize(
     "code",
-    ["rdml theory --onyl D3", "rdml train --weight much", "torchrun -m rdml train --placement everywhere", "rdml simulate"],
+    [
+        "rdml theory --onyl D3",
+        "rdml train --epochs many",
+        "torchrun -m rdml train --placement everywhere",
+        "rdml simulate",
+    ],
 )
 def test_a_command_that_is_not_understood_is_found(code: str):
     (command,) = blocks.commands(code)
@@ -64,11 +69,14 @@ def test_a_module_that_is_not_there_is_found():
 def test_a_python_block_that_fails_names_page_and_line():
     with pytest.raises(ZeroDivisionError) as failed:
         blocks.run_python("# Page\n\n```python\nx = 1\nx / 0\n```\n", "page.md")
-    assert (failed.traceback[-1].path.name, failed.traceback[-1].lineno + 1) == ("page.md", 5)
+    assert (str(failed.traceback[-1].path), failed.traceback[-1].lineno + 1) == ("page.md", 5)
 
 
 def test_blocks_of_a_page_share_their_names_and_what_was_given():
-    assert blocks.run_python("<!-- given\nx = 1\n-->\n\n```python\ny = x\n```\n\n```python\nassert y == 1\n```\n", "p") == 2
+    assert (
+        blocks.run_python("<!-- given\nx = 1\n-->\n\n```python\ny = x\n```\n\n```python\nassert y == 1\n```\n", "p")
+        == 2
+    )
 
 
 def test_a_table_that_nobody_makes_is_refused():
