@@ -131,7 +131,8 @@ def entry(theorem: Theorem, found: Verdict) -> str:
 
 def facts_of(theorem: Theorem, found: Verdict) -> list[tuple[str, str]]:
     """What is known about a theorem, as name and text with $LaTeX$."""
-    facts = [("Domain", f"${describe(theorem.given)}$"), ("Status", f"{theorem.status}; source: {theorem.source}")]
+    domain = describe(theorem.given).replace(",\\; ", "$, $")  # formulas of their own, between which a line may break
+    facts = [("Domain", f"${domain}$"), ("Status", f"{theorem.status}; source: {theorem.source}")]
     facts.append(("Search", _search(found)))
     if found["tightness"] is not None:
         facts.append(("Tightness", f"along the witness lhs/rhs reaches {found['tightness']:.6f}"))

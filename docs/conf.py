@@ -24,7 +24,7 @@ html_copy_source = False
 html_show_sourcelink = False
 
 nb_execution_mode = "off"  # `docs.notebooks` executes them
-nb_merge_streams = True
+nb_output_stderr = "remove"  # warnings of progress bars
 myst_enable_extensions = ["dollarmath", "deflist", "fieldlist", "attrs_block"]
 myst_heading_anchors = 3
 myst_dmath_double_inline = True

@@ -10,6 +10,11 @@ from torch import Tensor
 from .derivatives import transformed
 
 REDUCTIONS = ("none", "batchmean", "sum", "mean")
+"""What `renyi_divergence_loss` can do with the values of the rows, as torch names it.
+
+>>> REDUCTIONS
+('none', 'batchmean', 'sum', 'mean')
+"""
 Matrix = Sequence[Sequence[float]] | Tensor
 
 

@@ -42,6 +42,11 @@ def train(
         ValueError: if the data do not fit the recipe, or a loss is not finite (TrainingDiverged).
         OSError: if a file cannot be read or written.
         KeyboardInterrupt: after Ctrl-C, once a checkpoint is written.
+
+    >>> from dataclasses import replace
+    >>> result = train(replace(RECIPES["digits"], epochs=1, subset=96))
+    >>> sorted(result.test), result.images["test"]
+    (['cohort', 'ensemble', 'student 1', 'student 2'], 360)
     """
     done = _finished(folder, resume)
     if done is not None:
