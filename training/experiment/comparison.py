@@ -115,6 +115,12 @@ def compare(
     The runs are divided among processes; the numbers do not depend on how many there are. With a folder, each run
     is recorded there, and calling again continues where the last call stopped.
 
+    >>> from dataclasses import replace
+    >>> short = replace(RECIPES["digits"], epochs=1, subset=96)
+    >>> found = compare(short, {"independent": replace(short, weight=0.0), "DML": short}, seeds=2, jobs=1)
+    >>> [row["variant"] for row in found.rows if (row["who"], row["metric"]) == ("ensemble", "nll")]
+    ['independent', 'DML']
+
     Args:
         base: the recipe that the variants vary.
         variants: recipes by name, the reference first; by default `standard_variants(base)`.
@@ -125,12 +131,6 @@ def compare(
 
     Raises:
         ValueError, OSError: as `train` does; or if seeds or jobs mean nothing, or the folder holds other recipes.
-
-    >>> from dataclasses import replace
-    >>> short = replace(RECIPES["digits"], epochs=1, subset=96)
-    >>> found = compare(short, {"independent": replace(short, weight=0.0), "DML": short}, seeds=2, jobs=1)
-    >>> [row["variant"] for row in found.rows if (row["who"], row["metric"]) == ("ensemble", "nll")]
-    ['independent', 'DML']
     """
     if seeds < 1:
         raise ValueError(f"seeds must be at least 1, got {seeds}")

@@ -46,7 +46,7 @@ def train(
     >>> from dataclasses import replace
     >>> result = train(replace(RECIPES["digits"], epochs=1, subset=96))
     >>> sorted(result.test), result.images["test"]
-    (['cohort', 'ensemble', 'student 1', 'student 2'], 360)
+    (['cohort', 'ensemble', 'student 1', 'student 2'], 599)
     """
     done = _finished(folder, resume)
     if done is not None:
