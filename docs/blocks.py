@@ -8,12 +8,10 @@ data or a diff.
 import functools
 import importlib
 import importlib.util
-import json
 import os
 import re
 import shlex
 import subprocess
-import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,7 +24,11 @@ SHOWN = ("text", "diff", "bibtex", "toml", "yaml", "json", "")
 """Languages of blocks that nobody runs: what a command prints, and files."""
 
 RECORDED = ("rdml", "torchrun", "python", "python3", "pip", "pytest", "ruff", "pyright", "pre-commit")
-RECORD = "#!{python}\nimport json, os, sys\nprint(json.dumps([os.path.basename(sys.argv[0]), *sys.argv[1:]]))\n"
+RECORD = """#!/bin/bash
+printf '%s\\0' "${0##*/}" "$@"
+echo
+"""
+"""A program that only says how it was called."""
 
 
 class Block(NamedTuple):
@@ -76,7 +78,7 @@ def commands(code: str) -> list[list[str]]:
     with tempfile.TemporaryDirectory() as place:
         for name in RECORDED:
             stand_in = Path(place) / name
-            stand_in.write_text(RECORD.format(python=sys.executable))
+            stand_in.write_text(RECORD)
             stand_in.chmod(0o755)
         code = re.sub(r"\.venv/bin/", "", code.replace(". .venv/bin/activate", ":"))
         ran = subprocess.run(
@@ -84,7 +86,7 @@ def commands(code: str) -> list[list[str]]:
         )
     if ran.returncode:
         raise ValueError(f"the shell refuses a block: {ran.stderr.strip()}")
-    return [json.loads(line) for line in ran.stdout.splitlines()]
+    return [line.split("\0")[:-1] for line in ran.stdout.splitlines()]
 
 
 def check_command(command: Sequence[str]) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from report import theorem_figures
+from sims import STUDIES
 from theory.check import selected
 from theory.statements import Theorem
 from theory.statements.sampling import describe
@@ -32,6 +33,18 @@ FIGURES = {
         "What student and ensemble gain against the inverse temperature of the independent ensemble.",
     ),
 }
+SIMULATED = {
+    "phases": "phase_diagram",
+    "first_order": "first_order_law",
+    "order_and_weight": "order_at_fixed_product",
+    "potential": "potential",
+    "rotation": "rotating_pair",
+    "conservative_rules": "bias_free_rules",
+    "descent": "three_terms",
+    "noise": "stationary_covariance",
+    "bounded_scope": "bounded_scope",
+}
+"""Shelves that the figure of a study shows."""
 
 
 def draw(folder: Path) -> None:
@@ -95,10 +108,20 @@ def pages() -> dict[str, str]:
 
 
 def _shelf_page(name: str, theorems: list[Theorem]) -> str:
-    figure, caption = FIGURES.get(name, ("", ""))
-    shown = f"```{{figure}} {figure}\n:width: 100%\n:alt: {caption}\n\n{caption}\n```\n" if figure else ""
     entries = [f"{_targets(theorem)}{entry(theorem, verdict(theorem))}" for theorem in theorems]
-    return "\n".join([f"# {title(name)}\n", mathematics(_introduction(theorems[0])) + "\n", shown, *entries])
+    return "\n".join([f"# {title(name)}\n", mathematics(_introduction(theorems[0])) + "\n", _figure(name), *entries])
+
+
+def _figure(name: str) -> str:
+    if name in SIMULATED:
+        study = STUDIES[SIMULATED[name]]
+        caption = f"In simulation: [{mathematics(study.title)}](../gallery/{study.name}.md)."
+        return _shown(f"/results/gallery/{study.name}.svg", study.title, caption)
+    return _shown(FIGURES[name][0], FIGURES[name][1], FIGURES[name][1]) if name in FIGURES else ""
+
+
+def _shown(file: str, alternative: str, caption: str) -> str:
+    return f"```{{figure}} {file}\n:width: 100%\n:alt: {alternative}\n\n{caption}\n```\n"
 
 
 def _introduction(theorem: Theorem) -> str:

@@ -9,6 +9,7 @@ from .verdicts import verdict
 FRONT = """---
 title: The book of theorems of rdml
 subtitle: Rényi Divergence Deep Mutual Learning
+author: The rdml authors
 lang: en
 numbersections: false
 papersize: a4
