@@ -4,13 +4,14 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from . import book, citing, gallery, notebooks, reference, tables
+from . import book, book_figures, citing, gallery, notebooks, reference, tables
 
 ROOT = Path(__file__).parent.parent
 PLACE = ROOT / "build" / "site"
 PAGES = Path(__file__).parent / "pages"
 EXPLORER = Path(__file__).parent / "explorer"
-ROOM_FILES = {"README.md", "__init__.py"}
+SHOWN = ("study", "gallery")
+"""Folders of `results/` whose figures pages show."""
 
 
 def build(out: Path = PLACE) -> Path | None:
@@ -35,8 +36,10 @@ def lay(source: Path) -> None:
         made[str(path.relative_to(PAGES))] = tables.filled(path.read_text(encoding="utf-8"))
     for part in (book.pages(), gallery.pages(), reference.pages(), notebooks.pages()):
         made |= part
-    shutil.copytree(ROOT / "results", source / "results", dirs_exist_ok=True, ignore=_figures_only)
-    book.draw(source / "figures")
+    for name in SHOWN:
+        figures = source / "results" / name
+        shutil.copytree(ROOT / "results" / name, figures, dirs_exist_ok=True, ignore=_all_but_figures)
+    book_figures.draw(source / "figures")
     _write(source, made)
 
 
@@ -52,8 +55,8 @@ def _write(source: Path, made: Mapping[str, str]) -> None:
             path.unlink()
 
 
-def _figures_only(folder: str, names: list[str]) -> list[str]:
-    return [name for name in names if not name.endswith(".svg") and not (Path(folder) / name).is_dir()]
+def _all_but_figures(_folder: str, names: list[str]) -> list[str]:
+    return [name for name in names if not name.endswith(".svg")]
 
 
 def _code(_folder: str, names: list[str]) -> list[str]:
