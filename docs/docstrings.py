@@ -1,5 +1,6 @@
 """A Sphinx extension: docstrings, in which formulas stand between dollars and code between single backticks, as RST."""
 
+import inspect
 import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -12,21 +13,33 @@ if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
 TOKENS = re.compile(
-    r"(?P<code>``.+?``|`[^`]+?`)|(?<!\\)\$(?P<formula>.+?)(?<!\\)\$|(?P<mark>[*|])|(?P<tail>\w_)(?!\w)", re.DOTALL
+    r"(?P<code>``.+?``|`[^`]+?`)|(?<!\\)\$(?P<formula>.+?)(?<!\\)\$|(?P<kept>(?<!\w)\*\w[^*\n]*\*(?!\w))|(?P<mark>[*|])|"
+    r"(?P<tail>\w_)(?!\w)",
+    re.DOTALL,
 )
+DOCTEST = re.compile(r"^[ ]*>>> .*?(?=\n[ ]*\n|\Z)", re.DOTALL | re.MULTILINE)
+COLUMNS = re.compile(r"^ {4}(\w[\w, ]*): {2,}", re.MULTILINE)
+"""A name in a column of its own, before what it means."""
+
+SEVERAL = re.compile(r"^ +\w+(?:, \w+)+(?=: )", re.MULTILINE)
+"""Names that share an explanation; napoleon would take the first for a type."""
+
 KINDS = {ArrayLike: "ArrayLike", Array: "Array"}
 """Types that a signature shows by their names."""
-
-DOCTEST = re.compile(r"^[ ]*>>> .*?(?=\n[ ]*\n|\Z)", re.DOTALL | re.MULTILINE)
 
 
 def rst(text: str) -> str:
     """The text with formulas and code as RST roles; doctests stay as they are."""
     pieces, place = [], 0
     for example in DOCTEST.finditer(text):
-        pieces += [TOKENS.sub(_role, text[place : example.start()]), example[0]]
+        pieces += [_roles(text[place : example.start()]), example[0]]
         place = example.end()
-    return "".join([*pieces, TOKENS.sub(_role, text[place:])])
+    return "".join([*pieces, _roles(text[place:])])
+
+
+def _roles(text: str) -> str:
+    text = SEVERAL.sub(lambda names: names[0].replace(", ", ",\N{ZERO WIDTH SPACE}"), COLUMNS.sub(r":\1: ", text))
+    return TOKENS.sub(_role, text)
 
 
 def _role(token: re.Match[str]) -> str:
@@ -34,6 +47,8 @@ def _role(token: re.Match[str]) -> str:
         return f":math:`{' '.join(token['formula'].split())}`" + _end(token)
     if token["code"]:
         return f"``{token['code'].strip('`')}``" + _end(token)
+    if token["kept"]:
+        return token[0]
     return f"\\{token[0]}" if token["mark"] else f"{token[0][:-1]}\\_"
 
 
@@ -42,8 +57,19 @@ def _end(token: re.Match[str]) -> str:
     return r"\ " if token.string[token.end() : token.end() + 1].isalnum() else ""
 
 
-def _process(_app: "Sphinx", _what: str, _name: str, _obj: Any, _options: Any, lines: list[str]) -> None:
+def as_lines(text: str, indent: str = "   ") -> Sequence[str]:
+    """RST lines of a docstring, indented for the body of a directive."""
+    return [indent + line if line else "" for line in rst(text).split("\n")]
+
+
+def _before_napoleon(_app: "Sphinx", _what: str, _name: str, _obj: Any, _options: Any, lines: list[str]) -> None:
     lines[:] = rst("\n".join(lines)).split("\n")
+
+
+def _after_napoleon(_app: "Sphinx", what: str, _name: str, obj: Any, _options: Any, lines: list[str]) -> None:
+    """Of a property napoleon takes what stands before a colon for its type: take the docstring as it is."""
+    if what == "property":
+        lines[:] = rst(inspect.cleandoc(obj.__doc__ or "")).split("\n")
 
 
 def _shorten(*found: Any) -> tuple[str, str] | None:
@@ -56,17 +82,13 @@ def _shorten(*found: Any) -> tuple[str, str] | None:
     for kind, name in KINDS.items():
         long = stringify_annotation(kind, "smart")
         signature, returned = signature.replace(long, name), (returned or "").replace(long, name)
-    return signature, returned
+    return re.sub(r"~(?:\w+\.)+", "", signature), returned
 
 
 def setup(app: "Sphinx") -> dict[str, bool]:
-    """Run before napoleon, which reads the sections."""
-    app.setup_extension("sphinx.ext.autodoc")  # which has the event
-    app.connect("autodoc-process-docstring", _process, priority=400)
+    """Connect to autodoc, around napoleon, which reads the sections."""
+    app.setup_extension("sphinx.ext.autodoc")  # which has the events
+    app.connect("autodoc-process-docstring", _before_napoleon, priority=400)
+    app.connect("autodoc-process-docstring", _after_napoleon, priority=600)
     app.connect("autodoc-process-signature", _shorten)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
-
-
-def as_lines(text: str, indent: str = "   ") -> Sequence[str]:
-    """RST lines of a docstring, indented for the body of a directive."""
-    return [indent + line if line else "" for line in rst(text).split("\n")]

@@ -12,7 +12,7 @@ from .docstrings import as_lines, rst
 PACKAGES = {
     "theory": "Divergence, gradients and best constants",
     "sims": "Simulations",
-    "training": "Training",
+    "training": "Students on real data",
     "training.loss": "The loss",
     "report": "The report page",
     "theory.statements": "Theorems and conjectures",

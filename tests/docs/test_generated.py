@@ -89,6 +89,9 @@ def test_numbers_are_written_for_readers(value: float | str | None, text: str):
         ("the order $\\alpha$ of `renyi`", "the order :math:`\\alpha` of ``renyi``"),
         ("$K$th, |x| and a*b", ":math:`K`\\ th, \\|x\\| and a\\*b"),
         ("a $b\n c$", "a :math:`b c`"),
+        ("the *weight*, not a * b", "the *weight*, not a \\* b"),
+        ("Of:\n\n    osc:      the width", "Of:\n\n:osc: the width"),
+        ("Args:\n    low, high: ends", "Args:\n    low,\u200bhigh: ends"),
         ("text\n\n>>> f('$5$', `x`)\n5 * 5\n\n`y`", "text\n\n>>> f('$5$', `x`)\n5 * 5\n\n``y``"),
     ],
 )
