@@ -109,7 +109,17 @@ def self_bounding() -> Figure:
     y, z = _pairs()
     for axes, (alpha, (colour, marker)) in zip(every, ORDERS.items(), strict=True):
         value, pull = _pull(y, z, alpha)
-        axes.scatter(value, pull, s=5, color=colour, marker=marker, alpha=0.4, linewidths=0, label="random pairs")
+        axes.scatter(
+            value,
+            pull,
+            s=5,
+            color=colour,
+            marker=marker,
+            alpha=0.4,
+            linewidths=0,
+            label="random pairs",
+            rasterized=True,
+        )
         size = np.geomspace(1e-6, 30, 50)
         axes.plot(size, 2 * max(1, alpha) * size, color=BLACK, label="bound 2 max(1, α) D")
         best = float(self_bounding_constant(alpha))
@@ -132,7 +142,9 @@ def dropped_gradient() -> Figure:
     width = np.linspace(0, 16, 100)
     for axes, (alpha, (colour, marker)) in zip(every, ORDERS.items(), strict=True):
         size = np.abs(peer_gradient(y, z, alpha)).sum(axis=-1)
-        axes.scatter(np.ptp(y - z, axis=-1), size, s=5, color=colour, marker=marker, alpha=0.4, linewidths=0)
+        axes.scatter(
+            np.ptp(y - z, axis=-1), size, s=5, color=colour, marker=marker, alpha=0.4, linewidths=0, rasterized=True
+        )
         axes.plot(width, 2 * dropped_gradient_bound(alpha, width), color=BLACK, label="bound 2τ")
         coins = np.linspace(1, 15, 8)
         shift = np.stack([(1 - alpha) * coins / 2, 0 * coins], -1)
