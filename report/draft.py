@@ -19,7 +19,7 @@ from training.run.run_folder import write_atomically
 from . import page
 from .picture import Picture, picture
 
-SELDOM = 4.0
+SELDOM = 2.0
 """Seconds between two writings of the page: one takes up to half a second."""
 
 

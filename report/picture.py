@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 
 FONT = "DejaVu Sans,Verdana,sans-serif"  # the first is what figures are laid out with, the second is as wide
 TEXT_AS_TEXT: Any = {"svg.fonttype": "none", "font.sans-serif": FONT.split(",")}
-KEPT = " /:=,;()!*@?$-_.~'<>"
-DOTS, CLOUDS = 200, 130  # an inch, of PNG and of clouds of points in SVG
+KEPT = " /:=,;()!*+@?$-_.~'<>"
+DOTS, CLOUDS = 200, 110  # an inch, of PNG and of clouds of points in SVG
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Picture:
 
     @cached_property
     def address(self) -> Markup:
-        """About half as long as the SVG: two decimals of a point, one font, no name that nothing refers to.
+        """Half as long as the SVG or less: a twentieth of a point, one font, no name that nothing refers to.
 
         Quotation marks are those that an attribute of HTML may hold; browsers read < and > as they are.
         """
@@ -46,7 +46,7 @@ def picture(figure: Figure) -> Picture:
 def _shortened(svg: str) -> str:
     start = svg.index("<svg")  # what stands before it is for files
     text = re.sub(r"<!--.*?-->|<metadata>.*?</metadata>", "", svg[start:], flags=re.DOTALL)
-    text = re.sub(r"-?\d+\.\d{3,}", lambda number: f"{float(number[0]):.2f}".rstrip("0").rstrip("."), text)
+    text = re.sub(r"-?\d+\.\d{2,}", _rounded, text)
     text = re.sub(r"font-family: [^;\"]*;? ?", "", text)
     text = re.sub(
         r' id="(?:figure|axes|patch|line2d|text|legend|[a-z]*tick|matplotlib|\w*Collection)\w*(?:\.\w+)?"', "", text
@@ -55,6 +55,11 @@ def _shortened(svg: str) -> str:
     text = text.replace('<style type="text/css">', f"<style>text{{font-family:{FONT}}}", 1)
     text = re.sub(r'(?:style|d)="[^"]*"', lambda attribute: _tight(attribute[0]), text)
     return re.sub(r"<g>(<[^<>]*/>)</g>", r"\1", re.sub(r"\s*\n\s*", " ", text).replace("> <", "><"))
+
+
+def _rounded(number: re.Match[str]) -> str:
+    value = float(number[0])
+    return f"{value:.{1 if abs(value) >= 10 else 2}f}".rstrip("0").rstrip(".")
 
 
 def _tight(attribute: str) -> str:

@@ -28,7 +28,7 @@ ORDERS = {0.5: (BLUE, "o"), 1.0: (ORANGE, "s"), 4.0: (GREEN, "^")}
 
 def divergence_against_order() -> Figure:
     """D_alpha of three pairs against the order, on an axis that shows 0, 1 and inf."""
-    figure = Figure(figsize=(6.4, 3.6), layout="constrained")
+    figure = Figure(figsize=(10, 3.6), layout="constrained")
     axes = figure.subplots()
     position = np.linspace(0, 1, 400)
     pairs = [([0.5, 0.5], [0.1, 0.9]), ([0.1, 0.9], [0.5, 0.5]), ([0.7, 0.2, 0.1], [0.4, 0.4, 0.2])]
@@ -37,7 +37,7 @@ def divergence_against_order() -> Figure:
         axes.plot(position, renyi_divergence(p, q, _orders(position)), color=colour, linestyle=dashes, label=label)
     _order_axis(axes)
     axes.set(ylabel="divergence (nats)", ylim=(0, None))
-    axes.legend(frameon=False)
+    figure.legend(frameon=False, loc="outside right center")
     return opened(figure)
 
 
