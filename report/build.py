@@ -9,13 +9,16 @@ from tqdm import tqdm
 
 import sims
 import training
+from report.figures import advice as advice_figures
+from report.figures import scores as figures
+from report.figures import study as study_figures
+from report.figures import theorems as theorem_figures
 from sims.figures import draw
 from sims.verdicts import StudyResult, run_together
 from theory.check import check_all
-from training.run.run_folder import probe_folder, write_atomically
+from training.run.files.run_folder import probe_folder, write_atomically
 
 from . import advice as advised
-from . import advice_figures, figures, study_figures, theorem_figures
 from . import study as committed
 from .draft import Draft, Section
 

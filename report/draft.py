@@ -13,8 +13,8 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from training.run.environment import environment
-from training.run.run_folder import write_atomically
+from training.run.files.environment import environment
+from training.run.files.run_folder import write_atomically
 
 from . import page
 from .picture import Picture, picture

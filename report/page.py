@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from latex2mathml.converter import convert_to_element
 from markupsafe import Markup, escape
 
-from training.run.run_folder import write_atomically
+from training.run.files.run_folder import write_atomically
 
 from . import views
 from .picture import Picture

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 FONT = "DejaVu Sans,Verdana,sans-serif"  # the first is what figures are laid out with, the second is as wide
 TEXT_AS_TEXT: Any = {"svg.fonttype": "none", "font.sans-serif": FONT.split(",")}
 KEPT = " /:=,;()!*+@?$-_.~'<>"
-DOTS, CLOUDS = 200, 110  # an inch, of PNG and of clouds of points in SVG
+DOTS, CLOUDS = 200, 90  # an inch, of PNG and of clouds of points in SVG
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ therefore has no state to save: to resume is to continue the same plan at the sa
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -19,6 +19,8 @@ from .images import Images
 from .streams import Stream
 
 Batch = tuple[Tensor, Tensor]
+SWEPT = 1000 * 64 * 64
+"""Pixels of a batch without gradients: 1000 pictures, of large ones fewer."""
 
 
 @dataclass(frozen=True)
@@ -104,14 +106,20 @@ class Loader:
         return part.to(self._device, non_blocking=True)
 
     def prepare(self, pixels: Tensor, part: Plan | None = None) -> Tensor:
-        """Normalised float32 pixels (B, C, H, W), channels last in memory on request, with the holes of cutout."""
+        """Normalised float32 pixels (B, C, H, W), resized and channels last in memory on request, with cutout's holes.
+
+        The pixels that are kept have their own size and remain bytes; only a batch is as large as the students want it.
+        """
         floats = pixels.float().sub_(self._mean).mul_(self._scale)
         if part is not None and "cutout" in self._recipe.augment:
             floats *= cutout_mask(part.hole, pixels.shape[2:], self._recipe.cutout_size)
+        floats = resized(floats, self._recipe.image_size)
         return floats.contiguous(memory_format=torch.channels_last) if self._recipe.channels_last else floats
 
     def sweep(self, images: Images, size: int = 1000) -> Iterator[Batch]:
         """Batches of other images in their own order, not augmented, normalised like the training images."""
+        height, width, _ = seen_shape(images, self._recipe)
+        size = max(1, min(size, SWEPT // (height * width)))
         parts = [torch.arange(first, min(first + size, len(images))) for first in range(0, len(images), size)]
         if isinstance(images, Stream):  # so that their random transforms, if any, are the same in every epoch
             read = images.batches(parts, 0, self._recipe.workers)
@@ -119,6 +127,26 @@ class Loader:
             read = ((planes(images[part]), images.labels[part]) for part in parts)
         for pixels, labels in read:
             yield self.prepare(pixels.to(self._device)), labels.to(self._device)
+
+
+def resized(floats: Tensor, side: int | None) -> Tensor:
+    """Pictures (B, C, side, side), bilinear with antialiasing; as they are if no other side is asked for."""
+    if side is None or floats.shape[2:] == (side, side):
+        return floats
+    return F.interpolate(floats, (side, side), mode="bilinear", antialias=True)
+
+
+def seen_shape(images: Images, recipe: Recipe) -> tuple[int, int, int]:
+    """Height, width and channels of the images as students see them."""
+    height, width, channels = images.shape
+    return (recipe.image_size or height, recipe.image_size or width, channels)
+
+
+def few_pictures(images: Images, recipe: Recipe, number: int = 4) -> Tensor:
+    """The first pictures as students see them, normalised by their own statistics, (B, C, H, W) on the CPU."""
+    few, cpu = images[torch.arange(min(number, len(images)))], torch.device("cpu")
+    loader = Loader(few, replace(recipe, workers=0, batch_size=1), 0, cpu)
+    return next(loader.sweep(few))[0]
 
 
 def planes(images: Images) -> Tensor:

@@ -1,5 +1,22 @@
-"""The students' architectures and the registry of their names; this room imports nothing of ours."""
+"""The students' architectures and the registry of their names; this room imports nothing of ours.
 
-from .registry import MODELS, Shape, build_model, check_model
+`registry` has the names, `own` the functions that people bring, `outputs` reads what a network of theirs gives.
+"""
 
-__all__ = ["MODELS", "Shape", "build_model", "check_model"]
+from .outputs import NoLogits, dtype_of, made_alike
+from .own import Local, check_importable, known_as
+from .registry import BUILT_IN, MODELS, Shape, build_model, check_model
+
+__all__ = [
+    "BUILT_IN",
+    "MODELS",
+    "Local",
+    "NoLogits",
+    "Shape",
+    "build_model",
+    "check_importable",
+    "check_model",
+    "dtype_of",
+    "known_as",
+    "made_alike",
+]

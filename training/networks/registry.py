@@ -8,6 +8,7 @@ from typing import Any
 from torch import nn
 
 from . import plain, resnet, small
+from .own import Local, build_own, builder
 from .resnet import Shape
 
 MODELS: dict[str, Callable[[Shape, int], nn.Module]] = {
@@ -28,6 +29,8 @@ MODELS: dict[str, Callable[[Shape, int], nn.Module]] = {
     "vgg8-quarter": partial(plain.vgg, channels=plain.VGG8, narrower=4),
     "mobilenetv2": plain.mobilenetv2,
 }
+BUILT_IN = frozenset(MODELS)
+"""Those that take float32 and give logits (N, classes), as tests hold them to it."""
 LIBRARIES = ("timm", "torchvision")
 """Libraries whose architectures are available as LIBRARY:NAME if they are installed."""
 
@@ -35,21 +38,34 @@ LIBRARIES = ("timm", "torchvision")
 def check_model(name: str) -> None:
     """Refuse a name that no architecture has, or of a library that is not installed."""
     library, colon, inner = name.partition(":")
-    if colon and library in LIBRARIES:
+    if is_own(name):
+        builder(name)
+    elif colon:
         if inner not in _import(library, name).list_models():
             raise ValueError(f"{library} has no model {inner!r}; {library}.list_models() names those it has")
     elif name not in MODELS:
-        raise ValueError(f"a student must be one of {', '.join(MODELS)}, timm:NAME or torchvision:NAME, got {name!r}")
+        raise ValueError(
+            f"a student must be one of {', '.join(MODELS)}, timm:NAME, torchvision:NAME or MODULE:FUNCTION, got "
+            f"{name!r}"
+        )
+
+
+def is_own(name: str) -> bool:
+    """Whether it is a function of somebody's own: handed over, or named MODULE:FUNCTION."""
+    library, colon, _ = name.partition(":")
+    return isinstance(name, Local) or (bool(colon) and library not in LIBRARIES)
 
 
 def build_model(name: str, shape: Shape, classes: int) -> nn.Module:
     """The architecture `name` for images of `shape` (height, width, channels) and `classes` classes.
 
     Raises:
-        ValueError: if no architecture has that name, or its library is not installed.
+        ValueError: if no architecture has that name, its library is not installed, or a function of one's own fails.
     """
     check_model(name)
     library, colon, inner = name.partition(":")
+    if is_own(name):
+        return build_own(name, shape, classes)
     if not colon:
         return MODELS[name](shape, classes)
     if library == "timm":
@@ -64,3 +80,5 @@ def _import(library: str, name: str) -> Any:
         return importlib.import_module({"torchvision": "torchvision.models"}.get(library, library))
     except ImportError as error:
         raise ValueError(f"student {name!r} needs {library}, which is not installed: pip install {library}") from error
+    except Exception as error:  # as of a torchvision that was built for another torch
+        raise ValueError(f"student {name!r} needs {library}, whose import fails: {error}") from error
