@@ -44,6 +44,12 @@ def build_report(out: Path, seeds: int, seconds: float) -> tuple[Path, bool]:
     Raises:
         OSError: if the folder cannot be written or is full; found before anything is computed. Should writing fail all
             the same, the report is in a folder that the sentence names.
+
+    >>> from pathlib import Path
+    >>> _ = Path("taken").write_text("a file, no folder")
+    >>> build_report(Path("taken"), seeds=5, seconds=3.0)  # found at once; a report takes minutes
+    Traceback (most recent call last):
+    OSError: cannot write into taken ...
     """
     draft = Draft(out, STAGES)
     with _disk_space_held(out):

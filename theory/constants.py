@@ -41,6 +41,9 @@ def pinsker_constant(alpha: ArrayLike) -> Array:
 
     Raises:
         ValueError: an order that is 0 (no constant exists), negative or NaN.
+
+    >>> pinsker_constant([0.5, 1.0, 1.3, 2.0]).round(6)
+    array([0.25    , 0.5     , 0.612437, 0.613852])
     """
     order = as_order(alpha)
     refuse_where(order == 0, "alpha", order, "be positive: no constant exists at order 0")
@@ -56,6 +59,9 @@ def self_bounding_constant(alpha: ArrayLike) -> Array:
 
     Raises:
         ValueError: as `pinsker_constant`.
+
+    >>> self_bounding_constant([0.5, 1.0, 2.0]).round(6)
+    array([1.629058, 2.      , 4.      ])
     """
     order = as_order(alpha)
     refuse_where(order == 0, "alpha", order, "be positive: both sides are 0 at order 0")

@@ -43,6 +43,10 @@ def pinsker_enclosure(alpha: ArrayLike) -> Ends:
 
     Raises:
         ValueError: an order that is 0 (no constant exists), negative or NaN.
+
+    >>> low, high = pinsker_enclosure(1.3)
+    >>> bool(low <= pinsker_constant(1.3) <= high), bool(high - low < 0.001)
+    (True, True)
     """
     order = as_order(alpha)
     refuse_where(order == 0, "alpha", order, "be positive: no constant exists at order 0")
@@ -64,6 +68,10 @@ def self_bounding_enclosure(alpha: ArrayLike) -> Ends:
 
     Raises:
         ValueError: as `pinsker_enclosure`.
+
+    >>> low, high = self_bounding_enclosure([0.5, 0.8, 2.0])
+    >>> (high - low < 0.003).all()
+    np.True_
     """
     order = as_order(alpha)
     refuse_where(order == 0, "alpha", order, "be positive: both sides are 0 at order 0")

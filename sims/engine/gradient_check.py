@@ -16,6 +16,12 @@ def check_gradient(problem: Problem) -> None:
 
     Raises:
         ValueError: they differ; names the two, the coordinate and the size of the mismatch.
+
+    >>> import numpy as np
+    >>> wrong = Problem(lambda x: x, lambda rng, r: np.ones((r, 1)), value=lambda x: (x**2).sum(axis=-1))
+    >>> check_gradient(wrong)
+    Traceback (most recent call last):
+    ValueError: the gradient disagrees with the value by 1: coordinate 0 is 1 where the derivative is 2
     """
     if problem.value is None:
         return

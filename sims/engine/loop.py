@@ -41,6 +41,13 @@ def run(
         ValueError: fewer than 2 replicas (a standard error needs them), a backend, device or dtype that is not there,
             a gradient that disagrees with the problem's value, `compiled` on NumPy or for what torch cannot compile.
         FloatingPointError: the iterates diverged; names the step.
+
+    >>> from sims import Problem, Schedule, gaussian
+    >>> bowl = Problem(lambda x: x, lambda rng, replicas: rng.standard_normal((replicas, 1)), beta=1.0)
+    >>> plateau = 0.1 / (2 - 0.1)  # eta sigma^2 / (2 - eta), see theory.convergence.noise_floor
+    >>> found = run(Simulation(bowl, gaussian(1.0), Schedule(0.1, 2000, 200), plateau), replicas=50, seed=0)
+    >>> abs(found.mean - plateau) < 4 * found.standard_error
+    True
     """
     if replicas < 2:
         raise ValueError(f"replicas must be at least 2, got {replicas}")

@@ -25,6 +25,9 @@ class Record:
 
     Raises:
         ValueError: a number below its least, edges that do not increase, a basin without a number of basins.
+
+    >>> Record(every=10, covariance=True).every
+    10
     """
 
     every: int = 1
@@ -47,7 +50,14 @@ class Record:
 
 @dataclass(frozen=True)
 class Trace:
-    """A thinned trace: counted steps (n,), X over replicas at each (n,), states of the first replicas (n, paths, d)."""
+    """A thinned trace: counted steps (n,), X over replicas at each (n,), states of the first replicas (n, paths, d).
+
+    >>> from sims import EXACT, Problem, Record, Schedule, Simulation, run
+    >>> bowl = Problem(lambda state: state, lambda rng, replicas: rng.standard_normal((replicas, 1)))
+    >>> trace = run(Simulation(bowl, EXACT, Schedule(0.5, steps=4), theory=0.0), 2, 0, Record(trace=4)).trace
+    >>> trace.steps, trace.states.shape
+    (array([0, 1, 2, 3]), (4, 1, 1))
+    """
 
     steps: NDArray[np.int64]
     squared_gradient: NDArray[np.float64]
@@ -66,6 +76,11 @@ class Moments:
             `len(edges) + 1` hold what lies outside the edges. None if there were no edges.
         basin_time: fraction of the counted steps that each replica spent in each basin (R, basins), or None.
         trace: thinned trace, or None.
+
+    >>> import numpy as np
+    >>> found = Moments(np.array([1.0, 3.0]), np.zeros(1), np.ones(1))
+    >>> found.mean, found.standard_error
+    (2.0, 1.0)
     """
 
     squared_gradient: NDArray[np.float64]

@@ -16,6 +16,11 @@ class Oracle:
         bias: gradients (R, d) to what is added to them; None for none.
         sample: generator and states (R, d) to gradients of a mini-batch, in place of the problem's gradient, which is
             then evaluated at measured steps only; None for the problem's gradient.
+
+    >>> import numpy as np
+    >>> shifted = Oracle("shifted", bias=lambda gradient: 0 * gradient + 0.1)
+    >>> shifted.bias(np.zeros((1, 2)))
+    array([[0.1, 0.1]])
     """
 
     name: str
@@ -30,27 +35,58 @@ class Oracle:
 
 
 EXACT = Oracle("exact")
+"""No noise and no bias: the gradient itself.
+
+>>> EXACT.is_exact
+True
+"""
 
 
 def gaussian(sigma: float) -> Oracle:
-    """Gaussian noise with E||n||^2 = sigma^2, spread evenly over the coordinates."""
+    """Gaussian noise with E||n||^2 = sigma^2, spread evenly over the coordinates.
+
+    >>> import numpy as np
+    >>> noise = gaussian(2.0).noise(np.random.default_rng(0), (100_000, 4))
+    >>> round(float((noise**2).sum(axis=-1).mean()), 1)
+    4.0
+    """
     return Oracle("Gaussian", lambda rng, shape: rng.standard_normal(shape) * (sigma / math.sqrt(shape[-1])))
 
 
 def rademacher(sigma: float) -> Oracle:
-    """Signs of fair coins with E||n||^2 = sigma^2: the covariance of `gaussian`, for a fraction of its time."""
+    """Signs of fair coins with E||n||^2 = sigma^2: the covariance of `gaussian`, for a fraction of its time.
+
+    >>> rademacher(2.0).name, rademacher(2.0).is_exact
+    ('Rademacher', False)
+    """
     return Oracle("Rademacher", lambda rng, shape: rng.signs(shape) * (sigma / math.sqrt(shape[-1])))
 
 
 def constant_bias(zeta: float, oracle: Oracle = EXACT) -> Oracle:
-    """`oracle` with the bias (1, ..., 1) zeta / sqrt(d), of norm zeta, everywhere."""
+    """`oracle` with the bias (1, ..., 1) zeta / sqrt(d), of norm zeta, everywhere.
+
+    Raises:
+        ValueError: zeta negative or infinite.
+
+    >>> import numpy as np
+    >>> constant_bias(1.0).bias(np.zeros((1, 4)))
+    array([[0.5, 0.5, 0.5, 0.5]])
+    """
     size = _finite(zeta)
     name = _joined("constant bias", oracle)
     return replace(oracle, name=name, bias=lambda g: 0 * g + size / math.sqrt(g.shape[-1]))
 
 
 def adversarial_bias(zeta: float, oracle: Oracle = EXACT) -> Oracle:
-    """`oracle` with a bias of norm zeta against the gradient (along the first axis where the gradient is 0)."""
+    """`oracle` with a bias of norm zeta against the gradient (along the first axis where the gradient is 0).
+
+    Raises:
+        ValueError: zeta negative or infinite.
+
+    >>> import numpy as np
+    >>> adversarial_bias(1.0).bias(np.array([[3.0, 4.0]]))
+    array([[-0.6, -0.8]])
+    """
     size = _finite(zeta)
     return replace(oracle, name=_joined("adversarial bias", oracle), bias=lambda g: -size * _direction(g))
 

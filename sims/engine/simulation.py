@@ -24,6 +24,11 @@ class Problem:
         value: states (R, d) to losses (R,), or (R, K) for K students whose parameters are K equal blocks; None if it
             is not stated, and then nothing checks the gradient.
         beta: a bound on the curvature of every loss; None if it is not stated.
+
+    >>> import numpy as np
+    >>> bowl = Problem(lambda x: x, lambda rng, replicas: rng.standard_normal((replicas, 2)), beta=1.0)
+    >>> bowl.gradient(np.array([[1.0, 2.0]]))
+    array([[1., 2.]])
     """
 
     gradient: Callable[[Array], Array]
@@ -35,7 +40,14 @@ class Problem:
 
 @dataclass(frozen=True)
 class Schedule:
-    """A constant learning rate: `burn_in` steps that are not counted, then `steps` that are."""
+    """A constant learning rate: `burn_in` steps that are not counted, then `steps` that are.
+
+    Raises:
+        ValueError: a rate that is not positive and finite, no counted step, a negative burn-in.
+
+    >>> Schedule(eta=0.1, steps=100, burn_in=20)
+    Schedule(eta=0.1, steps=100, burn_in=20)
+    """
 
     eta: float
     steps: int
@@ -54,6 +66,12 @@ class Simulation:
 
     Raises:
         ValueError: a learning rate above 2/beta, where constant-rate SGD diverges at the curvature that is stated.
+
+    >>> from sims import EXACT
+    >>> bowl = Problem(lambda x: x, lambda rng, replicas: rng.standard_normal((replicas, 1)), beta=1.0)
+    >>> Simulation(bowl, EXACT, Schedule(eta=3.0, steps=10), theory=0.0)
+    Traceback (most recent call last):
+    ValueError: eta must be at most 2/beta = 2, got 3.0
     """
 
     problem: Problem

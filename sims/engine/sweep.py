@@ -62,6 +62,12 @@ def sweep(
 
     Raises:
         ValueError: a keyword without values, or what `make` and `run` refuse.
+
+    >>> from sims import EXACT, Problem, Schedule, Simulation
+    >>> bowl = Problem(lambda x: x, lambda rng, replicas: rng.standard_normal((replicas, 1)))
+    >>> rows = sweep(lambda eta: Simulation(bowl, EXACT, Schedule(eta, 10), 0.0), {"eta": [0.1, 0.5]}, replicas=4)
+    >>> [(row["eta"], row["replicas"]) for row in rows]
+    [(0.1, 4), (0.5, 4)]
     """
     if empty := [name for name, values in grid.items() if not len(values)]:
         raise ValueError(f"every keyword of the grid needs a value, got none for {', '.join(empty)}")

@@ -4,6 +4,10 @@ from sims.studies import gains, noise, rotation
 from sims.verdicts import Study
 
 STUDIES: dict[str, Study] = {study.name: study for room in (noise, rotation, gains) for study in room.STUDIES}
-"""All of them by name, in reading order."""
+"""Every study by its name, in reading order.
+
+>>> STUDIES["rotating_pair"].title
+'The O(1) bias, attained: a rotating pair of students'
+"""
 
 __all__ = ["STUDIES"]

@@ -58,6 +58,11 @@ class Cell:
         rule: judges this cell; None for the study's rule.
         relation: "=", or "≤" or "≥" where theory is a bound.
         panel: of the figure; None for none.
+
+    >>> from sims import EXACT, Problem, Schedule, Simulation
+    >>> bowl = Problem(lambda x: x, lambda rng, replicas: rng.standard_normal((replicas, 1)))
+    >>> Cell("half", Simulation(bowl, EXACT, Schedule(0.5, 10), theory=0.0)).relation
+    '='
     """
 
     name: str
@@ -87,6 +92,11 @@ class Study:
         fits: slopes and limits of the rows' curves, each a further row; made when the study runs.
         panels: axes of the standard figure, which shows each cell's theory on a line and its measurement with error
             bars; a study with a figure of its own has it in `figures`.
+
+    >>> from sims import STUDIES
+    >>> result = STUDIES["rotating_pair"].run(cells=STUDIES["rotating_pair"].cells()[:1])
+    >>> result.passed
+    True
     """
 
     name: str

@@ -5,7 +5,8 @@ from pathlib import Path
 import jupytext
 import nbformat
 import pytest
-from nbclient import NotebookClient
+
+from docs.notebooks import executed
 
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 
@@ -15,11 +16,8 @@ def test_there_are_notebooks():
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_notebook_runs(path: Path, tmp_path: Path):
-    notebook = nbformat.read(path, as_version=4)
-    client = NotebookClient(notebook, timeout=200, kernel_name="python3", resources={"metadata": {"path": tmp_path}})
-    client.execute()
-    shown = [output.get("data", {}) for cell in notebook.cells for output in cell.get("outputs", [])]
+def test_notebook_runs(path: Path):
+    shown = [output.get("data", {}) for cell in executed(path).cells for output in cell.get("outputs", [])]
     assert any("image/png" in data for data in shown), "no figure is shown"
 
 

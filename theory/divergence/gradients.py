@@ -38,6 +38,9 @@ def student_gradient(logits_p: ArrayLike, logits_q: ArrayLike, alpha: ArrayLike,
         ValueError: as `renyi_divergence_from_logits`.
 
     Source: theorem D1 (this project); order 1 is the gradient of the cross-entropy to soft targets.
+
+    >>> student_gradient([1.0, 2.0, 3.0], [0.0, 0.0, 0.0], alpha=1.5).round(6)
+    array([ 0.294221,  0.158043, -0.452264])
     """
     return _rows(fast_gradients.student, careful_student_gradient, logits_p, logits_q, alpha, axis)
 
@@ -47,6 +50,9 @@ def peer_gradient(logits_p: ArrayLike, logits_q: ArrayLike, alpha: ArrayLike, ax
 
     The part that deep mutual learning drops by detaching the peer. At order inf the limit w - p. Arguments, result and
     errors as `student_gradient`. Source: theorem D5 (this project).
+
+    >>> peer_gradient([0.0, 0.0], [0.0, 2.0], alpha=1.0).round(6)
+    array([ 0.5, -0.5])
     """
     return _rows(fast_gradients.peer, careful_peer_gradient, logits_p, logits_q, alpha, axis)
 
@@ -58,6 +64,10 @@ def student_hessian(logits_p: ArrayLike, logits_q: ArrayLike, alpha: ArrayLike, 
     kink: entries are then infinite; with a single maximum the limit is $J_q$. NaN in rows where D is infinite. The
     error of an entry is about 1e-16 times $q_i q_j + |\alpha-1| w_i w_j$: relative to the entry for orders above 1.
     Arguments and errors as `student_gradient`. Source: theorem D4 (this project).
+
+    >>> student_hessian([0.0, 0.0], [0.0, 0.0], alpha=2.0)
+    array([[ 0.5, -0.5],
+           [-0.5,  0.5]])
     """
     order, pair = arguments_from_logits(logits_p, logits_q, alpha, axis)
     weights = _hessian_weights(pair.q, mixture(pair.inner, order)[0], order[..., None])

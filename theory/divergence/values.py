@@ -36,6 +36,9 @@ def renyi_divergence(p: ArrayLike, q: ArrayLike, alpha: ArrayLike, axis: int = -
             are normalised), shapes that do not broadcast, an empty class axis.
 
     Source: Rényi 1961; van Erven & Harremoës 2014, eq. (1) and section II.
+
+    >>> renyi_divergence([0.5, 0.5], [0.1, 0.9], alpha=[0, 0.5, 1, 2, float("inf")])
+    array([0.        , 0.22314355, 0.51082562, 1.02165125, 1.60943791])
     """
     order, rows = _checked_probabilities(p, q, alpha, axis)
     quick = partial(fast.divergence, fast.PROBABILITIES)
@@ -50,6 +53,9 @@ def renyi_divergence_from_logits(logits_p: ArrayLike, logits_q: ArrayLike, alpha
 
     Raises:
         ValueError: as `renyi_divergence`; NaN or +inf logits, and rows in which every logit is -inf.
+
+    >>> renyi_divergence_from_logits([0.0, 0.0], [0.0, 1e4], alpha=[0.5, 1.0])  # softmax would underflow
+    array([6.93147181e-01, 4.99930685e+03])
     """
     order, rows = checked_logits(logits_p, logits_q, alpha, axis)
     quick = partial(fast.divergence, fast.LOGITS)
@@ -62,6 +68,9 @@ def geometric_mixture(p: ArrayLike, q: ArrayLike, alpha: ArrayLike, axis: int = 
     At order inf the limit: q restricted to the classes of the largest $p_i/q_i$, renormalised. NaN in rows where
     $D_\alpha$ is infinite, since no mixture exists there. Arguments and errors as `renyi_divergence`; the class axis
     stays where `axis` says.
+
+    >>> geometric_mixture([0.5, 0.5], [0.1, 0.9], alpha=0.5)
+    array([0.25, 0.75])
     """
     order, pair = _arguments_from_probabilities(p, q, alpha, axis)
     return np.moveaxis(_mixture_or_nan(pair, order), -1, axis)
@@ -71,6 +80,9 @@ def geometric_mixture_from_logits(logits_p: ArrayLike, logits_q: ArrayLike, alph
     r"""$w = \mathrm{softmax}(\alpha\log p + (1-\alpha)\log q)$ of softmax(logits_p) and softmax(logits_q).
 
     As `geometric_mixture`; arguments and errors as `renyi_divergence_from_logits`.
+
+    >>> geometric_mixture_from_logits([2.0, 0.0], [0.0, 0.0], alpha=2.0).round(6)
+    array([0.982014, 0.017986])
     """
     order, pair = arguments_from_logits(logits_p, logits_q, alpha, axis)
     return np.moveaxis(_mixture_or_nan(pair, order), -1, axis)

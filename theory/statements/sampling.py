@@ -59,4 +59,4 @@ def _symbol(name: str) -> str:
     greek = {"lam": r"\lambda"} | {
         letter: f"\\{letter}" for letter in ("alpha", "beta", "eta", "theta", "kappa", "mu", "phi", "sigma", "omega")
     }
-    return greek.get(name, name if len(name) == 1 else rf"\text{{{name}}}")
+    return greek.get(name, name if len(name) == 1 else rf"\text{{{name.replace('_', ' ')}}}")

@@ -36,6 +36,12 @@ def from_tensors(
 
     Raises:
         ValueError: when a half is read, if its images are neither or its labels do not fit.
+
+    >>> import numpy as np
+    >>> pictures, names = np.zeros((6, 8, 8), np.uint8), ["cat", "dog"] * 3
+    >>> source = from_tensors(pictures[:4], names[:4], pictures[4:], names[4:])
+    >>> source.train().names, source.train().labels.tolist()
+    (('cat', 'dog'), [0, 1, 0, 1])
     """
     if channels not in (None, "first", "last"):
         raise ValueError(f"channels must be 'first' or 'last', got {channels!r}")

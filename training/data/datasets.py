@@ -40,6 +40,13 @@ def from_datasets(
 
     Raises:
         ValueError: when a half is read, in a sentence that says what is wrong with an item.
+
+    >>> import torch
+    >>> from torch.utils.data import TensorDataset
+    >>> pictures, labels = torch.zeros(6, 1, 8, 8, dtype=torch.uint8), torch.tensor([0, 1, 0, 1, 0, 1])
+    >>> source = from_datasets(TensorDataset(pictures[:4], labels[:4]), TensorDataset(pictures[4:], labels[4:]))
+    >>> source.train().classes
+    2
     """
     first, given = cache(lambda: _read(train, channels)), _class_names(train)
     known = cache(lambda: Classes.of(first()[1], classes if classes is not None or not given else len(given)))

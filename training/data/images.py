@@ -22,6 +22,13 @@ class Images:
         labels: (N,) int64 in 0 .. classes - 1.
         classes: the number of classes.
         names: what the classes are called; nothing where they are only counted.
+
+    Raises:
+        ValueError: pixels that are no bytes of that shape, labels of another number, dtype or range.
+
+    >>> import torch
+    >>> Images(torch.zeros(4, 8, 8, 1, dtype=torch.uint8), torch.tensor([0, 1, 0, 1]), classes=2).shape
+    (8, 8, 1)
     """
 
     pixels: Tensor
@@ -72,6 +79,11 @@ class Source:
         validation: reads the validation part; without one it is taken from the training half.
         preview: whether `test` may be called before the first epoch as well, to find what is wrong with it; nothing
             is decided by what it reads.
+
+    >>> import torch
+    >>> black = Images(torch.zeros(4, 8, 8, 1, dtype=torch.uint8), torch.tensor([0, 1, 0, 1]), classes=2)
+    >>> len(Source(train=lambda: black, test=lambda: black).train().labels)
+    4
     """
 
     train: Callable[[], Images]

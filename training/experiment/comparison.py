@@ -31,6 +31,12 @@ class Comparison:
         results: the results of each variant, in the order of the seeds.
         made: each different environment (versions, device, commit) in which runs were finished, and how many.
         seconds: of training, over all runs.
+
+    >>> score = {"accuracy": 0.9, "nll": 0.3}
+    >>> one = Result(0, test={"student 1": score}, validation={}, train={"student 1": score}, images={"test": 10})
+    >>> found = Comparison({"independent": Recipe()}, "independent", {"independent": [one]})
+    >>> found.title, found.rows[0]["metric"], found.rows[0]["mean"]
+    ('mlp + mlp on digits', 'accuracy', 0.9)
     """
 
     variants: dict[str, Recipe]
@@ -82,7 +88,14 @@ class Comparison:
 
 
 def standard_variants(base: Recipe, orders: tuple[float | str, ...] = ORDERS) -> dict[str, Recipe]:
-    """Independent students, and the base recipe at each order or schedule; order 1 is Deep Mutual Learning (DML)."""
+    """Independent students, and the base recipe at each order or schedule; order 1 is Deep Mutual Learning (DML).
+
+    Raises:
+        ValueError: an order outside [0, inf], or no schedule.
+
+    >>> list(standard_variants(Recipe(), orders=(0.5, 1)))
+    ['independent', 'RDML 0.5', 'DML (order 1)']
+    """
     named = {"independent": dataclasses.replace(base, weight=0.0)}
     for order in orders:
         shown = order if isinstance(order, str) else f"{order:g}"
@@ -103,6 +116,12 @@ def compare(
 
     The runs are divided among processes; the numbers do not depend on how many there are. With a folder, each run
     is recorded there, and calling again continues where the last call stopped.
+
+    >>> from dataclasses import replace
+    >>> short = replace(RECIPES["digits"], epochs=1, subset=96)
+    >>> found = compare(short, {"independent": replace(short, weight=0.0), "DML": short}, seeds=2, jobs=1)
+    >>> [row["variant"] for row in found.rows if (row["who"], row["metric"]) == ("ensemble", "nll")]
+    ['independent', 'DML']
 
     Args:
         base: the recipe that the variants vary.

@@ -11,6 +11,11 @@ from .blocks import compute_dtype
 from .derivatives import transformed
 
 REDUCTIONS = ("none", "batchmean", "sum", "mean")
+"""What `renyi_divergence_loss` can do with the values of the rows, as torch names it.
+
+>>> REDUCTIONS
+('none', 'batchmean', 'sum', 'mean')
+"""
 Matrix = Sequence[Sequence[float]] | Tensor
 
 

@@ -55,6 +55,13 @@ def renyi_divergence_loss(
         TypeError: logits that are not floating point.
 
     Source: theorems D1, D4, D5 (this project).
+
+    >>> import torch
+    >>> student, peer = torch.zeros(1, 2, requires_grad=True), torch.tensor([[0.0, 2.0]])
+    >>> loss = renyi_divergence_loss(student, peer, alpha=1.0)
+    >>> loss.backward()
+    >>> student.grad  # q - w, and w is the peer at order 1
+    tensor([[ 0.3808, -0.3808]])
     """
     order = as_order(alpha)
     check_reduction(reduction)
@@ -78,7 +85,13 @@ def _weighted(y: Tensor, z: Tensor, alpha: float, reduction: str, compiled: bool
 
 
 class RenyiDivergenceLoss(nn.Module):
-    """`renyi_divergence_loss` as a module, called with (student_logits, peer_logits) like `torch.nn.KLDivLoss`."""
+    """`renyi_divergence_loss` as a module, called with (student_logits, peer_logits) like `torch.nn.KLDivLoss`.
+
+    >>> import torch
+    >>> logits = torch.tensor([[0.0, 2.0]])
+    >>> RenyiDivergenceLoss(alpha=0.5)(logits, logits).item()
+    0.0
+    """
 
     def __init__(
         self,

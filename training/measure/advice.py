@@ -39,6 +39,10 @@ class Advice:
         overconfidence: the students' mean confidence minus their accuracy, on these labels.
         overconfidence_error: its standard error.
         students, examples, seeds: K, N, and how many cohorts were averaged.
+
+    >>> found = Advice(0.8, 0.7, 0.9, 0.05, 0.6, 0.55, 0.04, 0.01, students=2, examples=500)
+    >>> found.phase, found.student, found.ensemble
+    ('overfit', 'gains', 'gains')
     """
 
     beta: float
@@ -139,6 +143,14 @@ def advise(logits: Any, labels: Any, *, level: float = 0.95, resamples: int = 10
         ValueError: logits that are not finite or of another shape; fewer than two students or examples; students that
             are copies of each other; labels of another shape or outside 0 .. C - 1; an ensemble without an error on the
             examples, or whose logits are constant, which no temperature calibrates.
+
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(0)
+    >>> labels = rng.integers(0, 3, 400)
+    >>> clues = 0.5 * np.eye(3)[labels] + 0.2 * rng.standard_normal((2, 400, 3))  # right, but far too timid
+    >>> found = advise(clues, labels, resamples=100)
+    >>> found.beta > 2, found.phase, found.ensemble
+    (True, 'underfit', 'loses')
     """
     if not (0 < level < 1 and resamples >= 100):
         raise ValueError(f"level must be in (0, 1) and resamples at least 100, got {level!r} and {resamples!r}")

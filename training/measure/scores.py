@@ -110,6 +110,11 @@ class Result:
     """The result of one seed: scores on the three parts of the data after the last epoch (no epoch is selected).
 
     `classes` are their names in the order of the labels, where the data name them.
+
+    >>> good, bad = {"accuracy": 0.9, "nll": 0.3}, {"accuracy": 0.8, "nll": 0.5}
+    >>> one = Result(0, test={"ensemble": bad}, validation={}, train={"ensemble": good}, images={"test": 10})
+    >>> round(one.test_with_gaps()["ensemble"]["gap_nll"], 9)
+    0.2
     """
 
     seed: int

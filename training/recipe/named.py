@@ -99,3 +99,8 @@ def cpu() -> Recipe:
 
 
 RECIPES = Named(digits, paper, gpu, study, theory, cpu)
+"""The recipes that the command line knows by name.
+
+>>> sorted(RECIPES)
+['cpu', 'digits', 'gpu', 'paper', 'study', 'theory']
+"""

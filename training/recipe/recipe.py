@@ -46,6 +46,13 @@ class Recipe:
 
     Raises:
         ValueError: when a value is outside its domain, in one sentence that names it.
+
+    >>> from dataclasses import replace
+    >>> replace(Recipe(epochs=5), alpha=1.5).alpha
+    1.5
+    >>> Recipe(alpha=-1.0)
+    Traceback (most recent call last):
+    ValueError: alpha must be in [0, inf], got -1.0
     """
 
     students: tuple[Student, ...] = _about(

@@ -44,6 +44,11 @@ def train(
             is a function that cannot be imported again, and there is a folder.
         OSError: if a file cannot be read or written.
         KeyboardInterrupt: after Ctrl-C, once a checkpoint is written.
+
+    >>> from dataclasses import replace
+    >>> result = train(replace(RECIPES["digits"], epochs=1, subset=96))
+    >>> sorted(result.test), result.images["test"]
+    (['cohort', 'ensemble', 'student 1', 'student 2'], 599)
     """
     done = _finished(folder, resume)
     if done is not None:

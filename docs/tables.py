@@ -1,0 +1,95 @@
+"""Fills the tables of the written pages with the committed numbers: a line `<!-- table: NAME -->` becomes the table."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from report import advice, study
+from training.experiment.tables import markdown
+
+from . import book, gallery, notebooks
+from .mark import folded, table
+
+ROOT = Path(__file__).parent.parent
+MARK = re.compile(r"^<!-- table: (.+) -->$", re.MULTILINE)
+
+
+def filled(text: str) -> str:
+    """The page with its tables.
+
+    Raises:
+        ValueError: a table that nobody makes.
+    """
+    return MARK.sub(lambda found: _made(found[1]), text)
+
+
+def _made(name: str) -> str:
+    if name not in TABLES:
+        raise ValueError(f"there is no table {name!r}; the tables are {', '.join(TABLES)}")
+    return TABLES[name]()
+
+
+def _scores() -> str:
+    head, *body = study.score_rows(study.load())
+    return markdown(head, body)
+
+
+def _predictions() -> str:
+    rows = study.predictions(study.load())
+    body = [[f"[{row['label']}](#label-{row['label'].lower()})", *list(row.values())[1:]] for row in rows]
+    return table(["theorem", "the theory says", "measured on CIFAR-100", ""], body)
+
+
+def _sources() -> str:
+    return "\n".join(f"- `{line}`" for line in study.sources(study.load()))
+
+
+def _advice() -> str:
+    head, *body = advice.tally_rows(advice.load())
+    return table(head, body)
+
+
+def _misses() -> str:
+    lines = advice.misses(advice.load())
+    return folded(f"the {len(lines)} that were wrong", "\n".join(f"- {line}" for line in lines)) if lines else ""
+
+
+def _benchmarks(folder: str) -> Callable[[], str]:
+    def made() -> str:
+        text = (ROOT / "results" / "benchmarks" / folder / "benchmarks.md").read_text(encoding="utf-8")
+        command, _, rest = text.partition("\n")
+        return f"`{command}`\n{rest}".replace("\n## ", "\n### ")
+
+    return made
+
+
+def _changelog() -> str:
+    return (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def _contributing() -> str:
+    return (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+
+
+def _explorer() -> str:
+    here = (Path(__file__).parent / "explorer").is_dir()
+    return '<a href="explorer/index.html">Open the explorer.</a>' if here else "It is not part of this build."
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    "scores": _scores,
+    "predictions": _predictions,
+    "sources": _sources,
+    "advice": _advice,
+    "misses": _misses,
+    "benchmarks": _benchmarks(""),
+    "benchmarks avx2": _benchmarks("avx2"),
+    "questions": book.questions,
+    "theorems": book.all_theorems,
+    "machine": book.machine,
+    "studies": gallery.studies,
+    "notebooks": notebooks.contents,
+    "explorer": _explorer,
+    "changelog": _changelog,
+    "contributing": _contributing,
+}
