@@ -58,7 +58,7 @@ def build_report(out: Path, seeds: int, seconds: float) -> tuple[Path, bool]:
                 draft.add(name, section)
                 draft.show()
         except BaseException as error:
-            draft.show(ended="interrupted" if isinstance(error, KeyboardInterrupt) else f"ended by an error: {error}")
+            draft.show(ended="interrupted" if isinstance(error, KeyboardInterrupt) else f"ended by an error ({error})")
             raise
     return draft.finish() / "index.html", draft.passed
 

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 FONT = "DejaVu Sans,Verdana,sans-serif"  # the first is what figures are laid out with, the second is as wide
 TEXT_AS_TEXT: Any = {"svg.fonttype": "none", "font.sans-serif": FONT.split(",")}
 KEPT = " /:=,;()!*+@?$-_.~'<>"
+NEVER_USED = r"figure|axes|patch|line2d|text|legend|[a-z]*tick|matplotlib|\w*Collection"  # names that nothing refers to
 DOTS, CLOUDS = 200, 90  # an inch, of PNG and of clouds of points in SVG
 
 
@@ -46,15 +47,17 @@ def picture(figure: Figure) -> Picture:
 def _shortened(svg: str) -> str:
     start = svg.index("<svg")  # what stands before it is for files
     text = re.sub(r"<!--.*?-->|<metadata>.*?</metadata>", "", svg[start:], flags=re.DOTALL)
-    text = re.sub(r"-?\d+\.\d{2,}", _rounded, text)
-    text = re.sub(r"font-family: [^;\"]*;? ?", "", text)
-    text = re.sub(
-        r' id="(?:figure|axes|patch|line2d|text|legend|[a-z]*tick|matplotlib|\w*Collection)\w*(?:\.\w+)?"', "", text
-    )
-    text = re.sub(r' transform="rotate\(-0 [^"]*"', "", text)
+    text = re.sub(r"<[^<>]+>", lambda tag: _short_tag(tag[0]), text)  # never the words and numbers between tags
     text = text.replace('<style type="text/css">', f"<style>text{{font-family:{FONT}}}", 1)
-    text = re.sub(r'(?:style|d)="[^"]*"', lambda attribute: _tight(attribute[0]), text)
-    return re.sub(r"<g>(<[^<>]*/>)</g>", r"\1", re.sub(r"\s*\n\s*", " ", text).replace("> <", "><"))
+    return re.sub(r"<g>(<[^<>]*/>)</g>", r"\1", re.sub(r">\s*\n\s*<", "><", text))
+
+
+def _short_tag(tag: str) -> str:
+    tag = re.sub(r"-?\d+\.\d{2,}", _rounded, tag)
+    tag = re.sub(r"font-family: [^;\"]*;? ?", "", tag)
+    tag = re.sub(rf' id="(?:{NEVER_USED})\w*(?:\.\w+)?"', "", tag)
+    tag = re.sub(r' transform="rotate\(-0 [^"]*"', "", tag)
+    return re.sub(r'(?:style|d)="[^"]*"', lambda attribute: _tight(attribute[0]), tag)
 
 
 def _rounded(number: re.Match[str]) -> str:

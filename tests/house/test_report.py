@@ -9,6 +9,8 @@ import shutil
 from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
 from pathlib import Path
+from urllib.parse import unquote
+from xml.etree.ElementTree import fromstring
 
 import pytest
 from matplotlib.figure import Figure
@@ -127,7 +129,7 @@ def test_the_first_page_has_the_answer_and_its_figure_and_says_what_is_missing(t
 
 @pytest.mark.parametrize(
     ("ending", "words"),
-    [(KeyboardInterrupt(), "was interrupted"), (ValueError("no more"), "was ended by an error: no more")],
+    [(KeyboardInterrupt(), "was interrupted"), (ValueError("no more"), "was ended by an error (no more)")],
 )
 def test_a_report_that_is_ended_leaves_a_page_that_says_so(ending, words, tmp_path: Path, monkeypatch):
     monkeypatch.setattr(build, "_sections", _only(ending))
@@ -168,6 +170,19 @@ def test_figures_take_a_share_of_a_page_of_at_most_15_mb(folder: Path):
     assert (folder / "index.html").stat().st_size < 800_000
     for path in folder.glob("*.svg"):
         assert path.read_text().count("<text") > 5  # as text, not as outlines
+
+
+def test_a_short_address_keeps_every_word_and_number_of_a_figure():
+    figure = Figure()
+    axes = figure.subplots()
+    axes.set(xlabel="at 1.17082 and 0.001; font-family: none", ylabel="3.14159 < π", xlim=(0, 0.00123456))
+    axes.set_xticks([0.00123456], ["0.00123456"])
+    made = picture(figure)
+    short = unquote(made.address)
+    for words in ("at 1.17082 and 0.001; font-family: none", "3.14159 &lt; π", "0.00123456"):
+        assert f">{words}</text>" in short
+    assert len(made.address) < 0.7 * len(made.svg)
+    assert fromstring(short.partition(",")[2]).tag.endswith("svg")
 
 
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(1)>\"'&lt;script&gt;"
