@@ -1,18 +1,11 @@
 """What goes into the report, in the order in which it is computed."""
 
 import contextlib
-import json
 import os
-import platform
-import tempfile
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-from matplotlib.figure import Figure
+from tqdm import tqdm
 
 import sims
 import training
@@ -21,29 +14,32 @@ from report.figures import scores as figures
 from report.figures import study as study_figures
 from report.figures import theorems as theorem_figures
 from sims.figures import draw
+from sims.verdicts import StudyResult, run_together
 from theory.check import check_all
-from training.run.files.environment import environment
 from training.run.files.run_folder import probe_folder, write_atomically
 
 from . import advice as advised
-from . import page
 from . import study as committed
+from .draft import Draft, Section
 
 ROOM = 32 * 2**20
 """Bytes that a report takes at most, several times over."""
-
-
-@dataclass(frozen=True)
-class Section:
-    """One chapter's numbers (JSON) and its figures by file name."""
-
-    data: Any
-    figures: dict[str, Figure]
-    passed: bool
+FIRST = "rotating_pair"
+STAGES = {
+    "advice": "when it helps",
+    "simulations": f"{len(sims.STUDIES)} studies",
+    "study": "the results on CIFAR-100",
+    "theorems": "the theorems",
+    "students": "the students on handwritten digits",
+}
+"""Words for each section while it is missing, in the order in which they are computed."""
 
 
 def build_report(out: Path, seeds: int, seconds: float) -> tuple[Path, bool]:
     """Compute every section, write the page, its JSON and the figures, and return the page's path and the verdict.
+
+    The page is there after seconds with what is known, and is written anew as more is; killed or interrupted, it says
+    what is missing.
 
     Raises:
         OSError: if the folder cannot be written or is full; found before anything is computed. Should writing fail all
@@ -55,15 +51,16 @@ def build_report(out: Path, seeds: int, seconds: float) -> tuple[Path, bool]:
     Traceback (most recent call last):
     OSError: cannot write into taken ...
     """
+    draft = Draft(out, STAGES)
     with _disk_space_held(out):
-        data, drawings, passed = _computed(seeds, seconds)
-    try:
-        _write(out, data, drawings)
-    except OSError as error:
-        rescue = Path(tempfile.mkdtemp(prefix="rdml-report-"))
-        _write(rescue, data, drawings)
-        raise OSError(f"cannot write into {out} ({error.strerror}); the finished report is in {rescue}") from error
-    return out / "index.html", passed
+        try:
+            for name, section in _sections(seeds, seconds):
+                draft.add(name, section)
+                draft.show()
+        except BaseException as error:
+            draft.show(ended="interrupted" if isinstance(error, KeyboardInterrupt) else f"ended by an error: {error}")
+            raise
+    return draft.finish() / "index.html", draft.passed
 
 
 @contextlib.contextmanager
@@ -78,19 +75,16 @@ def _disk_space_held(out: Path) -> Iterator[None]:
         reserve.unlink(missing_ok=True)
 
 
-def _computed(seeds: int, seconds: float) -> tuple[dict[str, Any], dict[str, Figure], bool]:
-    started = time.perf_counter()
-    sections = {"theorems": theorems(seconds), "simulations": simulations(), "students": students(seeds)}
-    sections["study"], sections["advice"] = study(), advice()
-    data: dict[str, Any] = {name: section.data for name, section in sections.items()}
-    data["about"] = about(time.perf_counter() - started)
-    drawings = {name: drawing for section in sections.values() for name, drawing in section.figures.items()}
-    return data, drawings, all(section.passed for section in sections.values())
-
-
-def _write(out: Path, data: dict[str, Any], drawings: dict[str, Figure]) -> None:
-    (out / "report.json").write_text(json.dumps(data, indent=1) + "\n")
-    page.write(out, data, drawings)
+def _sections(seeds: int, seconds: float) -> Iterator[tuple[str, Section]]:
+    """The sections by name, those of the first screen first; processes simulate while this one draws."""
+    yield "advice", advice()
+    studies = simulations()
+    yield "simulations", next(studies)
+    yield "study", study()
+    for section in studies:
+        yield "simulations", section
+    yield "theorems", theorems(seconds)
+    yield "students", students(seeds)
 
 
 def theorems(seconds: float) -> Section:
@@ -106,13 +100,16 @@ def theorems(seconds: float) -> Section:
     return Section([verdict.to_json() for verdict in verdicts], drawings, all(v.passed for v in verdicts))
 
 
-def simulations() -> Section:
-    """Every study's rows against theory, with its figure."""
+def simulations() -> Iterator[Section]:
+    """The studies' rows against theory so far, with the new ones' figures; the first screen's study comes first."""
     _announce("simulations against their bounds")
-    results = {name: study.run(progress=True, jobs=-1) for name, study in sims.STUDIES.items()}
-    drawings = {name: draw(result) for name, result in results.items()}
-    data = {name: result.to_json() for name, result in results.items()}
-    return Section(data, drawings, all(result.passed for result in results.values()))
+    studies = sorted(sims.STUDIES.values(), key=lambda study: study.name != FIRST)
+    found: dict[str, StudyResult] = {}
+    for result in tqdm(run_together(studies, jobs=-1), "studies", len(studies), unit="study"):
+        found[result.study] = result
+        data = {name: found[name].to_json() for name in sims.STUDIES if name in found}
+        passed, left = all(one.passed for one in found.values()), len(studies) - len(found)
+        yield Section(data, {result.study: draw(result)}, passed, f"{left} of {len(studies)} studies" if left else "")
 
 
 def students(seeds: int) -> Section:
@@ -158,18 +155,6 @@ def advice() -> Section:
         "source": advised.source(found),
     }
     return Section(data, {"advice": advice_figures.collapse(found)}, passed=True)
-
-
-def about(seconds: float) -> dict[str, Any]:
-    """When, how long, on what, with which versions."""
-    import torch
-
-    return {
-        "made": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        "seconds": round(seconds, 1),
-        "system": platform.system(),
-        **environment(torch.device("cpu")),
-    }
 
 
 def _announce(what: str) -> None:

@@ -1,8 +1,8 @@
 """Writes numbers and figures into one HTML file that fetches nothing."""
 
-import base64
-import io
 import re
+from dataclasses import dataclass
+from functools import cache
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -11,30 +11,49 @@ from xml.etree.ElementTree import tostring
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from latex2mathml.converter import convert_to_element
 from markupsafe import Markup, escape
-from matplotlib.figure import Figure
+
+from training.run.files.run_folder import write_atomically
 
 from . import views
+from .picture import Picture
 
 
-def write(out: Path, data: dict[str, Any], drawings: dict[str, Figure]) -> None:
+@dataclass(frozen=True)
+class Missing:
+    """What a page lacks, in words, and why nothing will be added; None while the rest is being computed."""
+
+    parts: list[str]
+    ended: str | None = None
+
+
+def write(out: Path, data: dict[str, Any], pictures: dict[str, Picture]) -> None:
     """Write index.html and, beside it, every figure as SVG and PNG."""
-    for name, figure in drawings.items():
-        figure.savefig(out / f"{name}.png", dpi=200)
-        figure.savefig(out / f"{name}.svg")
-    pictures = {name: _data_uri(figure) for name, figure in drawings.items()}
+    for name, one in pictures.items():
+        (out / f"{name}.png").write_bytes(one.png)
+        (out / f"{name}.svg").write_text(one.svg, encoding="utf-8")
+    write_atomically(out / "index.html", render(data, pictures).encode())
+
+
+def render(data: dict[str, Any], pictures: dict[str, Picture], missing: Missing | None = None) -> str:
+    """The page of the sections that are known; one that is None, or a study that is not there, is missing."""
     said = {
-        "cards": views.headlines(data["theorems"], data["simulations"]),
-        "students_lesson": views.students_lesson(data["students"]),
-        "metrics": views.metric_tables(data["students"]),
+        "cards": views.headlines(data["simulations"]),
+        "verdicts": views.verdicts(data["theorems"], data["simulations"]),
+        "students_lesson": data["students"] and views.students_lesson(data["students"]),
+        "metrics": data["students"] and views.metric_tables(data["students"]),
     }
-    text = _environment().get_template("page.html").render(**data, **said, pictures=pictures)
-    (out / "index.html").write_text(text, encoding="utf-8")
+    addresses = {name: one.address for name, one in pictures.items()}
+    return _environment().get_template("page.html").render(**data, **said, pictures=addresses, missing=missing)
 
 
+@cache
 def mathematics(text: str) -> Markup:
     """Text with $LaTeX$ in it as HTML with MathML, which browsers render without a script."""
     pieces = re.split(r"(?<!\\)\$(.+?)(?<!\\)\$", text, flags=re.DOTALL)
     return Markup("").join(_formula(piece) if i % 2 else escape(piece) for i, piece in enumerate(pieces))
+
+
+LEFT_OUT = ("href", "src", "style", "xmlns", "display")  # the last two say what HTML takes for granted
 
 
 def _formula(latex: str) -> Markup:
@@ -45,7 +64,7 @@ def _formula(latex: str) -> Markup:
         return Markup("<code>{}</code>").format(latex)
     for node in tree.iter():
         node.text, node.tail = unescape(node.text or ""), unescape(node.tail or "")
-        node.attrib = {key: value for key, value in node.attrib.items() if key not in ("href", "src", "style")}
+        node.attrib = {key: value for key, value in node.attrib.items() if key not in LEFT_OUT}
     return Markup(tostring(tree, encoding="unicode", method="xml", short_empty_elements=False))
 
 
@@ -82,9 +101,3 @@ def _environment() -> Environment:
     )
     environment.filters |= {"mathematics": mathematics, "number": number, "signed": signed, "statement": statement}
     return environment
-
-
-def _data_uri(figure: Figure) -> str:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="svg")
-    return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode()

@@ -28,7 +28,7 @@ ORDERS = {0.5: (BLUE, "o"), 1.0: (ORANGE, "s"), 4.0: (GREEN, "^")}
 
 def divergence_against_order() -> Figure:
     """D_alpha of three pairs against the order, on an axis that shows 0, 1 and inf."""
-    figure = Figure(figsize=(6.4, 3.6), layout="constrained")
+    figure = Figure(figsize=(10, 3.6), layout="constrained")
     axes = figure.subplots()
     position = np.linspace(0, 1, 400)
     pairs = [([0.5, 0.5], [0.1, 0.9]), ([0.1, 0.9], [0.5, 0.5]), ([0.7, 0.2, 0.1], [0.4, 0.4, 0.2])]
@@ -37,7 +37,7 @@ def divergence_against_order() -> Figure:
         axes.plot(position, renyi_divergence(p, q, _orders(position)), color=colour, linestyle=dashes, label=label)
     _order_axis(axes)
     axes.set(ylabel="divergence (nats)", ylim=(0, None))
-    axes.legend(frameon=False)
+    figure.legend(frameon=False, loc="outside right center")
     return opened(figure)
 
 
@@ -109,7 +109,17 @@ def self_bounding() -> Figure:
     y, z = _pairs()
     for axes, (alpha, (colour, marker)) in zip(every, ORDERS.items(), strict=True):
         value, pull = _pull(y, z, alpha)
-        axes.scatter(value, pull, s=5, color=colour, marker=marker, alpha=0.4, linewidths=0, label="random pairs")
+        axes.scatter(
+            value,
+            pull,
+            s=5,
+            color=colour,
+            marker=marker,
+            alpha=0.4,
+            linewidths=0,
+            label="random pairs",
+            rasterized=True,
+        )
         size = np.geomspace(1e-6, 30, 50)
         axes.plot(size, 2 * max(1, alpha) * size, color=BLACK, label="bound 2 max(1, α) D")
         best = float(self_bounding_constant(alpha))
@@ -132,7 +142,9 @@ def dropped_gradient() -> Figure:
     width = np.linspace(0, 16, 100)
     for axes, (alpha, (colour, marker)) in zip(every, ORDERS.items(), strict=True):
         size = np.abs(peer_gradient(y, z, alpha)).sum(axis=-1)
-        axes.scatter(np.ptp(y - z, axis=-1), size, s=5, color=colour, marker=marker, alpha=0.4, linewidths=0)
+        axes.scatter(
+            np.ptp(y - z, axis=-1), size, s=5, color=colour, marker=marker, alpha=0.4, linewidths=0, rasterized=True
+        )
         axes.plot(width, 2 * dropped_gradient_bound(alpha, width), color=BLACK, label="bound 2τ")
         coins = np.linspace(1, 15, 8)
         shift = np.stack([(1 - alpha) * coins / 2, 0 * coins], -1)

@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import product
@@ -101,14 +101,19 @@ def collect(
 
     found = {task.file: numbers for task in tasks if (numbers := _load(task, folder)) is not None}
     missing = [task for task in tasks if task.file not in found]
-    watched: Any = {"initializer": _end_with, "initargs": (os.getpid(),)}
-    workers = Parallel(n_jobs=jobs, return_as="generator_unordered", **watched)
-    arriving: Any = workers(delayed(_numbered)(k, task.work) for k, task in enumerate(missing))
-    bar = tqdm(arriving, label, len(tasks), initial=len(found), unit="cell", disable=not progress)
+    bar = tqdm(arriving(missing, jobs), label, len(tasks), initial=len(found), unit="cell", disable=not progress)
     for k, numbers in bar:
         _save(missing[k], numbers, folder)
         found[missing[k].file] = numbers
     return [found[task.file] for task in tasks]
+
+
+def arriving(tasks: Iterable[Task], jobs: int | None = None) -> Iterator[tuple[int, Numbers]]:
+    """The place and the numbers of each task, once it is done; tasks are taken when a process is free for them."""
+    watched: Any = {"initializer": _end_with, "initargs": (os.getpid(),)}
+    workers = Parallel(n_jobs=jobs, return_as="generator_unordered", **watched)
+    found: Any = workers(delayed(_numbered)(k, task.work) for k, task in enumerate(tasks))
+    return found
 
 
 def _end_with(parent: int) -> None:

@@ -10,6 +10,7 @@ from .study import (
     mean_square,
     mean_square_every,
     over_replicas,
+    run_together,
     takes_device,
     with_steps,
 )
@@ -32,6 +33,7 @@ __all__ = [
     "mean_square_every",
     "of_the_sign",
     "over_replicas",
+    "run_together",
     "takes_device",
     "with_steps",
     "within_standard_errors",

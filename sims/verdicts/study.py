@@ -1,6 +1,6 @@
 """A study compares measurements with theory, by a rule that is stated, and is data itself."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from inspect import signature
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sims.engine import Record, Simulation, run
-from sims.engine.sweep import Numbers, Task, collect
+from sims.engine.sweep import Numbers, Task, arriving, collect
 
 from .fits import Fit, fitted, in_words
 from .results import Panel, Row, StudyResult
@@ -136,12 +136,39 @@ class Study:
         """
         chosen, count = self.cells() if cells is None else cells, replicas or self.replicas
         tasks = [_task(cell, count, seed + k, where) for k, cell in enumerate(chosen)]
-        numbers = collect(tasks, folder, jobs, progress, self.name)
+        return self._judged(chosen, count, collect(tasks, folder, jobs, progress, self.name))
+
+    def _judged(self, chosen: list[Cell], count: int, numbers: Sequence[Numbers]) -> StudyResult:
         judges = [(cell.rule or self.rule)(len(chosen), count) for cell in chosen]
         rows = [_row(*one) for one in zip(chosen, judges, numbers, strict=True)]
         fits = fitted(self.fits(), rows)
         words = (self.name, self.title, self.lesson, self.caption + in_words(fits), self.rule_in_words)
         return StudyResult(*words, (*rows, *fits), self.panels)
+
+
+def run_together(studies: Sequence[Study], jobs: int | None = None) -> Iterator[StudyResult]:
+    """The result of each study, as `Study.run` has it, as soon as its last cell is done.
+
+    The cells of all studies share the processes, so that none waits for the last cell of a study. The studies begin in
+    the order given.
+    """
+    chosen: list[list[Cell]] = []
+    places: list[tuple[int, int]] = []  # study and cell of each task
+    found: dict[tuple[int, int], Numbers] = {}
+
+    def tasks() -> Iterator[Task]:
+        for n, study in enumerate(studies):
+            chosen.append(study.cells())
+            for k, cell in enumerate(chosen[n]):
+                places.append((n, k))
+                yield _task(cell, study.replicas, k, {})
+
+    for place, numbers in arriving(tasks(), jobs):
+        n, _ = places[place]
+        found[places[place]] = numbers
+        own = [found[n, k] for k in range(len(chosen[n])) if (n, k) in found]
+        if len(own) == len(chosen[n]):
+            yield studies[n]._judged(chosen[n], studies[n].replicas, own)
 
 
 def with_steps(cell: Cell, steps: int) -> Cell:

@@ -6,6 +6,7 @@ import json
 import re
 import resource
 import shutil
+from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -14,7 +15,9 @@ from matplotlib.figure import Figure
 
 import sims
 import training
-from report import build, page, views
+from report import advice, build, page, views
+from report.draft import Draft, Section
+from report.picture import picture
 from theory.check import check_all
 
 
@@ -62,13 +65,13 @@ def test_the_numbers_travel_with_seeds_versions_and_hardware(folder: Path):
 
 def test_an_unwritable_folder_is_found_before_anything_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     (tmp_path / "file").write_text("")
-    monkeypatch.setattr(build, "theorems", lambda _seconds: pytest.fail("theorems ran first"))
+    monkeypatch.setattr(build, "_sections", lambda *_: pytest.fail("sections ran first"))
     with pytest.raises(OSError, match="file"):
         build.build_report(tmp_path / "file" / "report", 2, 1.0)
 
 
 def test_a_full_disk_is_found_before_anything_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(build, "theorems", lambda _seconds: pytest.fail("theorems ran first"))
+    monkeypatch.setattr(build, "_sections", lambda *_: pytest.fail("sections ran first"))
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (2**20, hard))
     try:
@@ -80,18 +83,91 @@ def test_a_full_disk_is_found_before_anything_runs(tmp_path: Path, monkeypatch: 
 
 
 def test_a_report_that_cannot_be_written_in_the_end_is_kept_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    def write(out: Path, data: dict, drawings: dict):
+    def write(out: Path, data: dict, pictures: dict):
         if out == tmp_path:
             raise OSError(errno.ENOSPC, "No space left on device")
-        (out / "index.html").write_text(data["found"])
+        (out / "index.html").write_text(data["advice"])
 
-    monkeypatch.setattr(build, "_computed", lambda _seeds, _seconds: ({"found": "numbers"}, {}, True))
-    monkeypatch.setattr(build.page, "write", write)
+    monkeypatch.setattr(build, "_sections", lambda *_: [("advice", Section("numbers", {}, True))])
+    monkeypatch.setattr(page, "write", write)
+    monkeypatch.setattr(page, "render", lambda *_: "")
     with pytest.raises(OSError, match=r"No space left on device.*the finished report is in") as told:
         build.build_report(tmp_path, 2, 1.0)
     rescue = Path(str(told.value).rpartition(" ")[2])
     assert (rescue / "index.html").read_text() == "numbers"
     shutil.rmtree(rescue)
+
+
+ANSWER = Section(build.advice().data, {"advice": Figure()}, passed=True)
+"""The first section, without the time that its figure takes."""
+
+
+def _only(ending: BaseException | None = None) -> Callable[..., Iterator[tuple[str, Section]]]:
+    """The first section of a report, then an end."""
+
+    def sections(*_: object) -> Iterator[tuple[str, Section]]:
+        yield "advice", ANSWER
+        if ending:
+            raise ending
+
+    return sections
+
+
+def test_the_first_page_has_the_answer_and_its_figure_and_says_what_is_missing(tmp_path: Path):
+    draft = Draft(tmp_path, build.STAGES)
+    draft.add("advice", ANSWER)
+    draft.show()
+    text = (tmp_path / "index.html").read_text()
+    assert all(sentence.split("$")[0] in text for sentence in advice.SENTENCES)
+    assert text.count("data:image/svg+xml") == 1
+    assert f"Missing: {len(sims.STUDIES)} studies, the results on CIFAR-100, the theorems, the students" in text
+    assert "This number is being computed." in text
+    assert '<meta http-equiv="refresh"' in text
+
+
+@pytest.mark.parametrize(
+    ("ending", "words"),
+    [(KeyboardInterrupt(), "was interrupted"), (ValueError("no more"), "was ended by an error: no more")],
+)
+def test_a_report_that_is_ended_leaves_a_page_that_says_so(ending, words, tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(build, "_sections", _only(ending))
+    with pytest.raises(type(ending)):
+        build.build_report(tmp_path, 2, 1.0)
+    text = (tmp_path / "index.html").read_text()
+    assert words in text
+    assert "the theorems" in text
+    assert "http-equiv" not in text
+    assert [path.name for path in tmp_path.iterdir()] == ["index.html"]
+
+
+def test_a_full_disk_on_the_way_ends_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("report.draft.write_atomically", full)
+    draft = Draft(tmp_path, build.STAGES)
+    draft.add("advice", ANSWER)
+    draft.show()
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_first_screen_comes_before_what_is_folded(folder: Path):
+    first, _, rest = (folder / "index.html").read_text().partition("<details")
+    assert "<h1>When does mutual learning help" in first
+    assert "no bias" in first
+    assert "for ever" in first
+    assert first.count("<img") == 1
+    assert re.findall(r'class="part" id="(\w+)"', "<details" + rest) == [
+        "help", "theorems", "simulations", "students", "study", "about"
+    ]  # fmt: skip
+    assert "Not complete" not in first
+
+
+def test_figures_take_a_share_of_a_page_of_at_most_15_mb(folder: Path):
+    """The whole page holds 148 theorems and 18 studies, of which this one has a theorem's family and one study."""
+    assert (folder / "index.html").stat().st_size < 800_000
+    for path in folder.glob("*.svg"):
+        assert path.read_text().count("<text") > 5  # as text, not as outlines
 
 
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(1)>\"'&lt;script&gt;"
@@ -138,7 +214,7 @@ def test_a_page_of_hostile_names_has_no_live_element(folder: Path, tmp_path: Pat
         "advice",
     )
     names += tuple(f"study_{name}" for name in ("accuracy", "scores", "drift", "plateau", "throughput"))
-    page.write(tmp_path, data, {name: Figure() for name in names})
+    page.write(tmp_path, data, {name: picture(Figure()) for name in names})
     before, after = (_Elements((place / "index.html").read_text()) for place in (folder, tmp_path))
     assert after.found <= before.found
     assert after.attributes <= before.attributes

@@ -2,7 +2,7 @@ r"""The divergence in plain float64 with a proved bound of each row's error.
 
 It is taken for every row in which that bound is at most `PROMISE` times the value; `rows` has the others computed in
 double-double. It saves nine tenths of the time and more (`benchmarks/divergence.py`) and is held to the careful path
-by `tests/theory/divergence/test_fast.py`. No row with a class that cannot occur is taken.
+by `tests/theory/divergence/test_fast.py`. Of rows with a class that cannot occur only equal ones are taken.
 
 **Near pairs.** Let p be the peer's probabilities, d the log-ratios up to a constant a row, m about $\sum p d$, $\delta
 = d - m$, $s = \alpha - 1$, $\varphi(x) = e^x - 1 - x \ge 0$, $\Phi_\sigma = \sum p\,\varphi(\sigma\delta)$, $\lambda =
@@ -77,29 +77,28 @@ def divergence(form: Form, first: Array, second: Array, alpha: Array, axis: int)
 
     The class axis (0 or 1 of two) has length 1 in alpha and in the results.
     """
-    low = alpha < 0.5
-    s, factor = alpha - 1, np.ones(())
-    if low.any():
+    s, low = alpha - 1, alpha < 0.5
+    swapped = low.any()
+    if swapped:
         first, second = _swapped(first, second, low)
-        s, factor = np.where(low, -alpha, s), np.where(low, alpha / (1 - alpha), 1.0)
+        s = np.where(low, -alpha, s)
     value, error = _near(form, first, second, s, axis)
-    accepted = _accepted(value, error, factor)
+    accepted = _accepted(value, error)
     for method in () if accepted.all() else (_below_order_1, _far):
         rows = ~accepted if method is _far else ~accepted & (s < 0)
         if rows.any():
             few, other, few_s = (np.compress(rows.ravel(), x, 1 - axis) for x in (first, second, s))
             value[rows], error[rows] = (x.ravel() for x in method(form, few, other, few_s, axis))
-            accepted = _accepted(value, error, factor)
-    return value * factor, accepted
+            accepted = _accepted(value, error)
+    return np.where(low, alpha / (1 - alpha), 1.0) * value if swapped else value, accepted
 
 
 def _swapped(first: Array, second: Array, low: Mask) -> tuple[Array, Array]:
     return (second, first) if low.all() else (np.where(low, second, first), np.where(low, first, second))
 
 
-def _accepted(value: Array, error: Array, factor: Array) -> Mask:
-    exact = (error == 0) | (factor == 0)
-    return vouched(value, error) & ((value * factor >= SMALLEST) | exact)
+def _accepted(value: Array, error: Array) -> Mask:
+    return vouched(value, error) & ((value >= SMALLEST) | (error == 0))
 
 
 def near_logits(y: Array, z: Array, axis: int) -> tuple[Weights, LogRatio, Mask]:
@@ -128,12 +127,13 @@ PROBABILITIES = Form(near_probabilities, np.log, FUNCTION)
 
 
 class _Centred(NamedTuple):
-    """A near pair: delta, its extremes, |m|, sum p |delta|, K, and c_0 + c_1 |m| of the bound; where it holds."""
+    """A near pair: delta, its extremes, max and mean |delta|, |m|, K and c_0 + c_1 |m| of the bound; where it holds."""
 
     weights: Weights
     moved: Array
     above: Array
     below: Array
+    reach: Array
     shift: Array
     spread: Array
     sums: Array | float
@@ -149,9 +149,10 @@ def _centred(weights: Weights, ratio: LogRatio, usable: Mask, size: Array, axis:
     shift = np.abs(centre)
     fixed = ratio.fixed + ratio.relative * shift
     sums = weights.error + additions(moved.shape[axis], axis) + 2
-    usable = usable & (np.maximum(1.0, size) * np.maximum(above, -below) <= REACH) & ((1 + size) * shift <= LARGEST)
+    reach = np.maximum(above, -below)
+    usable &= (np.maximum(1.0, size) * reach <= REACH) & ((1 + size) * shift <= LARGEST)
     spread = SLACK * mean(weights, np.abs(moved), axis) + U * fixed
-    return _Centred(weights, moved, above, below, shift, spread, sums, fixed, usable, axis)
+    return _Centred(weights, moved, above, below, reach, shift, spread, sums, fixed, usable, axis)
 
 
 def _near(form: Form, first: Array, second: Array, s: Array, axis: int) -> tuple[Array, Array]:
@@ -177,8 +178,7 @@ def _drift(pair: _Centred, ratio: LogRatio) -> Array:
 
 
 def _below_order_1(form: Form, first: Array, second: Array, s: Array, axis: int) -> tuple[Array, Array]:
-    r"""The divergence of near pairs for s in [-1/2, 0) and its error in u, where the two logarithms cancel: confident
-    pairs.
+    r"""The divergence of confident near pairs, in which the two logarithms cancel, for s in [-1/2, 0); its error in u.
 
     With $l = \delta + L = \log(p/q)$, $L = \log\sum p\,e^{-\delta}$, $g(l) = (e^{sl} - 1)/s + e^{-l} - 1 \ge 0$ and $A
     = \sum p\,g(l)$ it is $D = \log(1 + sA)/s$. Its bound: $g' = e^{sl} - e^{-l}$ and $\sum p\,g' = sA$, so that the
@@ -198,7 +198,7 @@ def _below_order_1(form: Form, first: Array, second: Array, s: Array, axis: int)
     fixed = pair.fixed + (ratio.relative + 1) * level
     error = (pair.sums + (ratio.relative + 2) * (2 + np.maximum(0.0, below)) - s * level_error) * excess
     error += (3.5 * fixed + 5 * (FUNCTION + 2) + 3) * apart
-    furthest = np.maximum(below, pair.above + level)
+    furthest = pair.reach + level
     error += 0.8 * U * (fixed + (ratio.relative + 2) * furthest + level_error) ** 2
     return value, np.where(pair.usable & (power_sum > 0), error / power_sum + (FUNCTION + 3) * value, np.inf)
 
@@ -210,7 +210,7 @@ def _log_mean(
 
     The arguments of phi have the relative error `slope` besides that of a shift.
     """
-    reach, offset = size * np.maximum(pair.above, -pair.below), size * pair.fixed
+    reach, offset = size * pair.reach, size * pair.fixed
     growing = np.maximum(sigma * pair.above, sigma * pair.below)
     small = reach <= SERIES_REACH
     phi = mean(pair.weights, _phi(pair.moved * sigma, small), pair.axis)

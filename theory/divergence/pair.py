@@ -58,9 +58,12 @@ def pair_from_logits(logits_p: Array, logits_q: Array) -> Pair:
     raw = two_sum(np.where(common, logits_p, 0.0), np.where(common, -logits_q, 0.0))
     (inner_p, log_p), (inner_q, log_q) = softmax(logits_p, common), softmax(logits_q, common)
     ratio = normalised_log_ratio(inner_q, inner_p, log_q, log_p, raw, common)
+    inner = Restricted(inner_p, inner_q, log_p, log_q, ratio, common)
+    if common.all():
+        return _whole(inner)
     p, q = softmax(logits_p, possible_p)[0], softmax(logits_q, possible_q)[0]
     return Pair(
-        Restricted(inner_p, inner_q, log_p, log_q, ratio, common),
+        inner,
         p,
         q,
         _lost_mass(p, common, _log_mass(logits_p, common)),
@@ -74,11 +77,19 @@ def pair_from_probabilities(p: Array, q: Array) -> Pair:
     common = (p > 0) & (q > 0)
     (inner_p, log_p), (inner_q, log_q) = _renormalised(p, common), _renormalised(q, common)
     ratio = normalised_log_ratio(inner_q, inner_p, log_q, log_p, _raw_log_ratio(p, q, common), common)
+    inner = Restricted(inner_p, inner_q, log_p, log_q, ratio, common)
+    if common.all():
+        return _whole(inner)
     p, q = p / p.sum(axis=-1, keepdims=True), q / q.sum(axis=-1, keepdims=True)
     with np.errstate(divide="ignore"):  # log p = -inf of an impossible class is meant
         lost_p, lost_q = (_lost_mass(x, common, _log_mass(np.log(x), common)) for x in (p, q))
-    inner = Restricted(inner_p, inner_q, log_p, log_q, ratio, common)
     return Pair(inner, p, q, lost_p, lost_q, np.any((p > 0) & ~common, axis=-1))
+
+
+def _whole(inner: Restricted) -> Pair:
+    """The pair whose rows have every class in common: what the restriction cuts off is exactly nothing."""
+    nothing = np.zeros(inner.p.shape[:-1])
+    return Pair(inner, inner.p, inner.q, nothing, nothing, nothing > 0)
 
 
 def softmax(logits: Array, support: Mask) -> tuple[Array, DoubleDouble]:

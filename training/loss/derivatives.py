@@ -55,20 +55,19 @@ class Kept(Function):
     ) -> Tensor:
         ctx.save_for_backward(z, *others)
         value, ctx.gradient, ctx.factor = work(z, *others)
-        ctx.again = again
+        ctx.again, ctx.rest = again, (None,) * len(others)
         return value
 
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Any) -> tuple[Tensor | None, ...]:
         (g,), gradient, ctx.gradient = grad_outputs, ctx.gradient, None
-        rest = [None] * (len(ctx.saved_tensors) - 1)
         if gradient is not None and not torch.is_grad_enabled() and not transformed():
             if ctx.factor == 1 and g.ndim == 0 and g.is_cpu and g.item() == 1:  # usual; here g costs no wait
-                return None, None, gradient, *rest
-            return None, None, gradient.mul_(g.view(*g.shape, *[1] * (gradient.ndim - g.ndim)) * ctx.factor), *rest
+                return None, None, gradient, *ctx.rest
+            return None, None, gradient.mul_(g.view(*g.shape, *[1] * (gradient.ndim - g.ndim)) * ctx.factor), *ctx.rest
         z, *others = ctx.saved_tensors
         with torch.enable_grad():
-            return None, None, *torch.autograd.grad(ctx.again(z, *others), z, g, create_graph=True), *rest
+            return None, None, *torch.autograd.grad(ctx.again(z, *others), z, g, create_graph=True), *ctx.rest
 
 
 class _Rows(Function):

@@ -5,7 +5,8 @@ Both are hooks of the network, so that whoever calls it reads it in the same way
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -18,24 +19,24 @@ class NoLogits(ValueError):
     """A network's output does not hold the logits that it should, or does not say where."""
 
 
-def made_alike(network: nn.Module, classes: int, field: str | None = None, who: str = "a network") -> nn.Module:
+def made_alike(network: nn.Module, classes: int, name: str | None = None, who: str = "a network") -> nn.Module:
     """The network itself, which from now on casts floating images to its dtype and gives logits (N, classes).
 
     A tensor is taken as it is; (N, classes, 1, 1) is flattened. Of a tuple, a mapping or an object with fields the
-    logits are what `field` names (a field or a position); else, among the tensors of this shape, the first called
+    logits are what `name` says (a field or a position); else, among the tensors of this shape, the first called
     `logits`, `out` or `output`, or the only one. They come out in float32, or in float64 if they are.
 
     Args:
         network: any module that takes a batch of images.
         classes: the number of classes.
-        field: a field, or a position such as "0", of outputs that are no tensor.
+        name: a field, or a position such as "0", of outputs that are no tensor.
         who: what sentences call the network.
 
     Raises:
         NoLogits: by a call, if these rules do not find such logits; the sentence says what there is.
     """
     network.register_forward_pre_hook(_cast)
-    network.register_forward_hook(_Reader(classes, field, who))
+    network.register_forward_hook(_Reader(classes, name, who))
     return network
 
 
@@ -49,16 +50,18 @@ def _cast(network: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(x.to(wanted) if isinstance(x, Tensor) and x.is_floating_point() else x for x in inputs)
 
 
-class _Reader(NamedTuple):
-    """A hook that turns a network's output into logits."""
+@dataclass(frozen=True)
+class _Reader:
+    """A hook that turns a network's output into logits; in each mode it keeps to the field that it found first."""
 
     classes: int
-    field: str | None
+    name: str | None
     who: str
+    found: dict[bool, str] = field(default_factory=dict)
 
     def __call__(self, network: nn.Module, inputs: tuple[Any, ...], output: Any) -> Tensor:
         shape = (len(inputs[0]), self.classes)
-        logits = output if isinstance(output, Tensor) else self._chosen(output, shape)
+        logits = output if isinstance(output, Tensor) else self._chosen(output, shape, network.training)
         if not _fits(logits, shape):
             raise NoLogits(
                 f"{self.who} must give {shape[1]} logits, one a class, for each of {shape[0]} images, got "
@@ -66,27 +69,27 @@ class _Reader(NamedTuple):
             )
         return logits.flatten(1).to(torch.promote_types(logits.dtype, torch.float32))
 
-    def _chosen(self, output: Any, shape: tuple[int, int]) -> Any:
+    def _chosen(self, output: Any, shape: tuple[int, int], training: bool) -> Any:
         fields = _fields(output)
-        if self.field is not None:
-            return self._named(self.field, fields, output)
-        fitting = {name: value for name, value in fields.items() if _fits(value, shape)}
-        common = [name for name in COMMON if name in fitting]
-        if common or len(fitting) == 1:
-            return fitting[common[0]] if common else fitting.popitem()[1]
-        raise NoLogits(
-            f"{self.who} gives {_listed(output, fields)}, {len(fitting)} of which may be the logits {shape}: name the "
-            "field or position with --output (`output` of a recipe)"
-        )
-
-    def _named(self, name: str, fields: dict[str, Any], output: Any) -> Any:
+        if self.name is None and training not in self.found:
+            self.found[training] = self._guessed(output, fields, shape)
+        name, values = self.name or self.found[training], list(fields.values())
         if name in fields:
             return fields[name]
-        values = list(fields.values())
         place = int(name) if name.removeprefix("-").isdecimal() else len(values)
         if -len(values) <= place < len(values):
             return values[place]
         raise NoLogits(f"{self.who} has no output {name!r}, it gives {_listed(output, fields)}")
+
+    def _guessed(self, output: Any, fields: dict[str, Any], shape: tuple[int, int]) -> str:
+        fitting = [name for name, value in fields.items() if _fits(value, shape)]
+        names = [name for name in COMMON if name in fitting][:1] or fitting
+        if len(names) == 1:
+            return names[0]
+        raise NoLogits(
+            f"{self.who} gives {_listed(output, fields)}, {len(fitting)} of which may be the logits {shape}: name the "
+            "field or position with --output (`output` of a recipe)"
+        )
 
 
 def _fits(value: Any, shape: tuple[int, int]) -> bool:

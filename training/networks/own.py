@@ -3,16 +3,13 @@
 import importlib
 import inspect
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from operator import attrgetter
 from typing import Any
 
 from torch import nn
 
 from .resnet import Shape
-
-Builder = Callable[[Shape, int], nn.Module]
-"""Makes a new network for images of `shape` (height, width, channels) and a number of classes."""
 
 
 class Local(str):
@@ -105,7 +102,11 @@ def _imported(name: str) -> Any:
     except AttributeError as error:
         raise ValueError(f"student {name!r} is not there: {error}") from error
     except Exception as error:  # whatever their code raises
-        raise ValueError(f"student {name!r} cannot be imported ({type(error).__name__}: {error})") from error
+        raise ValueError(f"student {name!r} cannot be imported ({_said(error)})") from error
+
+
+def _said(error: Exception) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
 
 
 def build_own(name: str, shape: Shape, classes: int) -> nn.Module:
@@ -119,8 +120,7 @@ def build_own(name: str, shape: Shape, classes: int) -> nn.Module:
         network = build(shape, classes)
     except Exception as error:  # whatever their code raises
         raise ValueError(
-            f"student {str(name)!r} cannot be made for images of shape {shape} and {classes} classes "
-            f"({type(error).__name__}: {error})"
+            f"student {str(name)!r} cannot be made for images of shape {shape} and {classes} classes ({_said(error)})"
         ) from error
     if not isinstance(network, nn.Module):
         raise ValueError(f"student {str(name)!r} must make an nn.Module, got {type(network).__name__}")

@@ -1,7 +1,7 @@
 """One run, from the first batch to the test scores; this room imports every other room of training but experiment.
 
-`cohort` has the students, `step` one update of them, `epochs` the loop over epochs, `checkpoint` what a run needs to
-resume, `run_folder` its files, `placement` its processes; `train` is the function that users call.
+`cohort` has the students, `step` one update of them, `epochs` the loop over epochs, `files` what it writes and resumes
+from, `placement` its processes; `train` is the function that users call.
 """
 
 from .train import train

@@ -35,7 +35,7 @@ def examine(student: nn.Module, pixels: Tensor, who: str) -> None:
     Raises:
         ValueError: if it cannot take the images, or gives no logits, probabilities, or what does not depend on weights.
     """
-    buffers = [(buffer, buffer.clone()) for buffer in student.buffers()]
+    kept = {name: buffer.clone() for name, buffer in student.named_buffers()}
     with torch.random.fork_rng([pixels.device] if pixels.device.type == "cuda" else []):
         for training in (False, True):
             logits = _logits(student.train(training), pixels, who)
@@ -46,8 +46,8 @@ def examine(student: nn.Module, pixels: Tensor, who: str) -> None:
     if not logits.requires_grad:
         raise ValueError(f"{who} gives logits that have no gradient in its weights; take out detach() or no_grad()")
     with torch.no_grad():
-        for buffer, before in buffers:
-            buffer.copy_(before)
+        for name, buffer in student.named_buffers():
+            buffer.copy_(kept[name])
 
 
 def _logits(student: nn.Module, pixels: Tensor, who: str) -> Tensor:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from short_cells import one_cell_a_measure
 
 from sims import STUDIES, Cell, Study, StudyResult
 from sims.engine import check_gradient
@@ -12,6 +13,7 @@ from sims.figures import draw
 from sims.models.problems import KNOWN
 from sims.studies.rotation.potential import descents
 from sims.studies.rotation.search_for_cycles import rare
+from sims.verdicts import run_together
 
 REPLICAS = {
     "three_terms": 8,
@@ -101,3 +103,15 @@ def test_known_problems_have_the_stated_gradient_smoothness_and_least_value(make
 def test_a_search_that_finds_too_many_cycles_fails():
     judge = rare(4, 3000)
     assert [judge(found / 3000, 0.0, 1e-3) for found in (0, 3, 12)] == [True, True, False]
+
+
+def test_studies_that_share_their_processes_have_the_numbers_of_each_alone():
+    short = {name: one_cell_a_measure(name) for name in ("noise_floor", "potential")}
+    few = [
+        dataclasses.replace(STUDIES[name], cells=lambda cells=cells: cells, replicas=2, fits=tuple)
+        for name, cells in short.items()
+    ]
+    together = {result.study: result for result in run_together(few, jobs=1)}
+    assert list(together) == [study.name for study in few]
+    for study in few:
+        assert together[study.name] == study.run()

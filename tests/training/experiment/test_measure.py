@@ -14,6 +14,7 @@ from theory import peer_gradient
 from training import Recipe, cli, from_tensors
 from training.data.loader import Loader
 from training.experiment.measurement import PLAIN, follow, measure
+from training.flags import Flags
 from training.loss import mutual_loss
 from training.measure import instruments as on
 from training.run.cohort import build_cohort
@@ -225,7 +226,7 @@ def test_networks_of_ones_own_are_measured_by_their_logits_on_a_source_that_is_h
 
 def test_the_command_publishes_what_it_measured_and_how(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("sys.argv", ["rdml", "measure", "--seeds", "1"])
-    flags: Any = cli.Flags()
+    flags: Any = Flags()
     flags = dataclasses.replace(flags, data="digits", subset=60, epochs=1, batch_size=20)
     where = {"folder": tmp_path / "runs", "publish": tmp_path / "out" / "orders.json"}
     assert cli.measure(flags, orders=(0.5, 1.0), seeds=1, records=2, jobs=1, **where) == 0

@@ -199,6 +199,18 @@ def test_many_rows_with_a_class_far_above_the_first_keep_their_gradient(ahead, a
     assert_mean_of_rows((peer.numpy(), student.numpy()), alpha)
 
 
+@pytest.mark.parametrize("alpha", [0.3, 0.5, 0.6, 1.4, 2.0])
+@pytest.mark.parametrize("classes", [3, 128, 3000])
+def test_students_far_apart_lose_no_digits_where_their_common_mass_underflows(classes, alpha):
+    """All of it lies in classes that are equally unlikely to both, down to far below float32's smallest number."""
+    peer, student = torch.zeros(2, 25, classes)
+    peer[:, 0] = student[:, 1] = torch.arange(60.0, 110.0, 2.0)
+    peer[:, 1] = student[:, 0] = -2 * peer[:, 0]
+    rows = renyi_divergence_loss(student.requires_grad_(), peer, alpha, "none")
+    alone = [renyi_divergence_loss(student[i : i + 1], peer[i : i + 1], alpha) for i in range(25)]
+    torch.testing.assert_close(torch.stack(alone), rows, rtol=2e-6, atol=0)
+
+
 def test_a_class_that_only_the_student_excludes_counts_even_where_its_probability_underflows():
     peer, student = torch.tensor([[0.0, -200.0]]), torch.tensor([[0.0, -INF]])
     assert renyi_divergence_loss(student, peer, 1.0) == INF
