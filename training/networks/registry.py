@@ -29,6 +29,12 @@ MODELS: dict[str, Callable[[Shape, int], nn.Module]] = {
     "vgg8-quarter": partial(plain.vgg, channels=plain.VGG8, narrower=4),
     "mobilenetv2": plain.mobilenetv2,
 }
+"""Architectures by the name that a recipe gives them: functions of (height, width, channels) and the classes.
+
+>>> import torch
+>>> MODELS["mlp"]((8, 8, 1), 10)(torch.zeros(5, 1, 8, 8)).shape
+torch.Size([5, 10])
+"""
 BUILT_IN = frozenset(MODELS)
 """Those that take float32 and give logits (N, classes), as tests hold them to it."""
 LIBRARIES = ("timm", "torchvision")
