@@ -18,7 +18,7 @@ from training.experiment.comparison import compare as compare_variants
 from training.experiment.evaluation import advise_run, evaluate_run
 from training.experiment.parallel import Task, check_jobs, train_all
 from training.recipe.named import RECIPES
-from training.recipe.recipe import Recipe
+from training.recipe.recipe import TEXTS, Recipe
 from training.run.placement import leads
 from training.run.run_folder import open_run, probe_folder, write_atomically, write_json
 
@@ -66,7 +66,7 @@ def train(
     resume: bool = False,
     jobs: int = -1,
 ) -> int:
-    """Train students together on images and score them on the test set.
+    """Train students together on images or texts and score them on the test set.
 
     Args:
         flags: fields of the recipe that differ from the named one.
@@ -95,7 +95,8 @@ def train(
         return 0
     open_run(place, chosen, resume=True)  # restores recipe.json if the folder was removed during the run
     write_json(place / "results.json", [result.to_json() for result in results])
-    print(f"\n{len(results)} seed(s), {results[0].images['test']} test images; mean ± standard error over seeds\n")
+    tested = f"{results[0].images['test']} test {'texts' if chosen.data in TEXTS else 'images'}"
+    print(f"\n{len(results)} seed(s), {tested}; mean ± standard error over seeds\n")
     print(tables.run_table(results))
     print(place)
     return 0

@@ -11,12 +11,14 @@ import torch
 from training.recipe.recipe import Recipe
 
 from .arrays import from_tensors
+from .docstrings import docstrings
 from .download import Remote, fetch
 from .formats import check_labels, read_cifar, read_idx
 from .images import Images, Source, halves
 from .layouts import EMNIST, as_images, emnist, idx_places, npz, read_table, stl10, svhn
 from .pickles import read_cifar_pickle
 from .picture_folder import folder_source
+from .text_files import text_csv, text_folder
 
 
 def open_source(recipe: Recipe) -> Source:
@@ -203,6 +205,9 @@ SOURCES: dict[str, Callable[[Recipe], Source]] = {
         100,
     ),
     "folder": folder,
+    "docstrings": docstrings,
+    "text-folder": text_folder,
+    "text-csv": text_csv,
     "npz": npz,
     "stl10": stl10,
     "svhn": svhn,

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import nn
 
-from . import plain, resnet, small
+from . import plain, resnet, small, text
 from .resnet import Shape
 
 MODELS: dict[str, Callable[[Shape, int], nn.Module]] = {
@@ -28,6 +28,11 @@ MODELS: dict[str, Callable[[Shape, int], nn.Module]] = {
     "vgg8-quarter": partial(plain.vgg, channels=plain.VGG8, narrower=4),
     "mobilenetv2": plain.mobilenetv2,
 }
+TEXT_MODELS: dict[str, Callable[[Shape, int], nn.Module]] = {
+    "text-mean": text.mean_of_words,
+    "text-cnn": text.convolution,
+}
+"""Those for texts; their shape is 1, words of a text, numbers that words may have."""
 LIBRARIES = ("timm", "torchvision")
 """Libraries whose architectures are available as LIBRARY:NAME if they are installed."""
 
@@ -38,12 +43,23 @@ def check_model(name: str) -> None:
     if colon and library in LIBRARIES:
         if inner not in _import(library, name).list_models():
             raise ValueError(f"{library} has no model {inner!r}; {library}.list_models() names those it has")
-    elif name not in MODELS:
-        raise ValueError(f"a student must be one of {', '.join(MODELS)}, timm:NAME or torchvision:NAME, got {name!r}")
+    elif name not in MODELS | TEXT_MODELS:
+        raise ValueError(
+            f"a student must be one of {', '.join(MODELS | TEXT_MODELS)}, timm:NAME or torchvision:NAME, got {name!r}"
+        )
+
+
+def check_kind(name: str, texts: bool) -> None:
+    """Refuse a student for pictures where the data are texts, and the other way round."""
+    wrong = (name in MODELS or name.partition(":")[0] in LIBRARIES) if texts else name in TEXT_MODELS
+    if wrong:
+        kinds = ("pictures", "texts") if texts else ("texts", "pictures")
+        right = ", ".join(TEXT_MODELS if texts else MODELS)
+        raise ValueError(f"student {name!r} is for {kinds[0]} and the data are {kinds[1]}; choose among {right}")
 
 
 def build_model(name: str, shape: Shape, classes: int) -> nn.Module:
-    """The architecture `name` for images of `shape` (height, width, channels) and `classes` classes.
+    """The architecture `name` for images of `shape` (height, width, channels), or texts, and `classes` classes.
 
     Raises:
         ValueError: if no architecture has that name, or its library is not installed.
@@ -51,7 +67,7 @@ def build_model(name: str, shape: Shape, classes: int) -> nn.Module:
     check_model(name)
     library, colon, inner = name.partition(":")
     if not colon:
-        return MODELS[name](shape, classes)
+        return (MODELS | TEXT_MODELS)[name](shape, classes)
     if library == "timm":
         return _import("timm", name).create_model(inner, num_classes=classes, in_chans=shape[2])
     if shape[2] != 3:

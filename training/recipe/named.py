@@ -49,6 +49,14 @@ RECIPES: dict[str, Recipe] = {
     "theory": Recipe(
         students=("mlp-tanh", "mlp-tanh"), data="cifar100", subset=5000, validation=0.04, epochs=80, batch_size=50
     ),
+    # Seconds on a CPU core: scipy's docstrings by field; with --data text-folder or text-csv, your own texts.
+    "text": Recipe(
+        students=("text-mean", "text-cnn"),
+        data="docstrings",
+        epochs=10,
+        optimizer="adamw",
+        lr="cosine:0.01:0",
+    ),
     # Minutes on two CPU cores: a stratified tenth of the training images and a small net.
     "cpu": dataclasses.replace(
         PAPER,

@@ -8,7 +8,8 @@ from torch import Tensor, nn
 
 from training.data.images import Images
 from training.data.loader import Batch
-from training.networks import Shape, build_model
+from training.data.texts import Texts
+from training.networks import Shape, build_model, check_kind
 from training.recipe.recipe import Recipe
 
 from .placement import Placement
@@ -72,9 +73,15 @@ def build_optimizer(recipe: Recipe, student: nn.Module) -> torch.optim.Optimizer
 def build_cohort(
     recipe: Recipe, seed: int, images: Images, device: torch.device, placement: Placement | None = None
 ) -> Cohort:
-    """The students of a seed for images of this shape; those that this process updates are on the device."""
+    """The students of a seed for images of this shape (or texts); those that this process updates are on the device.
+
+    Raises:
+        ValueError: if a student is for pictures and these are texts, or the other way round.
+    """
     placement = placement or Placement()
     memory = torch.channels_last if recipe.channels_last else torch.contiguous_format
+    for name in recipe.students:
+        check_kind(name, isinstance(images, Texts))
     students = build_students(recipe, seed, images.shape, images.classes)
     for k, student in enumerate(students):
         if placement.holds(k):
