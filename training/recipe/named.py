@@ -53,7 +53,7 @@ RECIPES: dict[str, Recipe] = {
     "text": Recipe(
         students=("text-mean", "text-cnn"),
         data="docstrings",
-        epochs=10,
+        epochs=20,
         optimizer="adamw",
         lr="cosine:0.01:0",
     ),
