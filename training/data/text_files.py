@@ -112,10 +112,10 @@ def _rows(path: Path) -> Iterator[tuple[str, str, int]]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             table = csv.DictReader(file, strict=True)
-            missing = [name for name in COLUMNS if name not in (table.fieldnames or ())]
-            if missing:
-                found = ", ".join(table.fieldnames or ()) or "none"
-                raise ValueError(f"{path} must have columns {' and '.join(COLUMNS)}, got {found:.200}")
+            found = list(table.fieldnames or ())
+            if any(found.count(name) != 1 for name in COLUMNS):
+                shown = ", ".join(found) or "none"
+                raise ValueError(f"{path} must have one column text and one column label, got {shown:.200}")
             for row in table:
                 empty = next((name for name in COLUMNS if not (row[name] or "").strip()), None)
                 if empty or None in row:

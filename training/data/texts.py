@@ -8,9 +8,9 @@ lacks included. Of V words over B numbers about V / B share theirs with a given 
 
 import re
 import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from itertools import islice
 from typing import Any, ClassVar
 
@@ -95,25 +95,32 @@ def from_texts(
         test_labels: labels that also occur in training.
         classes: the number of classes, if the labels count them from 0; by default those that occur in training.
         validation: texts and labels of a validation part; by default it is taken from the training texts.
-        words: how many of a text are read, from its beginning.
-        buckets: how many numbers words are given, at least 2.
+        words: how many of a text are read, from its beginning; up to 2^16.
+        buckets: how many numbers words are given, 2 to 2^24.
 
     Raises:
-        ValueError: words or buckets below those; when a half is read, if a text is no string or is empty, or the labels
-            do not fit.
+        ValueError: words, buckets or a validation part that are none; when a half is read, if a text is no string or is
+            empty, or the labels do not fit.
     """
-    if words < 1 or buckets < 2:
-        raise ValueError(f"words must be at least 1 and buckets at least 2, got {words} and {buckets}")
-    if isinstance(texts, str) or isinstance(test_texts, str):
-        raise ValueError("texts must be a list of strings, got one string")
+    _check_range("words", words, 1, 2**16)
+    _check_range("buckets", buckets, 2, 2**24)
+    if validation is not None and not (isinstance(validation, tuple | list) and len(validation) == 2):
+        raise ValueError(f"validation must be a pair of texts and labels, got {type(validation).__name__}")
     known = cache(lambda: Classes.of(labels, classes))
 
-    def half(some: Iterable[str], answers: Any) -> Texts:
-        about = known().encode(answers), len(known()), known().names
-        return Texts(word_numbers(some, words, buckets), *about, buckets)
+    def half(some: Any, answers: Any) -> Callable[[], Texts]:
+        numbers = cache(partial(_numbers, some, words, buckets))  # an iterator can be read only once
+        return lambda: Texts(numbers(), known().encode(answers), len(known()), known().names, buckets)
 
-    return halves(
-        lambda: half(texts, labels),
-        lambda: half(test_texts, test_labels),
-        None if validation is None else lambda: half(*validation),
-    )
+    return halves(half(texts, labels), half(test_texts, test_labels), half(*validation) if validation else None)
+
+
+def _check_range(name: str, value: object, least: int, most: int) -> None:
+    if not (isinstance(value, int) and least <= value <= most):
+        raise ValueError(f"{name} must be a whole number in {least}..{most}, got {value!r}")
+
+
+def _numbers(texts: Any, words: int, buckets: int) -> Tensor:
+    if isinstance(texts, str | bytes) or not hasattr(texts, "__iter__"):
+        raise ValueError(f"texts must be a list of strings, got {texts if texts is None else type(texts).__name__}")
+    return word_numbers(texts, words, buckets)

@@ -159,8 +159,8 @@ def _check_data(recipe: Recipe) -> None:
     _require(0 <= recipe.label_noise < 1, "label_noise", "in [0, 1)", recipe.label_noise)
     _require(recipe.subset is None or recipe.subset >= 1, "subset", "at least 1", recipe.subset)
     _require(recipe.image_size is None or recipe.image_size >= 1, "image_size", "at least 1", recipe.image_size)
-    _require(recipe.text_words >= 1, "text_words", "at least 1", recipe.text_words)
-    _require(2 <= recipe.text_buckets < 2**31, "text_buckets", "in 2..2^31 - 1", recipe.text_buckets)
+    _require(1 <= recipe.text_words <= 2**16, "text_words", "1 to 65536", recipe.text_words)
+    _require(2 <= recipe.text_buckets <= 2**24, "text_buckets", "2 to 16777216", recipe.text_buckets)
     _require(recipe.crop_padding >= 1, "crop_padding", "at least 1", recipe.crop_padding)
     _require(recipe.cutout_size >= 1, "cutout_size", "at least 1", recipe.cutout_size)
     unknown = set(recipe.augment) - {"crop", "flip", "cutout"}

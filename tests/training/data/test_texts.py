@@ -113,8 +113,9 @@ def test_a_faulty_file_is_refused_before_the_first_epoch(fault, tmp_path):
 
 CSV_FAULTS = {
     "not UTF-8": (b"text,label\ncaf\xe9,sport\n", r"test.csv is not in UTF-8"),
-    "empty file": (b"", "test.csv must have columns text and label, got none"),
-    "no column": (b"title,label\na,sport\n", "test.csv must have columns text and label, got title, label"),
+    "empty file": (b"", "test.csv must have one column text and one column label, got none"),
+    "no column": (b"title,label\na,sport\n", "one column label, got title, label"),
+    "a column twice": (b"text,label,label\na,sport,art\n", "one column label, got text, label, label"),
     "no rows": (b"text,label\n", "test part must hold at least one text"),
     "empty text": (b"text,label\na,sport\n  ,sport\n", "test.csv, line 3, has an empty text"),
     "no label": (b"text,label\na\n", "test.csv, line 2, has an empty label"),
@@ -159,7 +160,8 @@ def test_one_class_is_refused(tmp_path):
         (["a", "  "], [0, 1], r"a word in it, got '  ' at index 1"),
         (["a", 5], [0, 1], "a string, got int at index 1"),
         (["a", "b"], [0], r"labels must be int64, one for each text \(2\)"),
-        ("ab", [0, 1], "got one string"),
+        ("ab", [0, 1], "a list of strings, got str"),
+        (None, [0, 1], "a list of strings, got None"),
     ],
 )
 def test_texts_that_are_none_are_refused(texts, labels, sentence):
@@ -167,9 +169,26 @@ def test_texts_that_are_none_are_refused(texts, labels, sentence):
         from_texts(texts, labels, ["a"], [0], classes=2).train()
 
 
-def test_words_and_buckets_have_least_values():
-    with pytest.raises(ValueError, match="got 0 and 2"):
-        from_texts(["a"], [0], ["a"], [0], words=0, buckets=2)
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"words": 0}, "words must be a whole number in 1..65536, got 0"),
+        ({"words": 2.5}, "got 2.5"),
+        ({"buckets": 1}, "buckets must be a whole number in 2..16777216"),
+        ({"buckets": 2**24 + 1}, "got 16777217"),
+        ({"validation": ["a"]}, "a pair of texts and labels, got list"),
+    ],
+)
+def test_options_that_mean_nothing_are_refused(options, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        from_texts(["a"], [0], ["a"], [0], **options)
+
+
+def test_an_iterator_of_texts_is_read_once_and_kept():
+    source = from_texts(iter(["a b", "c"]), [0, 1], iter(["d"]), [0], validation=(iter(["e"]), [1]), words=2)
+    assert source.validation is not None
+    for _ in range(2):
+        assert [len(half()) for half in (source.train, source.test, source.validation)] == [2, 1, 1]
 
 
 @pytest.mark.parametrize(
@@ -177,8 +196,8 @@ def test_words_and_buckets_have_least_values():
     [
         ({"students": ("mlp",), "data": "text-csv"}, "student 'mlp' is for pictures and the data are texts; choose"),
         ({"students": ("text-cnn",)}, "student 'text-cnn' is for texts and the data are pictures; choose among mlp"),
-        ({"text_words": 0}, "text_words must be at least 1, got 0"),
-        ({"text_buckets": 1}, "text_buckets must be in 2"),
+        ({"text_words": 0}, "text_words must be 1 to 65536, got 0"),
+        ({"text_buckets": 1}, "text_buckets must be 2 to 16777216, got 1"),
     ],
 )
 def test_a_recipe_that_means_nothing_is_refused(changes, sentence):
