@@ -18,6 +18,8 @@ COMMANDS = {
     "evaluate": "training.cli:evaluate",
     "advise": "training.cli:advise",
 }
+BEHIND = {"report": "report.build", "theory": "theory.check", "training": "training.experiment.measurement"}
+"""What the commands of a room load beyond their help: imported first, while an interrupt still ends at once."""
 
 
 def main() -> int:
@@ -68,8 +70,11 @@ def _dispatch(name: str, arguments: list[str]) -> int:
 def _run(name: str, arguments: list[str]) -> int:
     import tyro
 
+    sys.path.append("")  # as `python -m rdml` has it: --students MODULE:FUNCTION may lie in the folder of the command
     room, function = COMMANDS[name].split(":")  # imported only when asked for: torch takes seconds to import
     command = getattr(importlib.import_module(room), function)
+    if not {"-h", "--help"}.intersection(arguments):
+        importlib.import_module(BEHIND.get(room.split(".")[0], room))
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         return int(tyro.cli(command, prog=f"rdml {name}", args=arguments) or 0)

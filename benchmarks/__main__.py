@@ -12,7 +12,7 @@ import tyro
 from tqdm import tqdm
 
 from training.run.device import choose_device
-from training.run.environment import commit
+from training.run.files.environment import commit
 
 from . import divergence, loss, simulations, step
 from .timing import Clock, machine

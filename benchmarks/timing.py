@@ -16,7 +16,7 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 
 from training.run.device import choose_device
-from training.run.environment import processor
+from training.run.files.environment import processor
 
 Call = Callable[[], object]
 Clock = Literal["wall", "cpu"]

@@ -23,7 +23,7 @@
 import numpy as np
 
 import theory
-from report.theorem_figures import constants_against_order, divergence_against_order, dropped_gradient, self_bounding
+from report.figures.theorems import constants_against_order, divergence_against_order, dropped_gradient, self_bounding
 from theory.check import THEOREMS
 from theory.divergence import reference
 

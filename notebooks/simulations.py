@@ -32,7 +32,7 @@ from array_api_compat import array_namespace
 from matplotlib.figure import Figure
 
 from sims import Problem, Record, Schedule, Simulation, adversarial_bias, gaussian, rademacher, run, sweep
-from theory.convergence import biased_sgd_bound
+from theory.dynamics.descent import biased_sgd_bound
 
 # %% [markdown]
 # ## The problem

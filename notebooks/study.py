@@ -20,7 +20,8 @@
 # %matplotlib inline
 from IPython.display import Markdown
 
-from report import study, study_figures
+from report import study
+from report.figures import study as study_figures
 from training.experiment.tables import markdown
 
 found = study.load()

@@ -29,8 +29,8 @@ import numpy as np
 import sims
 import theory
 import training
-from report.figures import differences
-from report.theorem_figures import divergence_against_order
+from report.figures.scores import differences
+from report.figures.theorems import divergence_against_order
 from sims.figures import draw
 from theory.check import THEOREMS
 from theory.divergence import reference
@@ -104,7 +104,7 @@ draw(result)
 from dataclasses import replace
 
 base = replace(training.RECIPES["digits"], epochs=5)
-comparison = training.compare(base, seeds=3)
+comparison = training.compare(base, seeds=3, jobs=1)
 differences(comparison.rows, comparison.reference)
 
 # %% [markdown]

@@ -29,8 +29,9 @@ import numpy as np
 from IPython.display import Markdown
 
 import training
-from report import advice, advice_figures
-from theory import phases, sequence_model
+from report import advice
+from report.figures import advice as advice_figures
+from theory.cohorts import phases, sequence_model
 from training.experiment import tables
 from training.experiment.evaluation import advise_run
 

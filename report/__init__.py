@@ -1,6 +1,10 @@
 """The report page: theorems, simulations and trained students in one self-contained file; this room imports theory,
-sims and training."""
+sims and training.
 
-from .build import build_report
+`build` makes the page, `study` and `advice` read the committed results, `figures` draws both.
+"""
 
-__all__ = ["build_report"]
+from pathlib import Path
+
+RESULTS = Path(__file__).parent.parent / "results"
+"""The committed results."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from training.experiment.tables import markdown
 
-from .study import RESULTS
+from . import RESULTS
 
 Published = dict[str, Any]
 Cell = dict[str, Any]

@@ -16,13 +16,17 @@ from matplotlib.figure import Figure
 
 import sims
 import training
+from report.figures import advice as advice_figures
+from report.figures import scores as figures
+from report.figures import study as study_figures
+from report.figures import theorems as theorem_figures
 from sims.figures import draw
 from theory.check import check_all
-from training.run.environment import environment
-from training.run.run_folder import probe_folder, write_atomically
+from training.run.files.environment import environment
+from training.run.files.run_folder import probe_folder, write_atomically
 
 from . import advice as advised
-from . import advice_figures, figures, page, study_figures, theorem_figures
+from . import page
 from . import study as committed
 
 ROOM = 32 * 2**20

@@ -2,11 +2,7 @@
 
 from pathlib import Path
 
-from training.experiment.tables import markdown
-
-from . import advice, advice_figures, study_figures
-from . import study as committed
-from .build import build_report
+from . import RESULTS
 
 
 def report(out: Path = Path("results/report"), seeds: int = 5, seconds: float = 3.0) -> int:
@@ -22,18 +18,27 @@ def report(out: Path = Path("results/report"), seeds: int = 5, seconds: float = 
     """
     if seeds < 2:
         raise ValueError(f"seeds must be at least 2, got {seeds}")
+    from .build import build_report  # torch, sympy and matplotlib, which the help does without
+
     page, passed = build_report(out, seeds, seconds)
     print(page)
     return 0 if passed else 1
 
 
-def study(results: Path = committed.RESULTS, out: Path | None = None) -> int:
+def study(results: Path = RESULTS, out: Path | None = None) -> int:
     """Show the committed studies: when mutual learning helps, and, on CIFAR-100, scores at every order against theory.
 
     Args:
         results: the folder that holds `advise/`, `study/` and `benchmarks/`.
         out: a folder that receives the figures as SVG files.
     """
+    from report.figures import advice as advice_figures
+    from report.figures import study as study_figures
+    from training.experiment.tables import markdown
+
+    from . import advice
+    from . import study as committed
+
     found, advised = committed.load(results), advice.load(results)
     print(advice.summary(advised))
     print(committed.summary(found))

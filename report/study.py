@@ -16,7 +16,8 @@ from scipy import stats
 from training.experiment.published import PublishedComparison, PublishedMeasurement, read_published
 from training.experiment.tables import SHOWN, compared, markdown
 
-RESULTS = Path(__file__).parent.parent / "results"
+from . import RESULTS
+
 Published = dict[str, Any]
 Run = dict[str, Any]
 MEASURED = ("orders", "rates", "descent")

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .figures import METRICS
+from report.figures.scores import METRICS
 
 Row = Mapping[str, Any]
 

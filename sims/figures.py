@@ -9,13 +9,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from sims.engine import Schedule
-from sims.studies.bounded_scope import REACH, STEPS, WEIGHT, Scope, distances_along, norms_along
-from sims.studies.collapse_at_low_order import SHOWN_RATES, accuracies
-from sims.studies.limit_cycle import portrait
-from sims.studies.potential import descents
+from sims.studies.gains.collapse_at_low_order import SHOWN_RATES, accuracies
+from sims.studies.noise.bounded_scope import REACH, STEPS, WEIGHT, Scope, distances_along, norms_along
+from sims.studies.rotation.limit_cycle import portrait
+from sims.studies.rotation.potential import descents
 from sims.verdicts.fits import between
 from sims.verdicts.results import RATE, Panel, Row, StudyResult
-from theory.scope import contraction_factor, scope_bound, scope_radius
+from theory.dynamics.scope import contraction_factor, scope_bound, scope_radius
 
 # Okabe and Ito: safe for colour-blind readers
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")

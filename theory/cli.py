@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from json import dumps
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from .check import Verdict, check_all, search_file
+if TYPE_CHECKING:
+    from .check import Verdict
 
 
 def theory(
@@ -28,6 +30,8 @@ def theory(
     Returns:
         0, or 1 if a theorem failed or a conjecture was refuted.
     """
+    from .check import check_all, search_file  # sympy and all theorems, which the help does without
+
     if json is not None:  # a folder that cannot be made is refused before the searches take their time
         json.parent.mkdir(parents=True, exist_ok=True)
         json.open("a").close()
@@ -42,7 +46,7 @@ def theory(
     return 0 if all(verdict.passed for verdict in verdicts) else 1
 
 
-def counterexample(verdict: Verdict) -> str:
+def counterexample(verdict: "Verdict") -> str:
     """What a search found about a conjecture, with the point where it fails or nearly fails."""
     point = "\n".join(f"    {name} = {value}" for name, value in verdict.point.items())
     if verdict.passed:
@@ -55,7 +59,7 @@ RARE = 0.1
 HEADINGS = ("", "theorem", "status", "margin", "tight", "steps", "certificate", "reach", "points", "source")
 
 
-def table(verdicts: Sequence[Verdict]) -> str:
+def table(verdicts: "Sequence[Verdict]") -> str:
     """The verdicts as text, one line a theorem, failures marked."""
     rows = [HEADINGS, *(_row(verdict) for verdict in verdicts)]
     widths = [max(len(row[k]) for row in rows) for k in range(len(HEADINGS))]
@@ -67,7 +71,7 @@ def table(verdicts: Sequence[Verdict]) -> str:
     return "\n".join([*lines, f"{len(verdicts)} theorems, {searched} points searched: {verdict}"])
 
 
-def _row(verdict: Verdict) -> tuple[str, ...]:
+def _row(verdict: "Verdict") -> tuple[str, ...]:
     vanished = sum(verdict.identities.values())
     return (
         verdict.label,

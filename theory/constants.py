@@ -10,7 +10,6 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.optimize import minimize
 from scipy.special import expit, lambertw
 
 from theory.divergence.arguments import Array, as_order, refuse_where
@@ -87,6 +86,8 @@ def _constant(alpha: float) -> float:
 @lru_cache(maxsize=4096)
 def nearest_coins(alpha: float) -> tuple[float, float]:
     """Log-odds of the p and q with the least ratio, for orders between the closed forms; from the best of a grid."""
+    from scipy.optimize import minimize  # takes longer to import than all else here, and few orders need it
+
     start = STARTS[np.argmin(ratio(STARTS[:, 0] + np.exp(STARTS[:, 1]), STARTS[:, 0], alpha))]
     found = minimize(_log_ratio, start, args=(alpha,), jac=True, method="BFGS", options={"gtol": 1e-9, "maxiter": 60})
     return float(found.x[0] + np.exp(found.x[1])), float(found.x[0])

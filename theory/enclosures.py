@@ -1,7 +1,7 @@
 r"""Rigorous enclosures of the best constants at every order, from the saved interval proofs.
 
-$c(\alpha)$ is known at both ends (C3), enclosed at 21 orders between them (`theory.certificates.enclosure`), does not
-decrease and $c(\alpha)/\alpha$ does not increase beyond order 1 (C3). So if $c(\beta)$ is in [l, u], then $l \le
+$c(\alpha)$ is known at both ends (C3), enclosed at 21 orders between them (`theory.certificates.orders_between`), does
+not decrease and $c(\alpha)/\alpha$ does not increase beyond order 1 (C3). So if $c(\beta)$ is in [l, u], then $l \le
 c(\alpha) \le \frac\alpha\beta u$ for $\alpha\ge\beta$ and $\frac\alpha\beta l \le c(\alpha) \le u$ for $1\le\alpha\le
 \beta$. Every float is rounded outward.
 """

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from training.data import Images, Source, from_datasets, from_tensors, from_texts
     from training.experiment.comparison import Comparison, compare, standard_variants
-    from training.loss import RenyiDivergenceLoss, mutual_loss, renyi_divergence_loss
+    from training.loss import RenyiDivergenceLoss, mutual_loss, refuse_probabilities, renyi_divergence_loss
     from training.measure.advice import Advice, advise
     from training.measure.scores import Result
     from training.networks import MODELS, TEXT_MODELS
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "data": ("Images", "Source", "from_datasets", "from_tensors", "from_texts"),
     "experiment.comparison": ("Comparison", "compare", "standard_variants"),
-    "loss": ("RenyiDivergenceLoss", "mutual_loss", "renyi_divergence_loss"),
+    "loss": ("RenyiDivergenceLoss", "mutual_loss", "refuse_probabilities", "renyi_divergence_loss"),
     "measure.advice": ("Advice", "advise"),
     "measure.scores": ("Result",),
     "networks": ("MODELS", "TEXT_MODELS"),
@@ -46,6 +46,7 @@ __all__ = [
     "from_tensors",
     "from_texts",
     "mutual_loss",
+    "refuse_probabilities",
     "renyi_divergence_loss",
     "standard_variants",
     "train",

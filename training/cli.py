@@ -1,4 +1,7 @@
-"""The commands `rdml train`, `compare`, `measure`, `evaluate` and `advise`."""
+"""The commands `rdml train`, `compare`, `measure`, `evaluate` and `advise`.
+
+A command imports what it runs when it runs: torch takes seconds, and the help does without.
+"""
 
 import contextlib
 import dataclasses
@@ -11,72 +14,37 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
-from training.experiment import figures, tables
-from training.experiment import measurement as measured
-from training.experiment.comparison import Comparison, standard_variants
-from training.experiment.comparison import compare as compare_variants
-from training.experiment.evaluation import advise_run, evaluate_run
-from training.experiment.parallel import Task, check_jobs, train_all
 from training.recipe.named import RECIPES
-from training.recipe.recipe import TEXTS, Recipe
-from training.run.placement import leads
-from training.run.run_folder import open_run, probe_folder, write_atomically, write_json
+from training.recipe.recipe import TEXTS
 
-
-def flag_type(kind: Any) -> Any:
-    """The type of a flag that may be absent; a boolean flag needs no value: `--amp` is `--amp True`."""
-    if kind not in (bool, bool | None):
-        return kind | None
-    spec = tyro.constructors.PrimitiveConstructorSpec(
-        nargs=(0, 1),
-        metavar="[True|False]",
-        instance_from_str=_truth,
-        is_instance=lambda value: isinstance(value, bool),
-        str_from_instance=lambda value: [str(value)],
-    )
-    return Annotated[bool, spec] | None  # pyright: ignore[reportOperatorIssue]
-
-
-def _truth(words: list[str]) -> bool:
-    if words not in ([], ["True"], ["False"]):
-        raise ValueError(f"a flag must be followed by True, False or nothing, got {words[0]!r}")
-    return words != ["False"]
-
+from .flags import Changes, Jobs, Start, override
 
 if TYPE_CHECKING:
-    Flags = Recipe
-    RecipeName = str
-else:  # one flag per field of the recipe; the named recipe has the value of an absent flag
-    Flags = dataclasses.make_dataclass(
-        "Flags",
-        [
-            (item.name, Annotated[flag_type(item.type), tyro.conf.arg(help=item.metadata["help"])], None)
-            for item in dataclasses.fields(Recipe)
-        ],
-    )
-    RecipeName = Literal[tuple(RECIPES)]
+    from training.experiment.comparison import Comparison
 
 
 def train(
-    flags: Annotated[Flags, tyro.conf.arg(name="")],
-    recipe: RecipeName = "digits",
+    flags: Changes,
+    recipe: Start = "digits",
     seeds: int = 1,
     first_seed: int = 0,
     folder: Path | None = None,
     resume: bool = False,
-    jobs: int = -1,
+    jobs: Jobs = -1,
 ) -> int:
     """Train students together on images or texts and score them on the test set.
 
     Args:
-        flags: fields of the recipe that differ from the named one.
-        recipe: the named recipe to start from.
         seeds: how many runs, each from a seed of its own.
         first_seed: the first of these seeds.
         folder: the run folder; by default runs/RECIPE-TIME.
         resume: continue the interrupted run in the folder.
-        jobs: processes at the same time; -1: one a core, divided by the threads of a run; on a GPU one.
     """
+    from training.experiment.parallel import Task, check_jobs, train_all
+    from training.experiment.tables import run_table
+    from training.run.files.run_folder import open_run, write_json
+    from training.run.placement import leads
+
     if seeds < 1:
         raise ValueError(f"seeds must be at least 1, got {seeds}")
     check_jobs(jobs)
@@ -97,41 +65,36 @@ def train(
     write_json(place / "results.json", [result.to_json() for result in results])
     tested = f"{results[0].images['test']} test {'texts' if chosen.data in TEXTS else 'images'}"
     print(f"\n{len(results)} seed(s), {tested}; mean ± standard error over seeds\n")
-    print(tables.run_table(results))
+    print(run_table(results))
     print(place)
     return 0
 
 
-def override(base: Recipe, flags: Recipe) -> Recipe:
-    """The base recipe with every field that `flags` sets."""
-    given = {item.name: getattr(flags, item.name) for item in dataclasses.fields(Recipe)}
-    return dataclasses.replace(base, **{name: value for name, value in given.items() if value is not None})
-
-
 def compare(
-    flags: Annotated[Flags, tyro.conf.arg(name="")],
-    recipe: RecipeName = "digits",
+    flags: Changes,
+    recipe: Start = "digits",
     orders: tuple[float | str, ...] = (0.5, 1.0, 1.5, 2.0),
     nets: tuple[str, ...] = (),
     seeds: int = 5,
     folder: Path = Path("runs/comparison"),
     publish: Path | None = None,
-    jobs: int = -1,
+    jobs: Jobs = -1,
 ) -> int:
     """Compare independent students, DML and RDML at several orders on the same seeds.
 
     Calling again with the same folder continues where the last call stopped.
 
     Args:
-        flags: fields of the recipe that differ from the named one.
-        recipe: the named recipe to start from.
         orders: orders to compare, or schedules such as linear:2:0.5; 1 is deep mutual learning.
         nets: cohorts to compare one after another, such as resnet20+resnet20 resnet20+vgg16; by default the recipe's.
         seeds: runs of each variant, from the seeds 0, 1, ...
         folder: where runs, tables and figures go.
         publish: a folder that also gets each comparison as NET.json, with the command that made it.
-        jobs: processes at the same time; -1: one a core, divided by the threads of a run; on a GPU one.
     """
+    from training.experiment.comparison import compare as compare_variants
+    from training.experiment.comparison import standard_variants
+    from training.run.files.run_folder import probe_folder
+
     if publish is not None:
         probe_folder(publish)
     base = override(RECIPES[recipe], flags)
@@ -152,31 +115,31 @@ def compare(
 
 
 def measure(
-    flags: Annotated[Flags, tyro.conf.arg(name="")],
-    recipe: RecipeName = "theory",
+    flags: Changes,
+    recipe: Start = "theory",
     orders: tuple[float, ...] = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0),
     rates: tuple[float, ...] = (0.05,),
     seeds: int = 5,
     records: int = 12,
     folder: Path = Path("runs/measured"),
     publish: Path | None = None,
-    jobs: int = -1,
+    jobs: Jobs = -1,
 ) -> int:
     """Measure the theory's quantities along plain constant-rate SGD on real images.
 
     Calling again with the same folder continues where the last call stopped.
 
     Args:
-        flags: fields of the recipe that differ from the named one.
-        recipe: the named recipe to start from.
         orders: orders to follow; 0 is independent training.
         rates: learning rates to follow each order at; a smaller one gets more epochs, so that all see the same time.
         seeds: runs of each, from the seeds 0, 1, ...
         records: how often each run is measured.
         folder: where each finished run is kept.
         publish: a JSON file that gets all of them with the command that made it.
-        jobs: processes at the same time; -1: one a core, divided by the threads of a run; on a GPU one.
     """
+    from training.experiment import measurement as measured
+    from training.run.files.run_folder import probe_folder
+
     if publish is not None:
         probe_folder(publish.parent)
     base = override(RECIPES[recipe], flags)
@@ -201,11 +164,16 @@ def _saying_how_to_continue(how_to_continue: str) -> Iterator[None]:
 
 def _publish(file: Path, content: dict[str, Any]) -> None:
     """Write numbers with the command that made them."""
+    from training.run.files.run_folder import write_json
+
     write_json(file, {"command": shlex.join(["rdml", *sys.argv[1:]])} | content)
 
 
-def write_comparison(comparison: Comparison, place: Path) -> str:
+def write_comparison(comparison: "Comparison", place: Path) -> str:
     """Write tables (Markdown, CSV, LaTeX) and the figure of a comparison; returns the Markdown."""
+    from training.experiment import figures, tables
+    from training.run.files.run_folder import write_atomically
+
     measured = {row["metric"] for row in comparison.rows}
     shown = [metric for metric in tables.SHOWN if metric in measured]
     text = "\n".join(tables.comparison_table(comparison, metric) for metric in shown)
@@ -231,9 +199,12 @@ def evaluate(
         part: the images to score.
         device: cpu, cuda, cuda:1, ...; by default that of the run.
     """
+    from training.experiment.evaluation import evaluate_run
+    from training.experiment.tables import report_table
+
     results = evaluate_run(run, part, device=device)
     for seed, report in results.items():
-        print(f"\nseed {seed}, {part} set\n\n{tables.report_table([report])}")
+        print(f"\nseed {seed}, {part} set\n\n{report_table([report])}")
     return 0
 
 
@@ -246,5 +217,7 @@ def advise(run: Annotated[Path, tyro.conf.Positional], device: str | None = None
         run: a run folder of `rdml train --weight 0`, or of the variant `independent` of `rdml compare`.
         device: cpu, cuda, cuda:1, ...; by default that of the run.
     """
+    from training.experiment.evaluation import advise_run
+
     print(advise_run(run, device=device))
     return 0

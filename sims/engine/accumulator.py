@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
-from array_api_compat import array_namespace, device
+from array_api_compat import device
 from numpy.typing import NDArray
 
-from .backend import Array, as_numpy
+from .backend import Array, array_namespace, as_numpy
 from .moments import Moments, Record, Trace
 
 Terms = tuple[Array, Array, Array]  # squared gradient, squared deviation from the first state, deviation

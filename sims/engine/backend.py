@@ -1,15 +1,16 @@
 """Where a simulation runs: NumPy, or torch on a CPU or GPU, in single or double precision.
 
 Problems are written with operators and with the functions of the Array API standard, found by
-`xp = array_api_compat.array_namespace(state)`; then they run on both.
+`xp = array_namespace(state)`; then they run on both.
 """
 
 import math
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import array_api_compat
+import array_api_compat.numpy
 import numpy as np
-from array_api_compat import array_namespace, device
 from numpy.random import Generator
 from numpy.typing import NDArray
 
@@ -132,9 +133,16 @@ class Backend:
         )
 
 
+def array_namespace(array: Any) -> Any:
+    """The functions of the Array API standard for an array; NumPy's at once, since small problems ask at every step."""
+    return array_api_compat.numpy if type(array) is np.ndarray else array_api_compat.array_namespace(array)
+
+
 def like(constant: Any, state: Array) -> Array:
     """A constant as an array of the state's library, precision and device."""
-    return array_namespace(state).asarray(constant, dtype=state.dtype, device=device(state))
+    if type(state) is np.ndarray:  # a tenth of the time of the standard's asarray
+        return np.asarray(constant, state.dtype)
+    return array_namespace(state).asarray(constant, dtype=state.dtype, device=array_api_compat.device(state))
 
 
 def as_numpy(array: Any) -> NDArray[Any]:

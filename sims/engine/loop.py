@@ -4,11 +4,10 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from array_api_compat import array_namespace
 from numpy.typing import NDArray
 
 from .accumulator import Accumulator
-from .backend import Array, Backend, Random
+from .backend import Array, Backend, Random, array_namespace
 from .gradient_check import check_gradient
 from .moments import Moments, Record
 from .simulation import Simulation, biased, descended, floor_of

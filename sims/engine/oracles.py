@@ -4,9 +4,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from array_api_compat import array_namespace
-
-from .backend import Array, Random
+from .backend import Array, Random, array_namespace
 
 
 @dataclass(frozen=True)

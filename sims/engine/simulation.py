@@ -5,12 +5,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from array_api_compat import array_namespace
 from numpy.random import Generator
 from numpy.typing import NDArray
 
 from .accumulator import flushed
-from .backend import Array
+from .backend import Array, array_namespace
 from .oracles import EXACT, Oracle
 
 

@@ -137,7 +137,7 @@ def _save(task: Task, numbers: Numbers, folder: Path | None) -> None:
 def write_atomically(path: Path, text: str) -> None:
     """Write a file so that every reader finds the old content or the new, never a part of either.
 
-    `training.run.run_folder` has a function of this name as well: these rooms may not import each other, and what
+    `training.run.files.run_folder` has a function of this name as well: these rooms may not import each other, and what
     training writes must also survive a power failure, with one sentence for a full disk.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}")

@@ -10,10 +10,9 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from array_api_compat import array_namespace
 from numpy.typing import NDArray
 
-from sims.engine.backend import Array, Backend
+from sims.engine.backend import Array, Backend, array_namespace
 
 TRAINED, BATCH, UNITS, MOMENTUM = 1200, 50, 32, 0.9
 Numbers = NDArray[np.float64]

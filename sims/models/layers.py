@@ -5,10 +5,10 @@ from collections.abc import Callable
 from functools import reduce
 
 import numpy as np
-from array_api_compat import array_namespace, device
+from array_api_compat import device
 from numpy.typing import NDArray
 
-from sims.engine.backend import Array
+from sims.engine.backend import Array, array_namespace
 
 BLOCK = 80_000  # bytes of one number an example, over replicas: what is computed of them fits into a processor's cache
 

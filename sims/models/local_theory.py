@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from theory.convergence import coupled_noise, stationary_covariance
+from sims.engine import Schedule
+from theory.dynamics.stationary import coupled_noise, stationary_covariance
 
 from .students import Data, Students, overlapping_classes
 
@@ -61,6 +62,11 @@ def optimum(students: Students) -> Optimum:
 def steps_for(time: float, eta: float) -> int:
     """Steps that cover eta times steps = time."""
     return math.ceil(time / eta)
+
+
+def schedule_for(eta: float, counted: float, burn_in: float) -> Schedule:
+    """A schedule by its lengths in eta times steps."""
+    return Schedule(eta, steps_for(counted, eta), steps_for(burn_in, eta))
 
 
 @cache

@@ -5,11 +5,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from array_api_compat import array_namespace
 from numpy.typing import NDArray
 
 from sims.engine import Problem
-from sims.engine.backend import Array, like
+from sims.engine.backend import Array, array_namespace, like
 
 DIMENSION = 10
 ROWS = 30

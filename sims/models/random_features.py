@@ -10,7 +10,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
-from theory.coregularisation import dual_coefficients, first_order_duals
+from theory.cohorts.coregularisation import dual_coefficients, first_order_duals
 
 INPUTS, EXAMPLES, FEATURES, HELD_OUT, STUDENTS, CURVED = 12, 60, 40, 300, 3, 0.7
 Matrix = NDArray[np.float64]

@@ -9,12 +9,11 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from array_api_compat import array_namespace
 from numpy.random import Generator
 from numpy.typing import NDArray
 
 from sims.engine import EXACT, Problem, Schedule, Simulation
-from sims.engine.backend import Array, like
+from sims.engine.backend import Array, array_namespace, like
 
 MODES, NOISE = 64, 1.0
 LEFT = 1e-9  # of the start, when the students count as arrived

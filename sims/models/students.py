@@ -14,12 +14,11 @@ from functools import partial
 from typing import NamedTuple
 
 import numpy as np
-from array_api_compat import array_namespace
 from numpy.random import Generator
 from numpy.typing import NDArray
 
 from sims.engine import Oracle, Problem
-from sims.engine.backend import Array, Random, like
+from sims.engine.backend import Array, Random, array_namespace, like
 
 from .layers import columns, in_blocks, products, rows, softmax, through
 

@@ -1,48 +1,9 @@
-"""The studies, one file each, in reading order; this room imports theory and every other room of sims."""
+"""The studies, one file each, in a room for each subject; this room imports theory and every other room of sims."""
 
+from sims.studies import gains, noise, rotation
 from sims.verdicts import Study
 
-from . import (
-    bias_free_rules,
-    bounded_scope,
-    collapse_at_low_order,
-    drift,
-    escape,
-    first_order_law,
-    limit_cycle,
-    noise_floor,
-    order_as_variance,
-    order_at_fixed_product,
-    phase_diagram,
-    potential,
-    rotating_pair,
-    search_for_cycles,
-    sharper_bound,
-    stationary_covariance,
-    students_generic,
-    three_terms,
-)
-
-_MODULES = (
-    three_terms,
-    noise_floor,
-    students_generic,
-    drift,
-    rotating_pair,
-    bias_free_rules,
-    limit_cycle,
-    potential,
-    sharper_bound,
-    stationary_covariance,
-    bounded_scope,
-    order_as_variance,
-    escape,
-    search_for_cycles,
-    phase_diagram,
-    first_order_law,
-    order_at_fixed_product,
-    collapse_at_low_order,
-)
-STUDIES: dict[str, Study] = {module.STUDY.name: module.STUDY for module in _MODULES}
+STUDIES: dict[str, Study] = {study.name: study for room in (noise, rotation, gains) for study in room.STUDIES}
+"""All of them by name, in reading order."""
 
 __all__ = ["STUDIES"]

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from report import advice, advice_figures
+from report import advice
+from report.figures import advice as advice_figures
 from training.measure.evidence import TESTED
 
 

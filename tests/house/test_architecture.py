@@ -115,13 +115,19 @@ def test_a_planted_fault_is_found(small_house: Path, file: str, text: str, check
 def _loaded_after(statement: str) -> set[str]:
     code = f"import sys; {statement}; print(' '.join(sys.modules))"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
-    return {name.split(".")[0] for name in result.stdout.split()}
+    return {part for name in result.stdout.split() for part in (name, name.split(".")[0])}
 
 
 def test_theory_loads_without_torch_hypothesis_or_matplotlib():
     loaded = _loaded_after("import theory, theory.theorems, theory.cli, theory.check")
     assert "theory" in loaded
     assert not loaded & {"torch", "hypothesis", "matplotlib", "sims", "training"}
+
+
+def test_theory_is_used_without_sympy_and_scipys_optimisers():
+    loaded = _loaded_after("import theory; theory.renyi_divergence([1.0], [1.0], 2); theory.pinsker_constant([1, 2])")
+    assert "theory.constants" in loaded
+    assert not loaded & {"torch", "sympy", "matplotlib", "scipy.optimize"}
 
 
 def test_simulations_load_without_torch_and_without_training():

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from training.run.run_folder import held
+from training.run.files.run_folder import held
 
 
 def _rdml(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -37,6 +37,21 @@ def test_a_mistake_is_one_sentence(arguments: list[str], sentence: str):
     assert answer.returncode == 2
     assert sentence in answer.stderr
     assert "Traceback" not in answer.stderr
+
+
+ASKING = """
+import contextlib, io, sys, rdml
+for command in rdml.COMMANDS:
+    sys.argv = ["rdml", command, "--help"]
+    with contextlib.suppress(SystemExit), contextlib.redirect_stdout(io.StringIO()) as answer:
+        rdml.main()
+    print(f"usage: rdml {command}" in answer.getvalue(), *sorted({"torch", "matplotlib", "sklearn"} & set(sys.modules)))
+"""
+
+
+def test_every_command_has_a_help_that_does_not_wait_for_torch():
+    answer = subprocess.run([sys.executable, "-c", ASKING], capture_output=True, text=True, check=True)
+    assert answer.stdout.splitlines() == ["True"] * 9
 
 
 @pytest.mark.parametrize("arguments", ["--help", "theory --help"])

@@ -25,7 +25,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     recipe = dataclasses.replace(training.RECIPES["digits"], epochs=1)
     patch.setattr(build, "check_all", lambda seconds: check_all(["D3"], seconds, progress=False, workers=1))
     patch.setattr(sims, "STUDIES", {"rotating_pair": sims.STUDIES["rotating_pair"]})
-    patch.setitem(training.RECIPES, "digits", recipe)
+    patch.setattr(training, "RECIPES", {"digits": recipe})
     out = tmp_path_factory.mktemp("report")
     path, passed = build.build_report(out, seeds=2, seconds=1.0)
     patch.undo()

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from report import study, study_figures
+from report import study
+from report.figures import study as study_figures
 
 ROOT = Path(__file__).parents[2]
 

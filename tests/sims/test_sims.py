@@ -8,7 +8,7 @@ import pytest
 from sims import EXACT, STUDIES, Problem, Schedule, Simulation, StudyResult, gaussian, run
 from sims.engine.backend import NumpyRandom
 from sims.figures import draw
-from sims.studies.rotating_pair import pair_gradient
+from sims.studies.rotation.rotating_pair import pair_gradient
 from theory import renyi_divergence_from_logits
 from theory.theorems.dynamics.rotation import lasting_gradient
 

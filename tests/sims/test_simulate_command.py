@@ -13,7 +13,7 @@ import rdml
 import sims.cli
 from sims import STUDIES, Simulation
 from sims.cli import simulate
-from sims.studies.noise_floor import cells
+from sims.studies.noise.noise_floor import cells
 from sims.verdicts import Measured, with_steps
 from sims.verdicts.estimate import estimated_seconds
 

@@ -39,6 +39,9 @@ LOSSES: list[dict[str, Any]] = [
     {"label_smoothing": 0.1},
     {"weights": [[0, 1, 0], [0, 0, 0], [0.5, 0.5, 0]]},
     {"weight": 0.0},
+    {"ignore_index": 0},
+    {"class_weights": torch.arange(10.0), "label_smoothing": 0.1},
+    {"row_weights": torch.arange(8)},
 ]
 SHORT = Recipe(epochs=1, subset=250, batch_size=20, lr=0.01)
 RECIPES: list[dict[str, Any]] = [
@@ -87,19 +90,49 @@ def losses() -> Iterator[dict[str, Any]]:
     """Every kind of loss."""
     logits, labels = 3 * torch.randn(3, 8, 10), torch.randint(10, (8,))
     for alpha, options in itertools.product(ORDERS, LOSSES):
-        yield {"case": f"{alpha} {options}", **_compared(partial(mutual_loss, alpha=alpha, **options), logits, labels)}
+        loss = partial(mutual_loss, alpha=alpha)
+        yield {"case": f"{alpha} {options}", **_compared(loss, logits, labels, **options)}
     for alpha, reduction, detach in itertools.product(ORDERS, REDUCTIONS, (False, True)):
         loss = partial(renyi_divergence_loss, alpha=alpha, reduction=reduction, detach_peer=detach)
         yield {"case": f"{alpha} {reduction} {detach}", **_compared(loss, *logits[:2])}
+    for alpha in ORDERS:
+        loss = partial(mutual_loss, alpha=alpha)
+        yield {"case": f"{alpha} soft", **_compared(loss, logits, logits[0].softmax(-1))}
+        loss = partial(renyi_divergence_loss, alpha=alpha)
+        yield {"case": f"{alpha} rows", **_compared(loss, *logits[:2], row_weights=torch.arange(8))}
 
 
-def _compared(loss: Callable[..., Tensor], *inputs: Tensor) -> dict[str, Any]:
+def apart() -> Iterator[dict[str, Any]]:
+    """Two students on the CPU and one on the device, and a divergence from a peer on the other device."""
+    logits, labels = list(3 * torch.randn(3, 8, 10)), torch.randint(10, (8,))
+    places: tuple[torch.device, ...] = (FAR, CPU, CPU)
+    for alpha in ORDERS:
+        ends = []
+        for where in (places, (CPU,) * 3):
+            leaves = [z.to(place, copy=True).requires_grad_() for z, place in zip(logits, where, strict=True)]
+            losses = mutual_loss(leaves, labels, alpha, ignore_index=0, class_weights=range(10))
+            pull = renyi_divergence_loss(leaves[1], leaves[0], alpha)
+            (losses.sum().cpu() + pull).backward()
+            assert losses.device.type == where[0].type
+            ends.append([x.detach().cpu() for x in (losses, pull, *map(_slope, leaves))])
+        error = max(float((x - y).abs().max()) for x, y in zip(*ends, strict=True))
+        yield {"case": str(alpha), "error": error}
+
+
+def _slope(leaf: Tensor) -> Tensor:
+    assert leaf.grad is not None
+    assert leaf.grad.device == leaf.device
+    return leaf.grad
+
+
+def _compared(loss: Callable[..., Tensor], *inputs: Tensor, **options: Any) -> dict[str, Any]:
     """Waits, and the largest difference from the CPU of values and gradients."""
     ends = []
     for place in (CPU, FAR, FAR):  # the first call on a device fills caches, so the second is the one to count
         leaf, *rest = (x.to(place, copy=True) for x in inputs)
         leaf.requires_grad_()
-        waits, value = counted(partial(_graded, loss, leaf, *rest))
+        there = {name: x.to(place) if isinstance(x, Tensor) else x for name, x in options.items()}
+        waits, value = counted(partial(_graded, partial(loss, **there), leaf, *rest))
         assert leaf.grad is not None
         ends.append((value.detach().cpu(), leaf.grad.cpu()))
     error = max(float((x - y).abs().max()) for x, y in zip(ends[0], ends[-1], strict=True))
@@ -164,7 +197,7 @@ def studies() -> Iterator[dict[str, Any]]:
             yield {"case": f"{study}: {cell.name}", "here": on(device="cpu"), "there": on(device="far")}
 
 
-CHECKS: list[Callable[[], Any]] = [mixing, looking, losses, steps, runs, lengths, measured, studies]
+CHECKS: list[Callable[[], Any]] = [mixing, looking, losses, apart, steps, runs, lengths, measured, studies]
 
 
 if __name__ == "__main__":

@@ -22,9 +22,11 @@ run: Any = importlib.import_module("training.run.epochs")
 
 SHORT = Recipe(epochs=2, subset=128, batch_size=32, momentum=0.9, lr=0.05, alpha=1.5, augment=("crop", "flip"))
 CASES = {  # batch normalisation at a low rate (at 0.01 a change of 1e-7 in the weights grows to 1e-2); 3 students on 2
-    "data": dataclasses.replace(SHORT, students=("resnet20", "mlp"), lr=1e-3, placement="data"),
+    "data": dataclasses.replace(SHORT, students=("resnet20", "own_networks:pair"), lr=1e-3, placement="data"),
     "data-sequential": dataclasses.replace(SHORT, updates="sequential", clip_norm=1.0, placement="data"),
-    "students": dataclasses.replace(SHORT, students=("cnn", "mlp", "mlp"), topology="ring", placement="students"),
+    "students": dataclasses.replace(
+        SHORT, students=("cnn", "mlp", "own_networks:double"), topology="ring", placement="students"
+    ),
 }
 STOP = 6
 """The step before which one process is asked to stop; all agree at the next check, two steps later."""

@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 import tyro
 
+import rdml
 from training import Recipe, advise, cli, train
 from training.experiment.evaluation import advise_run, evaluate_run
+from training.flags import Flags, override
 from training.recipe.named import RECIPES
-from training.run.run_folder import read_json, read_recipe
+from training.run.files.run_folder import read_json, read_recipe
 
 QUICK = ["--epochs", "1", "--subset", "100", "--jobs", "1"]
 
@@ -54,10 +56,10 @@ def test_every_field_of_the_recipe_is_a_flag(capsys):
 
 
 @pytest.mark.parametrize(
-    ("flags", "amp"), [([], True), (["--amp"], True), (["--amp", "True"], True), (["--amp", "False"], False)]
+    ("given", "amp"), [([], True), (["--amp"], True), (["--amp", "True"], True), (["--amp", "False"], False)]
 )
-def test_a_truth_value_on_the_command_line_overrides_the_recipe_only_when_given(flags, amp):
-    assert cli.override(RECIPES["gpu"], tyro.cli(cli.Flags, args=flags)).amp is amp
+def test_a_truth_value_on_the_command_line_overrides_the_recipe_only_when_given(given, amp):
+    assert override(RECIPES["gpu"], tyro.cli(Flags, args=given)).amp is amp
 
 
 def test_a_truth_value_that_is_none_is_refused(capsys):
@@ -104,6 +106,30 @@ def test_compare_writes_tables_and_figures_for_every_net(tmp_path, capsys):
         names = {path.name for path in (tmp_path / net).iterdir()}
         assert {"tables.md", "rows.csv", "accuracy.tex", "order.svg", "order.png", "comparison.json"} <= names
         assert json.loads((tmp_path / net / "comparison.json").read_text())["seeds"] == [0, 1]
+
+
+def test_a_network_beside_the_command_is_trained_and_evaluated_by_its_name(tmp_path, monkeypatch, capsys):
+    (tmp_path / "mine_beside.py").write_text(
+        "from torch import nn\n"
+        "class Net(nn.Linear):\n"
+        "    def __init__(self, shape, classes): super().__init__(64, classes)\n"
+        "    def forward(self, pixels):\n"
+        "        z = super().forward(pixels.flatten(1))\n"
+        "        return z - z, z\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [place for place in sys.path if place not in ("", str(tmp_path))])
+    flags = ["--students", "mine_beside:Net", "mlp", "--output", "1", "--folder", "run"]
+    monkeypatch.setattr(sys, "argv", ["rdml", "train", *QUICK, *flags])
+    assert rdml.main() == 0
+    monkeypatch.setattr(sys, "argv", ["rdml", "evaluate", "run"])
+    assert rdml.main() == 0
+    recipe, result = read_recipe(Path("run")), read_json(Path("run/seed-0/result.json"))
+    assert (recipe.students, recipe.output) == (("mine_beside:Net", "mlp"), "1")
+    assert evaluate_run(Path("run"))[0] == result["test"]
+    monkeypatch.setattr(sys, "argv", ["rdml", "train", *QUICK, *flags[:3], "--folder", "other"])
+    assert rdml.main() == 2
+    assert "rdml train: student 1 (mine_beside:Net) gives a tuple of 0: " in capsys.readouterr().err
 
 
 def test_evaluate_finds_the_scores_of_the_run_again_and_exports_predictions(tmp_path, capsys):

@@ -28,7 +28,7 @@ def main(action: tyro.conf.Positional[Literal["prove", "verify"]], only: tuple[s
 
 
 def _proved(name: str) -> bool:
-    from .enclosure import enclose
+    from .orders_between import enclose
     from .prove import prove
 
     certificate = enclose(name) if name.startswith("c-") else prove(name)
@@ -39,7 +39,7 @@ def _proved(name: str) -> bool:
 
 
 def _verified(name: str) -> bool:
-    from .verify import verify
+    from theory.certificates.checker.verify import verify
 
     certificate = load().get(name)
     good = certificate is not None and verify(certificate)

@@ -25,13 +25,16 @@ def refuse_where(bad: Mask, name: str, values: Array, must: str) -> None:
 def as_order(alpha: ArrayLike) -> Array:
     """The order(s) as float64; refuses NaN and negative ones."""
     order = np.asarray(alpha, np.float64)
-    refuse_where(~(order >= 0), "alpha", order, "be in [0, inf]")
+    if not (order >= 0).all():
+        refuse_where(~(order >= 0), "alpha", order, "be in [0, inf]")
     return order + 0.0  # -0.0 becomes 0.0
 
 
 def as_logits(logits: ArrayLike, name: str, axis: int) -> Array:
     """Logits with the class axis last; refuses NaN, +inf, finite values beyond 1e300 and rows without a class."""
     values = np.asarray(logits, np.float64)
+    if values.size and values.ndim and values.min() >= -LARGEST_LOGIT and values.max() <= LARGEST_LOGIT:
+        return _class_axis_last(values, name, axis)  # a NaN fails both comparisons
     refuse_where(np.isnan(values) | (values == np.inf), name, values, "be finite or -inf")
     too_large = np.isfinite(values) & (np.abs(values) > LARGEST_LOGIT)
     refuse_where(too_large, name, values, f"stay within +-{LARGEST_LOGIT:g} or be -inf")
@@ -44,7 +47,8 @@ def as_logits(logits: ArrayLike, name: str, axis: int) -> Array:
 def as_probabilities(p: ArrayLike, name: str, axis: int) -> Array:
     """Probabilities with the class axis last; refuses negative values, NaN, and rows that miss 1 by more than 1e-6."""
     values = np.asarray(p, np.float64)
-    refuse_where(~(values >= 0), name, values, "be non-negative")
+    if values.size == 0 or not values.min() >= 0:
+        refuse_where(~(values >= 0), name, values, "be non-negative")
     rows = _class_axis_last(values, name, axis)
     total = rows.sum(axis=-1)
     off = ~(np.abs(total - 1) <= SUM_TOLERANCE)
@@ -57,7 +61,7 @@ def _class_axis_last(values: Array, name: str, axis: int) -> Array:
         raise ValueError(f"{name} must have a class axis, got the scalar {float(values)!r}")
     if not -values.ndim <= axis < values.ndim:
         raise ValueError(f"axis must be within the {values.ndim} axes of {name}, got {axis}")
-    rows = np.moveaxis(values, axis, -1)
+    rows = values if axis in (-1, values.ndim - 1) else np.moveaxis(values, axis, -1)
     if rows.shape[-1] == 0:
         raise ValueError(f"{name} must have at least one class, got shape {values.shape} with the class axis {axis}")
     return rows
@@ -68,6 +72,8 @@ def broadcast_rows(p: Array, q: Array, names: tuple[str, str]) -> tuple[Array, A
     if p.shape[-1] != q.shape[-1]:
         counts = f"{p.shape[-1]} and {q.shape[-1]}"
         raise ValueError(f"{names[0]} and {names[1]} must have the same number of classes, got {counts}")
+    if p.shape == q.shape:
+        return p, q
     try:
         shape = np.broadcast_shapes(p.shape, q.shape)
     except ValueError:
@@ -78,6 +84,8 @@ def broadcast_rows(p: Array, q: Array, names: tuple[str, str]) -> tuple[Array, A
 
 def broadcast_order(order: Array, batch: tuple[int, ...]) -> tuple[int, ...]:
     """The common shape of orders and rows; refuses orders that do not broadcast against the batch."""
+    if order.shape in ((), batch):
+        return batch
     try:
         return np.broadcast_shapes(order.shape, batch)
     except ValueError:

@@ -9,11 +9,13 @@ project.)
 import numpy as np
 from numpy.typing import ArrayLike
 
+from . import fast_gradients
 from .arguments import Array
 from .double_double import DoubleDouble, multiply, two_sum
 from .kernel import attains_maximum, behind_maximum, is_limit, mixture, tilt
-from .pair import Pair, Restricted, normalised_log_ratio
-from .values import arguments_from_logits, undefined
+from .pair import Pair, Restricted, normalised_log_ratio, pair_from_logits
+from .rows import Careful, Fast, by_rows
+from .values import LOGIT_NAMES, arguments_from_logits, checked_logits, undefined
 
 
 def student_gradient(logits_p: ArrayLike, logits_q: ArrayLike, alpha: ArrayLike, axis: int = -1) -> Array:
@@ -21,7 +23,7 @@ def student_gradient(logits_p: ArrayLike, logits_q: ArrayLike, alpha: ArrayLike,
 
     Order 1 gives q - p (deep mutual learning). At order inf the limit, with w = q restricted to the classes of the
     largest p/q and renormalised; it is a subgradient, and 0 at p = q like every other order's. The normwise relative
-    error is about 1e-15.
+    error is at most 1e-12, mostly about 1e-15.
 
     Args:
         logits_p: logits y of the peer, classes along `axis`; -inf is a class that cannot occur.
@@ -37,8 +39,7 @@ def student_gradient(logits_p: ArrayLike, logits_q: ArrayLike, alpha: ArrayLike,
 
     Source: theorem D1 (this project); order 1 is the gradient of the cross-entropy to soft targets.
     """
-    order, pair = arguments_from_logits(logits_p, logits_q, alpha, axis)
-    return np.moveaxis(_or_nan(_student_rows(pair, order), pair, order), -1, axis)
+    return _rows(fast_gradients.student, careful_student_gradient, logits_p, logits_q, alpha, axis)
 
 
 def peer_gradient(logits_p: ArrayLike, logits_q: ArrayLike, alpha: ArrayLike, axis: int = -1) -> Array:
@@ -47,8 +48,7 @@ def peer_gradient(logits_p: ArrayLike, logits_q: ArrayLike, alpha: ArrayLike, ax
     The part that deep mutual learning drops by detaching the peer. At order inf the limit w - p. Arguments, result and
     errors as `student_gradient`. Source: theorem D5 (this project).
     """
-    order, pair = arguments_from_logits(logits_p, logits_q, alpha, axis)
-    return np.moveaxis(_or_nan(_peer_rows(pair, order), pair, order), -1, axis)
+    return _rows(fast_gradients.peer, careful_peer_gradient, logits_p, logits_q, alpha, axis)
 
 
 def student_hessian(logits_p: ArrayLike, logits_q: ArrayLike, alpha: ArrayLike, axis: int = -1) -> Array:
@@ -62,6 +62,23 @@ def student_hessian(logits_p: ArrayLike, logits_q: ArrayLike, alpha: ArrayLike, 
     order, pair = arguments_from_logits(logits_p, logits_q, alpha, axis)
     weights = _hessian_weights(pair.q, mixture(pair.inner, order)[0], order[..., None])
     return np.where(undefined(pair, order)[..., None], np.nan, _laplacian(weights))
+
+
+def careful_student_gradient(y: Array, z: Array, order: Array) -> Array:
+    """`student_gradient` in double-double where it matters, of rows of one shape that were checked; order ends in 1."""
+    pair = pair_from_logits(y, z)
+    return np.where(undefined(pair, order), np.nan, _student_rows(pair, order))
+
+
+def careful_peer_gradient(y: Array, z: Array, order: Array) -> Array:
+    """`peer_gradient` likewise."""
+    pair = pair_from_logits(y, z)
+    return np.where(undefined(pair, order), np.nan, _peer_rows(pair, order))
+
+
+def _rows(fast: Fast, careful: Careful, y: ArrayLike, z: ArrayLike, alpha: ArrayLike, axis: int) -> Array:
+    order, rows = checked_logits(y, z, alpha, axis)
+    return np.moveaxis(by_rows(fast, careful, *rows, order, LOGIT_NAMES, rows[0].shape[-1]), -1, axis)
 
 
 def _hessian_weights(q: Array, w: Array, order: Array) -> Array:
@@ -124,7 +141,3 @@ def _laplacian(weights: Array) -> Array:
     diagonal = np.eye(weights.shape[-1], dtype=bool)
     off = np.where(diagonal, 0.0, weights)
     return np.where(diagonal, off.sum(axis=-1, keepdims=True), 0.0 - off)
-
-
-def _or_nan(gradient: Array, pair: Pair, order: Array) -> Array:
-    return np.where(undefined(pair, order), np.nan, gradient)

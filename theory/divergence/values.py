@@ -1,20 +1,25 @@
 """The Rényi divergence and the geometric mixture, from probabilities and from logits, for every order in [0, inf]."""
 
+from functools import partial
+
 import numpy as np
 from numpy.typing import ArrayLike
 
-from . import arguments
+from . import arguments, fast
 from .arguments import Array, Mask
 from .kernel import mixture, restricted_divergence
 from .pair import Pair, pair_from_logits, pair_from_probabilities
+from .rows import by_rows
+
+LOGIT_NAMES = ("logits_p", "logits_q")
 
 
 def renyi_divergence(p: ArrayLike, q: ArrayLike, alpha: ArrayLike, axis: int = -1) -> Array:
     r"""$D_\alpha(p\|q) = \frac{1}{\alpha-1}\log\sum_i p_i^\alpha q_i^{1-\alpha}$ of two probability vectors.
 
     Order 0 is $-\log q(p>0)$, 1 the Kullback-Leibler divergence, 2 is $\log(1+\chi^2)$, inf is
-    $\log\max_{p_i>0} p_i/q_i$. The relative error is about 1e-15 for every order, also next to order 1 and for p next
-    to q.
+    $\log\max_{p_i>0} p_i/q_i$. The relative error is at most 1e-12, mostly about 1e-15, for every order, also next to
+    order 1 and for p next to q. Beyond its arguments it takes memory for the result and for some blocks of rows.
 
     Args:
         p: probabilities of the peer, classes along `axis`; zeros are classes that cannot occur.
@@ -32,21 +37,23 @@ def renyi_divergence(p: ArrayLike, q: ArrayLike, alpha: ArrayLike, axis: int = -
 
     Source: Rényi 1961; van Erven & Harremoës 2014, eq. (1) and section II.
     """
-    order, pair = _arguments_from_probabilities(p, q, alpha, axis)
-    return _divergence(pair, order)
+    order, rows = _checked_probabilities(p, q, alpha, axis)
+    quick = partial(fast.divergence, fast.PROBABILITIES)
+    return by_rows(quick, careful_divergence, *rows, order, ("p", "q"), 1)[..., 0][()]
 
 
 def renyi_divergence_from_logits(logits_p: ArrayLike, logits_q: ArrayLike, alpha: ArrayLike, axis: int = -1) -> Array:
     r"""$D_\alpha(\mathrm{softmax}\,y\,\|\,\mathrm{softmax}\,z)$ with y = logits_p (peer) and z = logits_q (student).
 
-    As `renyi_divergence`, for logits: -inf is a class that cannot occur. The relative error is about 1e-15, also for
-    logits to +-1e4, where the probabilities themselves underflow.
+    As `renyi_divergence`, for logits: -inf is a class that cannot occur. The relative error is at most 1e-12, mostly
+    about 1e-15, also for logits to +-1e4, where the probabilities themselves underflow.
 
     Raises:
         ValueError: as `renyi_divergence`; NaN or +inf logits, and rows in which every logit is -inf.
     """
-    order, pair = arguments_from_logits(logits_p, logits_q, alpha, axis)
-    return _divergence(pair, order)
+    order, rows = checked_logits(logits_p, logits_q, alpha, axis)
+    quick = partial(fast.divergence, fast.LOGITS)
+    return by_rows(quick, careful_divergence_from_logits, *rows, order, LOGIT_NAMES, 1)[..., 0][()]
 
 
 def geometric_mixture(p: ArrayLike, q: ArrayLike, alpha: ArrayLike, axis: int = -1) -> Array:
@@ -69,19 +76,39 @@ def geometric_mixture_from_logits(logits_p: ArrayLike, logits_q: ArrayLike, alph
     return np.moveaxis(_mixture_or_nan(pair, order), -1, axis)
 
 
-def _arguments_from_probabilities(p: ArrayLike, q: ArrayLike, alpha: ArrayLike, axis: int) -> tuple[Array, Pair]:
+def careful_divergence(p: Array, q: Array, order: Array) -> Array:
+    """D in double-double where it matters, of rows of one shape that were checked; order and result end in 1."""
+    return _divergence(pair_from_probabilities(p, q), order)
+
+
+def careful_divergence_from_logits(y: Array, z: Array, order: Array) -> Array:
+    """The same of softmax y and softmax z."""
+    return _divergence(pair_from_logits(y, z), order)
+
+
+def _checked_probabilities(
+    p: ArrayLike, q: ArrayLike, alpha: ArrayLike, axis: int
+) -> tuple[Array, tuple[Array, Array]]:
     order = arguments.as_order(alpha)
-    rows = arguments.as_probabilities(p, "p", axis), arguments.as_probabilities(q, "q", axis)
+    return order, (arguments.as_probabilities(p, "p", axis), arguments.as_probabilities(q, "q", axis))
+
+
+def checked_logits(y: ArrayLike, z: ArrayLike, alpha: ArrayLike, axis: int) -> tuple[Array, tuple[Array, Array]]:
+    """The order, and both rows of logits with the class axis last; refuses what `arguments` refuses."""
+    order = arguments.as_order(alpha)
+    return order, (arguments.as_logits(y, LOGIT_NAMES[0], axis), arguments.as_logits(z, LOGIT_NAMES[1], axis))
+
+
+def _arguments_from_probabilities(p: ArrayLike, q: ArrayLike, alpha: ArrayLike, axis: int) -> tuple[Array, Pair]:
+    order, rows = _checked_probabilities(p, q, alpha, axis)
     pair = pair_from_probabilities(*arguments.broadcast_rows(*rows, ("p", "q")))
     return _with_class_axis(order, pair), pair
 
 
 def arguments_from_logits(logits_p: ArrayLike, logits_q: ArrayLike, alpha: ArrayLike, axis: int) -> tuple[Array, Pair]:
     """The checked order (with a class axis of length 1) and the prepared pair."""
-    order = arguments.as_order(alpha)
-    names = ("logits_p", "logits_q")
-    rows = arguments.as_logits(logits_p, names[0], axis), arguments.as_logits(logits_q, names[1], axis)
-    pair = pair_from_logits(*arguments.broadcast_rows(*rows, names))
+    order, rows = checked_logits(logits_p, logits_q, alpha, axis)
+    pair = pair_from_logits(*arguments.broadcast_rows(*rows, LOGIT_NAMES))
     return _with_class_axis(order, pair), pair
 
 
@@ -91,13 +118,12 @@ def _with_class_axis(order: Array, pair: Pair) -> Array:
 
 
 def _divergence(pair: Pair, order: Array) -> Array:
-    inner = restricted_divergence(pair.inner, order)[..., 0]
-    alpha = order[..., 0]
+    inner, alpha = restricted_divergence(pair.inner, order)[..., 0], order[..., 0]
     with np.errstate(divide="ignore", invalid="ignore"):  # weight is read below order 1 only, and 0 * inf means 0
         weight = np.where(alpha < 1, alpha / (1 - alpha), 0.0)
         cut_p = np.where((alpha > 0) & (pair.lost_p > 0), weight * pair.lost_p, 0.0)
     cut_p = np.where(pair.leaves & (alpha >= 1), np.inf, cut_p)
-    return (inner + cut_p + pair.lost_q)[()]
+    return (inner + cut_p + pair.lost_q)[..., None]
 
 
 def _mixture_or_nan(pair: Pair, order: Array) -> Array:

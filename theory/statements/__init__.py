@@ -1,7 +1,8 @@
 """What a theorem is and how it is tested; this room imports theory.divergence.
 
-`theorem` is the decorator, `domains` the sets of its variables, `search` looks for counterexamples, `symbolic` checks
-steps of a proof, `strategies` are the same domains for hypothesis. The theorems themselves stand in `theory.theorems`.
+`theorem` is the decorator, `domains` the sets of its variables, `search` looks for counterexamples (`record` keeps the
+worst point, `climb` has the optimisers), `symbolic` checks steps of a proof, `strategies` are the same domains for
+hypothesis. The theorems themselves stand in `theory.theorems`.
 """
 
 from .theorem import THEOREMS, Theorem, conjecture, theorem

@@ -121,8 +121,9 @@ def split(recipe: Recipe, source: Source, seed: int = 0) -> Splits:
     images = _with_noise(images, recipe, seed)
     validation = images[held_out]
     if source.validation is not None:
-        validation = _with_noise(_fitting(source.validation(), like, "validation"), recipe, seed)
-    return Splits(images[rest], validation, lambda: _fitting(source.test(), like, "test"))
+        own = _fitting(source.validation(), like, "validation", recipe.image_size)
+        validation = _with_noise(own, recipe, seed)
+    return Splits(images[rest], validation, lambda: _fitting(source.test(), like, "test", recipe.image_size))
 
 
 def _with_noise(images: Images, recipe: Recipe, seed: int) -> Images:
@@ -138,13 +139,14 @@ def _parts(images: Images, recipe: Recipe, source: Source) -> tuple[Tensor, Tens
     return _stratified(images.labels, recipe.validation, "validation")
 
 
-def _fitting(part: Images, train: Images, name: str) -> Images:
-    """The part, if it is not empty and is of the size and the classes for which the students are built."""
-    if part.shape != train.shape:
+def _fitting(part: Images, train: Images, name: str, side: int | None) -> Images:
+    """The part, if it is not empty and is (or will be resized to) what the students are built for."""
+    first = 0 if side is None else 2  # only the channels have to agree
+    if part.shape[first:] != train.shape[first:]:
         wanted, shape = ("x".join(map(str, images.shape)) for images in (train, part))
         raise ValueError(
             f"the {name} images must be {wanted} (height x width x channels) as the training images are, got {shape}; "
-            "resize them (pictures of a folder: --image-size)"
+            "resize them (--image-size)"
         )
     if (part.classes, part.names) != (train.classes, train.names):
         raise ValueError(f"the {name} part must have the {train.classes} classes of training, got {part.classes}")

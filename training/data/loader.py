@@ -8,7 +8,7 @@ therefore has no state to save: to resume is to continue the same plan at the sa
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -21,6 +21,8 @@ from .streams import Stream
 from .texts import Texts
 
 Batch = tuple[Tensor, Tensor]
+SWEPT = 1000 * 64 * 64
+"""Pixels of a batch without gradients: 1000 pictures, of large ones fewer."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +71,8 @@ class Loader:
         rank, ranks = share
         if recipe.batch_size % ranks:
             raise ValueError(f"batch_size must be a multiple of the {ranks} processes, got {recipe.batch_size}")
-        if recipe.augment and isinstance(images, Texts):
-            raise ValueError(f"augment must be empty for texts, got {recipe.augment}")
+        if isinstance(images, Texts) and (recipe.augment or recipe.image_size):
+            raise ValueError(f"texts take no augment and no image_size, got {recipe.augment} and {recipe.image_size}")
         self._recipe, self._seed, self._device, self._images = recipe, seed, device, images
         size = recipe.batch_size // ranks
         self._start, self._stop = rank * size, (rank + 1) * size
@@ -108,16 +110,22 @@ class Loader:
         return part.to(self._device, non_blocking=True)
 
     def prepare(self, pixels: Tensor, part: Plan | None = None) -> Tensor:
-        """Normalised float32 pixels (B, C, H, W), channels last in memory on request, with the holes of cutout."""
+        """Normalised float32 pixels (B, C, H, W), resized and channels last in memory on request, with cutout's holes.
+
+        The pixels that are kept have their own size and remain bytes; only a batch is as large as the students want it.
+        """
         if isinstance(self._images, Texts):
             return pixels.long()
         floats = pixels.float().sub_(self._mean).mul_(self._scale)
         if part is not None and "cutout" in self._recipe.augment:
             floats *= cutout_mask(part.hole, pixels.shape[2:], self._recipe.cutout_size)
+        floats = resized(floats, self._recipe.image_size)
         return floats.contiguous(memory_format=torch.channels_last) if self._recipe.channels_last else floats
 
     def sweep(self, images: Images, size: int = 1000) -> Iterator[Batch]:
         """Batches of other images in their own order, not augmented, normalised like the training images."""
+        height, width, _ = seen_shape(images, self._recipe)
+        size = max(1, min(size, SWEPT // (height * width)))
         parts = [torch.arange(first, min(first + size, len(images))) for first in range(0, len(images), size)]
         if isinstance(images, Stream):  # so that their random transforms, if any, are the same in every epoch
             read = images.batches(parts, 0, self._recipe.workers)
@@ -129,6 +137,26 @@ class Loader:
 
 def _stored(images: Images) -> Tensor:
     return images.pixels if isinstance(images, Texts) else planes(images)
+
+
+def resized(floats: Tensor, side: int | None) -> Tensor:
+    """Pictures (B, C, side, side), bilinear with antialiasing; as they are if no other side is asked for."""
+    if side is None or floats.shape[2:] == (side, side):
+        return floats
+    return F.interpolate(floats, (side, side), mode="bilinear", antialias=True)
+
+
+def seen_shape(images: Images, recipe: Recipe) -> tuple[int, int, int]:
+    """Height, width and channels of the images as students see them."""
+    height, width, channels = images.shape
+    return (recipe.image_size or height, recipe.image_size or width, channels)
+
+
+def few_pictures(images: Images, recipe: Recipe, number: int = 4) -> Tensor:
+    """The first pictures as students see them, normalised by their own statistics, (B, C, H, W) on the CPU."""
+    few, cpu = images[torch.arange(min(number, len(images)))], torch.device("cpu")
+    loader = Loader(few, replace(recipe, workers=0, batch_size=1), 0, cpu)
+    return next(loader.sweep(few))[0]
 
 
 def planes(images: Images) -> Tensor:

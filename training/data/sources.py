@@ -8,17 +8,17 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from training.data.files.download import Remote, fetch
+from training.data.files.formats import check_labels, read_cifar, read_idx
+from training.data.files.layouts import EMNIST, as_images, emnist, idx_places, npz, read_table, stl10, svhn
+from training.data.files.pickles import read_cifar_pickle
+from training.data.files.picture_folder import folder_source
+from training.data.files.text_files import text_csv, text_folder
 from training.recipe.recipe import Recipe
 
 from .arrays import from_tensors
 from .docstrings import docstrings
-from .download import Remote, fetch
-from .formats import check_labels, read_cifar, read_idx
 from .images import Images, Source, halves
-from .layouts import EMNIST, as_images, emnist, idx_places, npz, read_table, stl10, svhn
-from .pickles import read_cifar_pickle
-from .picture_folder import folder_source
-from .text_files import text_csv, text_folder
 
 
 def open_source(recipe: Recipe) -> Source:
@@ -151,7 +151,7 @@ def locate(root: str | None, names: tuple[str, ...]) -> Path | None:
 
 
 def folder(recipe: Recipe) -> Source:
-    """The pictures under the data root (see training.data.picture_folder)."""
+    """The pictures under the data root (see training.data.files.picture_folder)."""
     if recipe.data_root is None:
         raise ValueError("data=folder needs --data-root, the folder that holds train and test")
     return folder_source(Path(recipe.data_root), recipe.image_size)

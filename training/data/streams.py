@@ -12,8 +12,9 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from training.data.files.pictures import as_bytes
+
 from .images import Images
-from .pictures import as_bytes
 from .shapes import Channels, as_tensor, channels_last
 
 PICTURES = ("pixel_values", "image", "img", "picture", "images", "pixels", "input", "x")

@@ -28,8 +28,8 @@ from training.data.sources import open_source
 from training.loss import mutual_loss
 from training.measure.advice import advise, combine
 from training.recipe.recipe import Recipe
-from training.run.environment import environment
-from training.run.run_folder import probe_folder, write_json
+from training.run.files.environment import environment
+from training.run.files.run_folder import probe_folder, write_json
 
 COUPLINGS = ((1.0, 0.1), (1.0, 1.0), (2.0, 0.05))
 """(alpha, lam)."""

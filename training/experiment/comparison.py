@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from scipy.special import stdtrit
 
+from training.data.images import Source
 from training.measure.scores import Result
 from training.recipe.recipe import Recipe
-from training.run.run_folder import open_run, write_json
+from training.run.files.run_folder import open_run, write_json
 
 from .parallel import Task, check_jobs, train_all
 from .published import Environment, read_published
@@ -96,6 +97,7 @@ def compare(
     progress: bool = False,
     folder: Path | None = None,
     jobs: int = -1,
+    source: Source | None = None,
 ) -> Comparison:
     """Train every variant from the seeds 0 .. seeds - 1 and compare them, paired by seed, with the first variant.
 
@@ -108,10 +110,13 @@ def compare(
         seeds: how many, at least 1; intervals need 2.
         progress: show a progress bar over the runs on the standard error stream.
         folder: where runs, `comparison.json` and tables go; nothing is written without one.
-        jobs: processes at the same time; -1: one a core, divided by the threads of a run; on a GPU one.
+        jobs: processes at the same time; -1: one a core, divided by the threads of a run; on a GPU, or with students
+            that no other process can import, one.
+        source: the images of all variants; by default those that each recipe names.
 
     Raises:
-        ValueError, OSError: as `train` does; or if seeds or jobs mean nothing, or the folder holds other recipes.
+        ValueError, OSError: as `train` does; if seeds or jobs mean nothing, the folder holds other recipes, or students
+            or source cannot be handed to several processes.
     """
     if seeds < 1:
         raise ValueError(f"seeds must be at least 1, got {seeds}")
@@ -124,7 +129,7 @@ def compare(
         for seed in range(seeds)
         for name, recipe in variants.items()
     ]
-    found = train_all(tasks, progress, jobs)
+    found = train_all(tasks, progress, jobs, source)
     results = {name: [found[name, seed] for seed in range(seeds)] for name in variants}
     if folder is None:
         return Comparison(variants, next(iter(variants)), results)

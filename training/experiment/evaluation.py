@@ -15,10 +15,10 @@ from training.measure import scores as metrics
 from training.measure.advice import Advice, advise, combine
 from training.recipe import schedule
 from training.recipe.recipe import Recipe
-from training.run.checkpoint import load_weights
 from training.run.cohort import build_cohort, predict
 from training.run.device import choose_device
-from training.run.run_folder import read_recipe
+from training.run.files.checkpoint import load_weights
+from training.run.files.run_folder import read_recipe
 
 Part = Literal["test", "validation"]
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from theory.convergence import dropped_gradient_bound
+from theory.dynamics.detaching import dropped_gradient_bound
 from training.data.images import Source, split
 from training.data.loader import Loader, planes
 from training.data.sources import open_source
@@ -20,8 +20,8 @@ from training.measure.instruments import Landscape
 from training.recipe.recipe import Recipe
 from training.run.cohort import Cohort, build_cohort
 from training.run.device import choose_device, threads
-from training.run.environment import environment
-from training.run.run_folder import probe_folder, write_json
+from training.run.files.environment import environment
+from training.run.files.run_folder import probe_folder, write_json
 from training.run.step import objective_at, step
 
 from .parallel import check_jobs, run_all
@@ -55,7 +55,7 @@ class Cell(NamedTuple):
     records: int
     file: Path | None
 
-    def run(self, progress: bool = False) -> dict[str, Any]:
+    def run(self, progress: bool = False, source: Source | None = None) -> dict[str, Any]:
         """What `follow` finds, or what the file holds already."""
         asked = {"recipe": self.recipe.to_json(), "seed": self.seed, "records": self.records}
         if self.file is not None and self.file.exists():
@@ -63,7 +63,7 @@ class Cell(NamedTuple):
             if {key: found[key] for key in asked} != asked:
                 raise ValueError(f"{self.file} holds a run of another recipe; choose another folder")
             return found
-        rows = follow(self.recipe, self.seed, self.records)
+        rows = follow(self.recipe, self.seed, self.records, source)
         found = asked | {"made": environment(choose_device(self.recipe.device)), "rows": rows}
         if self.file is not None:
             write_json(self.file, found)
@@ -147,8 +147,9 @@ def measure(
     folder: Path | None = None,
     progress: bool = False,
     jobs: int = -1,
+    source: Source | None = None,
 ) -> list[dict[str, Any]]:
-    """Follow the base recipe at every order and learning rate from the seeds 0 .. seeds - 1.
+    """Follow the base recipe at every order and learning rate from the seeds 0 .. seeds - 1, on the source's images.
 
     A smaller rate gets more epochs, so that eta T, the time of the gradient flow, is that of the largest rate with
     `base.epochs`.
@@ -174,7 +175,7 @@ def measure(
     ]
     for cell in cells:
         _check(cell.recipe, records)
-    found = {json.dumps([one["recipe"], one["seed"]]): one for one in run_all(cells, progress, jobs)}
+    found = {json.dumps([one["recipe"], one["seed"]]): one for one in run_all(cells, progress, jobs, source)}
     return [found[json.dumps([cell.recipe.to_json(), cell.seed])] for cell in cells]
 
 

@@ -18,7 +18,7 @@ class Versions(msgspec.Struct):
 
 
 class Made(msgspec.Struct):
-    """What a number was made with, see `training.run.environment`."""
+    """What a number was made with, see `training.run.files.environment`."""
 
     commit: str | None
     device: str

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from .blocks import compute_dtype
 from .derivatives import transformed
 
 REDUCTIONS = ("none", "batchmean", "sum", "mean")
@@ -25,10 +26,10 @@ class Pair(NamedTuple):
 Pairs = tuple[Pair, ...]
 
 
-def check_reduction(reduction: str) -> None:
+def check_reduction(reduction: str, known: Sequence[str] = REDUCTIONS) -> None:
     """Raise ValueError for an unknown reduction."""
-    if reduction not in REDUCTIONS:
-        raise ValueError(f"reduction must be one of {', '.join(REDUCTIONS)}, got {reduction!r}")
+    if reduction not in known:
+        raise ValueError(f"reduction must be one of {', '.join(known)}, got {reduction!r}")
 
 
 def check_number(name: str, value: float, positive: bool = False) -> None:
@@ -108,8 +109,7 @@ def as_rows(y: Tensor, z: Tensor, dim: int) -> tuple[Tensor, Tensor]:
     for name, x in (("student_logits", z), ("peer_logits", y)):
         if not x.is_floating_point():
             raise TypeError(f"{name} must be floating point, got {x.dtype}")
-        if not -x.ndim <= dim < x.ndim:
-            raise ValueError(f"dim must be one of the {x.ndim} axes of {name}, got {dim}")
+        axis_from_the_end(dim, x.ndim, name)
     if y.shape[dim] != z.shape[dim] or z.shape[dim] == 0:
         counts = f"{z.shape[dim]} and {y.shape[dim]}"
         raise ValueError(f"student_logits and peer_logits must have the same number >= 1 of classes, got {counts}")
@@ -126,23 +126,49 @@ def _broadcast(rows_y: Tensor, rows_z: Tensor, y: Tensor, z: Tensor) -> tuple[Te
         raise ValueError(f"the shapes of student_logits and peer_logits must broadcast, got {got}") from None
 
 
-def as_students(logits: Sequence[Tensor] | Tensor, labels: Tensor) -> Tensor:
-    """The logits (K, N, C) of all students."""
-    shapes = [tuple(x.shape) for x in logits]
-    if not shapes:
-        raise ValueError("mutual_loss needs the logits of at least one student, got none")
-    if len(set(shapes)) > 1 or len(shapes[0]) != 2:
-        raise ValueError(f"the logits of all students must have one shape (N, C), got {shapes}")
-    _check_labels(labels, *shapes[0])
-    return logits if isinstance(logits, Tensor) else torch.stack(list(logits))
+def as_row_weights(weights: Tensor, logits: Tensor) -> Tensor:
+    """What each row of the logits (..., C) counts (...), in their dtype to compute in and on their device."""
+    if weights.shape != logits.shape[:-1]:
+        raise ValueError(f"row_weights must have shape {tuple(logits.shape[:-1])}, got {tuple(weights.shape)}")
+    return _as_counts("row_weights", weights, logits)
 
 
-def _check_labels(labels: Tensor, rows: int, classes: int) -> None:
-    if labels.shape != (rows,):
-        raise ValueError(f"labels must be {rows} class indices, got shape {tuple(labels.shape)}")
-    if labels.dtype != torch.long:
-        raise TypeError(f"labels must be class indices of dtype torch.int64, got {labels.dtype}")
-    if labels.is_cpu and rows and not transformed():  # reading values from an accelerator would wait for it
-        low, high = (end.item() for end in labels.aminmax())
-        if low < 0 or high >= classes:
-            raise ValueError(f"labels must be class indices in [0, {classes}), got {low if low < 0 else high}")
+def as_class_weights(weights: Sequence[float] | Tensor, logits: Tensor) -> Tensor:
+    """What each class of the logits (..., C) counts (C,), in their dtype to compute in and on their device."""
+    weights = torch.as_tensor(weights)
+    if weights.shape != logits.shape[-1:]:
+        raise ValueError(f"class_weights must have shape {tuple(logits.shape[-1:])}, got {tuple(weights.shape)}")
+    return _as_counts("class_weights", weights, logits)
+
+
+def _as_counts(name: str, weights: Tensor, logits: Tensor) -> Tensor:
+    refuse_learned(name, weights)
+    if readable(weights) and weights.numel():
+        low, high = (float(end) for end in weights.aminmax())
+        if not (low >= 0 and high < math.inf):
+            raise ValueError(f"{name} must be finite and >= 0, got {high if low >= 0 else low}")
+    return weights.to(logits.device, compute_dtype(logits))
+
+
+def share_of_each(weights: Tensor) -> Tensor:
+    """1 / the sum of the weights, by which a weighted sum becomes the mean; 1 where nothing counts."""
+    total = weights.sum()
+    return 1 / torch.where(total == 0, 1.0, total)
+
+
+def refuse_learned(name: str, value: Tensor) -> None:
+    """Raise ValueError for a tensor that requires a gradient where the loss has none."""
+    if value.requires_grad:
+        raise ValueError(f"{name} can not be learned by this loss, which has no gradient there: detach them")
+
+
+def readable(x: Tensor) -> bool:
+    """Whether values may be looked at: reading from an accelerator would wait for it, and a traced tensor has none."""
+    return x.is_cpu and not transformed()
+
+
+def axis_from_the_end(dim: int, ndim: int, name: str) -> int:
+    """The axis as a negative number."""
+    if not -ndim <= dim < ndim:
+        raise ValueError(f"dim must be one of the {ndim} axes of {name}, got {dim}")
+    return dim if dim < 0 else dim - ndim

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from . import kernel, quick
-from .arguments import as_order, as_rows, check_reduction
+from .arguments import as_order, as_row_weights, as_rows, check_reduction, share_of_each
 from .blocks import rows_and_gap
 from .derivatives import Kept, Worked, divergences, transformed
 
@@ -20,6 +20,7 @@ def renyi_divergence_loss(
     dim: int = -1,
     detach_peer: bool = True,
     compiled: bool = False,
+    row_weights: Tensor | None = None,
 ) -> Tensor:
     r"""$D_\alpha(\mathrm{softmax}\,y\,\|\,\mathrm{softmax}\,z)$ in nats of the peer's logits y from the student's z.
 
@@ -33,20 +34,24 @@ def renyi_divergence_loss(
     -inf is a class that cannot occur; D is inf where its definition is, and there is no gradient then. NaN stays NaN.
 
     Args:
-        student_logits: z, floating point, classes along `dim`.
-        peer_logits: y, a shape that broadcasts with z's.
+        student_logits: z, floating point, classes along `dim`; not probabilities (`refuse_probabilities` tells).
+        peer_logits: y, a shape that broadcasts with z's; moved to the student's device.
         alpha: the order in [0, inf]; 1 is the Kullback-Leibler divergence. A number or a tensor of one element.
         reduction: "none", "batchmean", "sum" or "mean".
-        dim: the class axis.
+        dim: the class axis, 1 for maps (B, C, H, W).
         detach_peer: False lets the gradient flow into the peer's logits as well.
         compiled: one kernel for value and gradient, made by torch's compiler when a shape is first seen (some seconds;
             on a CPU it needs a C++ compiler); it needs the gradient's memory and six numbers a row. For a training step
             in single or half precision, with detached peers, at order 1 or an order in (0, 0.6] or [1.4, 8]; any other
             call is computed without it.
+        row_weights: what each row counts, >= 0, a number for each value of `reduction="none"`: these values are
+            multiplied by it, and "mean" is the weighted mean. A row of weight 0 costs nothing in value and gradient,
+            even where its logits are not finite; where all are 0, so is the mean. `labels != -100` leaves out tokens.
 
     Raises:
-        ValueError: an order outside [0, inf] or one to be learned, an unknown reduction, shapes that do not fit,
-            compiled where torch cannot compile.
+        ValueError: an order outside [0, inf] or one to be learned, an unknown reduction, shapes that do not fit, row
+            weights that are negative, not finite (both looked at on the CPU only) or to be learned, compiled where
+            torch cannot compile.
         TypeError: logits that are not floating point.
 
     Source: theorems D1, D4, D5 (this project).
@@ -54,8 +59,22 @@ def renyi_divergence_loss(
     order = as_order(alpha)
     check_reduction(reduction)
     peer = peer_logits.detach() if detach_peer else peer_logits
+    if peer.device != student_logits.device:
+        peer = peer.to(student_logits.device)
     y, z = as_rows(peer, student_logits, dim)
+    if row_weights is not None:
+        return _weighted(y, z, order, reduction, compiled, as_row_weights(row_weights, z))
     return divergence(y, z, order, _share(reduction, z.shape[:-1]), compiled)
+
+
+def _weighted(y: Tensor, z: Tensor, alpha: float, reduction: str, compiled: bool, weights: Tensor) -> Tensor:
+    left_out = (weights == 0).unsqueeze(-1)
+    y, z = y.masked_fill(left_out, 0.0), z.masked_fill(left_out, 0.0)
+    rows = divergence(y, z, alpha, None, compiled) * weights
+    if reduction == "mean":
+        return rows.sum() * share_of_each(weights)
+    share = _share(reduction, rows.shape)
+    return rows if share is None else rows.sum() * share
 
 
 class RenyiDivergenceLoss(nn.Module):
@@ -74,11 +93,10 @@ class RenyiDivergenceLoss(nn.Module):
         self.alpha, self.reduction, self.dim = as_order(alpha), reduction, dim
         self.detach_peer, self.compiled = detach_peer, compiled
 
-    def forward(self, student_logits: Tensor, peer_logits: Tensor) -> Tensor:
+    def forward(self, student_logits: Tensor, peer_logits: Tensor, row_weights: Tensor | None = None) -> Tensor:
         """The loss of a batch; arguments and errors as `renyi_divergence_loss`."""
-        return renyi_divergence_loss(
-            student_logits, peer_logits, self.alpha, self.reduction, self.dim, self.detach_peer, self.compiled
-        )
+        options = self.alpha, self.reduction, self.dim, self.detach_peer, self.compiled
+        return renyi_divergence_loss(student_logits, peer_logits, *options, row_weights)
 
     def extra_repr(self) -> str:
         said = f"alpha={self.alpha}, reduction={self.reduction!r}, dim={self.dim}, detach_peer={self.detach_peer}"

@@ -1,6 +1,6 @@
 """The faster way for the mutual loss: all students' losses and their gradient together, a block of rows at a time.
 
-Taken by `mutual_loss` for a training step in eager mode. Cross-entropy and divergences share one softmax, and the
+Taken by `mutual_loss` in eager mode, with or without a gradient. Cross-entropy and divergences share one softmax, and the
 logits of all pairs are never in memory together. Without it a whole step of two MLPs took 1.26, 1.29, 1.27 and 1.27
 times as long at 10, 100, 1000 and 10,000 classes with AVX-512, 1.24, 1.25, 1.28 and 1.32 times with AVX2 (measured at
 04c7e10; benchmarks/step.py, rows "RDML / independent"). tests/training/loss/test_mutual_loss.py holds it to a sum over
@@ -22,6 +22,7 @@ from .arguments import Pairs, by_order
 from .blocks import compute_dtype, rows_and_gap, rows_of_a_block
 from .derivatives import Worked
 from .everyday import is_everyday
+from .plain import without_nothing
 from .quick import BITS, exponentiate
 
 
@@ -40,14 +41,18 @@ class _Links(NamedTuple):
     pulls: Tensor
 
 
-def losses_and_gradient(pairs: Pairs, temperature: float, smoothing: float, students: Tensor, labels: Tensor) -> Worked:
-    """The losses (K,) of logits (K, N, C) and their gradient."""
+def losses_and_gradient(
+    pairs: Pairs, temperature: float, smoothing: float, students: Tensor, *labels: Tensor
+) -> Worked:
+    """The losses (K,) of logits (K, N, C) and their gradient, of labels and counts as `batch` describes them."""
     dtype = compute_dtype(students)
     lasting = type(students) in (Tensor, nn.Parameter)  # the cache must not keep a fake tensor after its mode has ended
     link = _kept_links if lasting else _links
     links = link(pairs, students.shape[:2], students.device, dtype)
     step = rows_of_a_block(len(pairs) * students.shape[2] // 2, students.device)
-    parts = zip(students.split(step, 1), labels.split(step), strict=True)
+    parts = [(students, *labels)]
+    if students.shape[1] > step:
+        parts = zip(students.split(step, 1), *(x.split(step) for x in labels), strict=True)
     found = [_block(links, temperature, smoothing, students.shape[1], *part) for part in parts]
     entropies, attractions, gradients = (list(column) for column in zip(*found, strict=True))
     losses = _joined(entropies).mean((1, 2)).add_(sum(attractions[1:], start=attractions[0]))
@@ -59,32 +64,52 @@ def _joined(parts: list[Tensor]) -> Tensor:
 
 
 def _block(
-    links: tuple[_Links, ...], temperature: float, smoothing: float, number: int, students: Tensor, labels: Tensor
+    links: tuple[_Links, ...],
+    temperature: float,
+    smoothing: float,
+    number: int,
+    students: Tensor,
+    labels: Tensor,
+    *counts: Tensor,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """For n of the `number` rows: cross-entropies (K, n, 1), weighted divergences (K,) and the gradient (K, n, C)."""
+    entropy, attraction = (x.unsqueeze(1) for x in counts) if counts else (None, None)
     logs = torch.log_softmax(students, -1, compute_dtype(students))
     soft = logs if temperature == 1 else torch.log_softmax(students / temperature, -1, logs.dtype)
-    value, pull = _attraction(soft, links[0])
+    value, pull = _attraction(soft, links[0], attraction)
     for link in links[1:]:
-        more, further = _attraction(soft, link)
+        more, further = _attraction(soft, link, attraction)
         value, pull = value.add_(more), pull.add_(further)
     target = pull if temperature == 1 else torch.zeros_like(pull)
-    rows = _subtract_target(target, logs, labels, smoothing, number)
+    if labels.ndim == 2:
+        rows = _subtract_rows(target, logs, labels, entropy, number)
+    else:
+        rows = _subtract_target(target, logs, labels, entropy, smoothing, number)
     gradient = _logit_gradient(target, logs)
     if temperature != 1:
         gradient.add_(_logit_gradient(pull, soft), alpha=1 / temperature)
     return rows, value, gradient.to(students.dtype)
 
 
-def _subtract_target(gradient: Tensor, logs: Tensor, labels: Tensor, smoothing: float, number: int) -> Tensor:
+def _subtract_target(
+    gradient: Tensor, logs: Tensor, labels: Tensor, counts: Tensor | None, smoothing: float, number: int
+) -> Tensor:
     """Rows (K, n, 1) of the cross-entropy; subtracts target / `number` from `gradient`, rounded as torch rounds it."""
     index, spread = labels.unsqueeze(1).expand(len(logs), -1, 1), smoothing / logs.shape[-1]
-    gradient.scatter_add_(-1, index, gradient.new_full((), (smoothing - 1) / number).expand_as(index))
+    sharp = gradient.new_full((), (smoothing - 1) / number)
+    gradient.scatter_add_(-1, index, (sharp if counts is None else sharp * counts).expand_as(index))
     rows = logs.gather(-1, index).neg_()
     if smoothing:
-        gradient.sub_(spread / number)
+        gradient.sub_(spread / number if counts is None else counts * (spread / number))
         rows = rows.mul_(1 - smoothing).sub_(logs.mean(-1, keepdim=True), alpha=smoothing)
-    return rows
+    return rows if counts is None else without_nothing(counts, rows)
+
+
+def _subtract_rows(gradient: Tensor, logs: Tensor, labels: Tensor, counts: Tensor | None, number: int) -> Tensor:
+    """As `_subtract_target`, of labels (n, C)."""
+    gradient.sub_(labels if counts is None else counts * labels, alpha=1 / number)
+    rows = -without_nothing(labels, logs).sum(-1, keepdim=True)
+    return rows if counts is None else without_nothing(counts, rows)
 
 
 def _logit_gradient(gradient: Tensor, logs: Tensor) -> Tensor:
@@ -92,20 +117,22 @@ def _logit_gradient(gradient: Tensor, logs: Tensor) -> Tensor:
     return torch._log_softmax_backward_data(gradient, logs, -1, logs.dtype)  # pyright: ignore[reportPrivateImportUsage]
 
 
-def _attraction(logs: Tensor, links: _Links) -> tuple[Tensor, Tensor]:
+def _attraction(logs: Tensor, links: _Links, counts: Tensor | None) -> tuple[Tensor, Tensor]:
     """Each student's weighted sum of D over peers and rows (K,), and its gradient in log q (K, n, C)."""
     if logs.is_cpu and is_everyday(links.order, logs.dtype):
-        rows, pull = _quick_attraction(logs, links)
+        pulls = links.pulls if counts is None else links.pulls * counts
+        rows, pull = _quick_attraction(logs, links, pulls)
         if rows.amax().item() * abs(links.order - 1) < 60:  # no NaN, and no sum that left the range of float32
-            return -rows.mul_(links.pulls).sum((0, 2, 3)), pull
+            return -rows.mul_(pulls).sum((0, 2, 3)), pull
     own, others = logs.index_select(0, links.student), logs.index_select(0, links.peer)
-    gap = torch.empty_like(own)
-    rows = rows_and_gap(others, own, links.order, gap).sum(1).mul_(links.share)
-    pull = torch.zeros_like(logs).index_add_(0, links.student, gap.mul_(links.share[:, None, None]))
+    gap, share = torch.empty_like(own), links.share[:, None, None]
+    share = share if counts is None else share * counts
+    rows = rows_and_gap(others, own, links.order, gap).unsqueeze(-1).mul_(share).sum((1, 2))
+    pull = torch.zeros_like(logs).index_add_(0, links.student, gap.mul_(share))
     return rows.new_zeros(len(logs)).index_add_(0, links.student, rows), pull
 
 
-def _quick_attraction(logs: Tensor, links: _Links) -> tuple[Tensor, Tensor]:
+def _quick_attraction(logs: Tensor, links: _Links, pulls: Tensor) -> tuple[Tensor, Tensor]:
     """Rows of D (peers + 1, K, n, 1) and the gradient; the last row pairs a student with itself.
 
     Its sum is what rounding makes of 1; divided by it, the other sums give D = 0 exactly where p = q.
@@ -115,12 +142,12 @@ def _quick_attraction(logs: Tensor, links: _Links) -> tuple[Tensor, Tensor]:
         ahead = w - logs
         exponentiate(*w.mul_(BITS).unbind())
         rows = ahead.mul_(w).sum(-1, keepdim=True)
-        w.mul_(links.pulls)
+        w.mul_(pulls)
     else:
         exponentiate(*torch.lerp(logs, w, links.order, out=w).mul_(BITS).unbind())
         sums = w.sum(-1, keepdim=True)
         rows = (sums[-1] / sums).log_().div_(1 - links.order)
-        w.mul_(links.pulls / sums)
+        w.mul_(pulls / sums)
     return rows.clamp_(min=0), w.sum(0)
 
 

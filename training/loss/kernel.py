@@ -20,6 +20,7 @@ from .arguments import Pairs
 from .blocks import compute_dtype
 from .derivatives import Worked
 from .everyday import is_everyday, meeting, rows_and_gap, sum_of, unscaled
+from .plain import without_nothing
 
 Item = tuple[int, bool]
 """Student k has peer k + shift (modulo K): that shift, and whether the order of these pairs is 1."""
@@ -38,11 +39,11 @@ def divergence(y: Tensor, z: Tensor, alpha: float, share: float | None) -> Worke
     return value, gap, 1.0 if share is None or z.dtype == torch.float32 else share
 
 
-def mutual(pairs: Pairs, temperature: float, smoothing: float, students: Tensor, labels: Tensor) -> Worked:
-    """The losses (K,) of logits (K, N, C) and their gradient."""
+def mutual(pairs: Pairs, temperature: float, smoothing: float, students: Tensor, *labels: Tensor) -> Worked:
+    """The losses (K,) of logits (K, N, C) and their gradient, of labels and counts as `batch` describes them."""
     items, *numbers = _items(pairs, students.shape[:2], students.device)
     options = items, students.shape[1], temperature, smoothing
-    return *run(_losses_and_gradient, options, students, labels, *numbers), 1.0
+    return *run(_losses_and_gradient, options, students, *numbers, *labels), 1.0
 
 
 @lru_cache
@@ -108,15 +109,19 @@ def _losses_and_gradient(
     items: Sequence[Item], number: int, temperature: float, smoothing: float, *inputs: Tensor
 ) -> tuple[Tensor, Tensor]:
     """What `mutual` compiles: student k meets peer k + shift, for all students at once."""
-    students, labels, orders, shares = inputs
+    students, orders, shares, labels, *counts = inputs
+    entropy, attraction = (x.unsqueeze(1) for x in counts) if counts else (None, None)
     log_q, q, of_q = unscaled(students.to(compute_dtype(students)))
     losses, gradient = _entropies_and_gradient(log_q, q, of_q, labels, smoothing, number)
+    if entropy is not None:
+        losses, gradient = without_nothing(entropy, losses), gradient * entropy
     if temperature != 1:
         log_q, q, of_q = unscaled(log_q / temperature)
     for (shift, one), alpha, share in zip(items, orders[:, :, None, None], shares[:, :, None, None], strict=True):
         log_p, p, of_p = (x.roll(-shift, 0) for x in (log_q, q, of_q))
         rows, w = meeting(log_p, log_q, p, of_p, of_q, alpha, one)
-        losses = losses + torch.where(share != 0, share * rows, 0.0)  # rows of a peer of weight 0 may be NaN
+        share = share if attraction is None else share * attraction
+        losses = losses + without_nothing(share, rows)  # rows of a peer of weight 0 may be NaN
         gradient = gradient + torch.where(share != 0, share / temperature * (q / of_q - w), 0.0)
     return sum_of(losses.squeeze(-1)).squeeze(-1), gradient.to(students.dtype)
 
@@ -126,6 +131,10 @@ def _entropies_and_gradient(
 ) -> tuple[Tensor, Tensor]:
     """Rows (K, n, 1) of the cross-entropy, and its gradient in the logits, both divided by `number`."""
     spread, sharp = smoothing / q.shape[-1], 1 - smoothing
+    if labels.ndim == 2:
+        target, mass = labels, sum_of(labels)
+        rows = mass * of_q.log() - sum_of(without_nothing(labels, log_q))
+        return rows / number, (mass * (q / of_q) - target) / number
     rows = -log_q.gather(-1, labels[:, None].expand(len(q), -1, 1))
     if smoothing:
         rows = sharp * rows - spread * sum_of(log_q)

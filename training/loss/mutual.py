@@ -7,10 +7,11 @@ import torch
 from torch import Tensor
 
 from . import joint, kernel
-from .arguments import Matrix, Pairs, as_orders, as_students, as_weights, check_number, pairs_of
+from .arguments import Matrix, Pairs, as_orders, as_weights, check_number, check_reduction, pairs_of
+from .batch import Batch, Options, as_batch
 from .bounds import refuse_what_must_diverge
 from .derivatives import Kept, transformed
-from .pairs import entropies, losses
+from .pairs import entropies, losses, rows
 
 
 def mutual_loss(
@@ -23,6 +24,11 @@ def mutual_loss(
     temperature: float = 1.0,
     label_smoothing: float = 0.0,
     compiled: bool = False,
+    dim: int = -1,
+    ignore_index: int | None = None,
+    class_weights: Sequence[float] | Tensor | None = None,
+    row_weights: Tensor | None = None,
+    reduction: str = "mean",
 ) -> Tensor:
     r"""$L_k = \mathrm{CE}(y, p_k) + \frac{\lambda}{K-1}\sum_{j\ne k} D_\alpha(p_j\|p_k)$ of K students, peers detached.
 
@@ -39,8 +45,11 @@ def mutual_loss(
     a potential and so no bias (theorem B3), as orders [[0, 0.75], [0.25, 0]] with weights [[0, 0.5], [1.5, 0]].
 
     Args:
-        logits: K tensors (N, C), or one (K, N, C).
-        labels: class indices (N,).
+        logits: K tensors, or one with the students along its first axis: for each student logits (N, C), of tokens
+            (B, T, C), or with the classes along another axis, `dim`. Not probabilities (`refuse_probabilities` tells).
+            Students may lie on different devices: their peers' logits and the labels are copied there.
+        labels: class indices (N,) or (B, T), the logits' shape without the class axis, of any integer dtype; or soft
+            labels, probabilities of the logits' shape (of mixup or cutmix, say), each row summing to 1.
         alpha: the order in [0, inf], as for `renyi_divergence_loss`, or a matrix (K, K): row k holds the orders
             at which student k is compared with its peers; the diagonal does not matter.
         weight: lambda, finite.
@@ -52,36 +61,83 @@ def mutual_loss(
         compiled: one kernel for all losses and their gradient, under the conditions of `renyi_divergence_loss`; one for
             each shape of the logits, topology, temperature and smoothing. Orders and weights may change without a new
             one, except to or from order 1 and weight 0. Its scratch memory grows with the number of peers.
+        dim: the class axis of one student's logits, 1 for maps (B, C, H, W).
+        ignore_index: the label of rows that are left out, such as -100; `cross_entropy` leaves out -100 unasked. They
+            cost nothing in value and gradient, even where their logits are not finite.
+        class_weights: as `weight` of `cross_entropy`, >= 0 (C,): they weigh the cross-entropy and its mean, and leave
+            the divergences alone.
+        row_weights: what each row counts, >= 0 or bool, of the shape of class indices: 2 is a row that occurs twice, 0
+            one that is left out like those of `ignore_index`.
+        reduction: "mean", "sum", or "none" for the loss of each row, multiplied by its weight.
 
     Returns:
-        The losses (K,), each the mean over the batch.
+        The losses (K,), for "none" (K, N) or (K, B, T), on the first student's device. As in `cross_entropy`, the mean
+        over rows is weighted: of the divergence by row weights, of the cross-entropy by row times class weights, or, of
+        soft labels, by row weights only. Where no row counts the mean is 0 (of an empty batch NaN).
 
     Raises:
-        ValueError: no student, students with different shapes, labels (on the CPU: also their values, elsewhere the
-            device itself stops), weights or orders that do not fit, a bad order, weight, temperature or smoothing, a
-            student whose loss has no lower bound whatever its peers say, compiled where torch cannot compile.
-        TypeError: labels of another dtype than torch.int64.
+        ValueError: no student, students with different shapes, labels or weights of another shape, an unknown axis or
+            reduction, a bad order, weight, temperature or smoothing, weights or soft labels to be learned, a student
+            whose loss has no lower bound whatever its peers say, compiled where torch cannot compile. On the CPU also
+            the values of labels and weights are looked at; elsewhere that would wait for the device.
+        TypeError: logits that are not floating point, labels of a dtype that is neither integer nor floating point.
 
     Source: Huang et al. 2023 (arXiv 2209.05732); Zhang et al. 2018 for order 1.
     """
-    students = as_students(logits, labels)
     check_number("weight", weight)
     check_number("temperature", temperature, positive=True)
+    check_reduction(reduction, ("mean", "sum", "none"))
     if not 0 <= label_smoothing <= 1:
         raise ValueError(f"label_smoothing must be in [0, 1], got {label_smoothing}")
-    count = len(students)
+    options = Options(dim, label_smoothing, ignore_index, class_weights, row_weights, reduction)
+    count = len(logits)
     pairs = pairs_of(as_weights(weights, count), as_orders(alpha, count), weight * temperature**2)
-    refuse_what_must_diverge(pairs, students.shape[2], temperature, label_smoothing)
-    return _losses(students, labels, pairs, (temperature, label_smoothing), compiled)
+    if isinstance(logits, Tensor) or len({z.device for z in logits}) <= 1:
+        return _at_one_place(logits, labels, pairs, temperature, options, compiled)
+    return _at_several_places(logits, labels, pairs, temperature, options, compiled)
 
 
-def _losses(students: Tensor, labels: Tensor, pairs: Pairs, options: tuple[float, float], compiled: bool) -> Tensor:
-    """The losses, by the fastest way that fits."""
-    plain = partial(losses, pairs, *options)
-    if not (len(labels) and torch.is_grad_enabled() and students.requires_grad) or transformed():
-        return plain(students, labels)
-    if compiled and kernel.is_for([pair.order for pair in pairs], students, labels):
-        return Kept.apply(partial(kernel.mutual, pairs, *options), plain, students, labels)
+def _at_several_places(
+    logits: Sequence[Tensor], labels: Tensor, pairs: Pairs, temperature: float, options: Options, compiled: bool
+) -> Tensor:
+    """The losses on the first student's device, each computed on its student's."""
+    found = {}
+    for place in {z.device: None for z in logits}:
+        there = [z if z.device == place else z.detach().to(place) for z in logits]
+        own = tuple(pair for pair in pairs if logits[pair.student].device == place)
+        found[place] = _at_one_place(there, labels, own, temperature, options, compiled)
+    return torch.stack([found[z.device][k].to(logits[0].device) for k, z in enumerate(logits)])
+
+
+def _at_one_place(
+    logits: Sequence[Tensor] | Tensor,
+    labels: Tensor,
+    pairs: Pairs,
+    temperature: float,
+    options: Options,
+    compiled: bool,
+) -> Tensor:
+    batch = as_batch(logits, labels, options)
+    refuse_what_must_diverge(pairs, batch, temperature)
+    number, arguments = len(batch.labels), (pairs, temperature, batch.smoothing)
+    if options.reduction == "mean":
+        return _means(batch, arguments, compiled)
+    if options.reduction == "sum" and number:
+        return _means(batch, arguments, compiled) * number
+    found = rows(*arguments, batch.students, batch.labels, *batch.counts)
+    return found.sum(1) if options.reduction == "sum" else found.unflatten(1, batch.shape)
+
+
+def _means(batch: Batch, arguments: tuple[Pairs, float, float], compiled: bool) -> Tensor:
+    """The means over rows of a batch, by the fastest way that fits."""
+    students, labels, pairs = batch.students, batch.labels, arguments[0]
+    plain, inputs = partial(losses, *arguments), (students, labels, *batch.counts)
+    graph = torch.is_grad_enabled() and students.requires_grad
+    if not len(labels) or transformed():
+        return plain(*inputs)
+    if graph and compiled and kernel.is_for([pair.order for pair in pairs], students, labels):
+        return Kept.apply(partial(kernel.mutual, *arguments), plain, *inputs)
     if not pairs:
-        return entropies(students, labels, options[1])
-    return Kept.apply(partial(joint.losses_and_gradient, pairs, *options), plain, students, labels)
+        return entropies(students, labels, batch.smoothing, *batch.counts[:1]).mean(1)
+    work = partial(joint.losses_and_gradient, *arguments)
+    return Kept.apply(work, plain, *inputs) if graph else work(*inputs)[0]

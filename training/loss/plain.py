@@ -109,6 +109,11 @@ def times(alpha: float, delta: Tensor) -> Tensor:
     return torch.where(delta == 0, 0.0, alpha * delta)
 
 
+def without_nothing(share: Tensor, x: Tensor) -> Tensor:
+    """share * x, and 0 where the share is 0, whatever x is."""
+    return torch.where(share == 0, 0.0, share * x)
+
+
 def _exprel(x: Tensor) -> Tensor:
     return torch.where(x == 0, 1.0, torch.expm1(x) / torch.where(x == 0, 1.0, x))
 

@@ -10,7 +10,7 @@ import torch
 from scipy import stats
 from torch import Tensor
 
-from theory import accounting, phases
+from theory.cohorts import accounting, phases
 
 from .evidence import TESTED
 from .temperature import bootstrap_interval, inverse_temperature

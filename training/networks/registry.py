@@ -8,6 +8,7 @@ from typing import Any
 from torch import nn
 
 from . import plain, resnet, small, text
+from .own import Local, build_own, builder
 from .resnet import Shape
 
 MODELS: dict[str, Callable[[Shape, int], nn.Module]] = {
@@ -33,6 +34,8 @@ TEXT_MODELS: dict[str, Callable[[Shape, int], nn.Module]] = {
     "text-cnn": text.convolution,
 }
 """Those for texts; their shape is 1, words of a text, numbers that words may have."""
+BUILT_IN = frozenset(MODELS | TEXT_MODELS)
+"""Those that take float32 and give logits (N, classes), as tests hold them to it."""
 LIBRARIES = ("timm", "torchvision")
 """Libraries whose architectures are available as LIBRARY:NAME if they are installed."""
 
@@ -40,17 +43,20 @@ LIBRARIES = ("timm", "torchvision")
 def check_model(name: str) -> None:
     """Refuse a name that no architecture has, or of a library that is not installed."""
     library, colon, inner = name.partition(":")
-    if colon and library in LIBRARIES:
+    if is_own(name):
+        builder(name)
+    elif colon:
         if inner not in _import(library, name).list_models():
             raise ValueError(f"{library} has no model {inner!r}; {library}.list_models() names those it has")
-    elif name not in MODELS | TEXT_MODELS:
+    elif name not in BUILT_IN:
         raise ValueError(
-            f"a student must be one of {', '.join(MODELS | TEXT_MODELS)}, timm:NAME or torchvision:NAME, got {name!r}"
+            f"a student must be one of {', '.join(MODELS | TEXT_MODELS)}, timm:NAME, torchvision:NAME or "
+            f"MODULE:FUNCTION, got {name!r}"
         )
 
 
 def check_kind(name: str, texts: bool) -> None:
-    """Refuse a student for pictures where the data are texts, and the other way round."""
+    """Refuse a student for pictures where the data are texts, or the other way round; one's own may be for either."""
     wrong = (name in MODELS or name.partition(":")[0] in LIBRARIES) if texts else name in TEXT_MODELS
     if wrong:
         kinds = ("pictures", "texts") if texts else ("texts", "pictures")
@@ -58,14 +64,22 @@ def check_kind(name: str, texts: bool) -> None:
         raise ValueError(f"student {name!r} is for {kinds[0]} and the data are {kinds[1]}; choose among {right}")
 
 
+def is_own(name: str) -> bool:
+    """Whether it is a function of somebody's own: handed over, or named MODULE:FUNCTION."""
+    library, colon, _ = name.partition(":")
+    return isinstance(name, Local) or (bool(colon) and library not in LIBRARIES)
+
+
 def build_model(name: str, shape: Shape, classes: int) -> nn.Module:
     """The architecture `name` for images of `shape` (height, width, channels), or texts, and `classes` classes.
 
     Raises:
-        ValueError: if no architecture has that name, or its library is not installed.
+        ValueError: if no architecture has that name, its library is not installed, or a function of one's own fails.
     """
     check_model(name)
     library, colon, inner = name.partition(":")
+    if is_own(name):
+        return build_own(name, shape, classes)
     if not colon:
         return (MODELS | TEXT_MODELS)[name](shape, classes)
     if library == "timm":
@@ -80,3 +94,5 @@ def _import(library: str, name: str) -> Any:
         return importlib.import_module({"torchvision": "torchvision.models"}.get(library, library))
     except ImportError as error:
         raise ValueError(f"student {name!r} needs {library}, which is not installed: pip install {library}") from error
+    except Exception as error:  # as of a torchvision that was built for another torch
+        raise ValueError(f"student {name!r} needs {library}, whose import fails: {error}") from error

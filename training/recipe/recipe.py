@@ -5,9 +5,7 @@ import json
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal
-
-from training.networks import check_kind, check_model
+from typing import TYPE_CHECKING, Any, Literal
 
 from . import schedule
 from .schema import fitted
@@ -26,6 +24,12 @@ CHOICES = {
 }
 
 
+if TYPE_CHECKING:
+    Student = Any
+else:  # a recipe keeps the name of a function
+    Student = str
+
+
 def _about(text: str, default: Any) -> Any:
     """A field of the recipe with its default and the sentence that the command line shows for it."""
     return field(default=default, metadata={"help": text})
@@ -37,19 +41,29 @@ class Recipe:
 
     Student k minimises $CE(y, p_k) + \frac{\lambda}{K-1}\sum_{j\ne k} D_\alpha(p_j\|p_k)$ with its peers detached.
     Independent students are `weight=0` and Deep Mutual Learning is `alpha=1`, on the same code path.
-    Variants are made by `dataclasses.replace(recipe, alpha=1.5)`. A seed is not part of the recipe.
+    Variants are made by `dataclasses.replace(recipe, alpha=1.5)`. A seed is not part of the recipe. A student may be a
+    function (shape, classes) -> nn.Module with shape = (height, width, channels); the recipe keeps its name
+    MODULE:FUNCTION, by which `evaluate` and `--resume` import it again (so that the code of its module runs).
 
     Raises:
         ValueError: when a value is outside its domain, in one sentence that names it.
     """
 
-    students: tuple[str, ...] = _about("architecture of each student (see training.MODELS)", ("mlp", "mlp"))
+    students: tuple[Student, ...] = _about(
+        "architecture of each student: one of training.MODELS, timm:NAME, torchvision:NAME, or a function of your own, "
+        "MODULE:FUNCTION",
+        ("mlp", "mlp"),
+    )
     alpha: float | str = _about("order in [0, inf], or a schedule such as linear:2:0.5", 1.0)
     weight: float | str = _about("weight lam of the divergence from the peers, or a schedule; 0: independent", 1.0)
     temperature: float = _about("temperature that divides the logits inside the divergence", 1.0)
     topology: str = _about("who learns from whom: all, ring, star, or the rows of a K x K matrix '0,1;1,0'", "all")
     updates: Literal["simultaneous", "sequential"] = _about("sequential is the original DML", "simultaneous")
     label_smoothing: float = _about("label smoothing of the cross-entropy, in [0, 1)", 0.0)
+
+    output: str | None = _about(
+        "field or position of a network's output that holds the logits, where it has several", None
+    )
 
     data: str = _about(
         "digits, " + ", ".join(FILES) + " (of pictures, train/CLASS and test/CLASS); of texts: "
@@ -59,7 +73,7 @@ class Recipe:
     data_root: str | None = _about(
         "folder (or .npz) that holds the files; MNIST and CIFAR are downloaded without", None
     )
-    image_size: int | None = _about("side in pixels to which the pictures of a folder are resized", None)
+    image_size: int | None = _about("side in pixels to which pictures are resized, after crop, flip and cutout", None)
     text_words: int = _about("words of a text that are read, from its beginning", 256)
     text_buckets: int = _about("numbers that words are given by hashing", 2**14)
     validation: float = _about("share of the training set kept for validation, stratified, in (0, 1)", 0.2)
@@ -96,6 +110,8 @@ class Recipe:
     tensorboard: bool = _about("also write the metrics for TensorBoard", False)
 
     def __post_init__(self) -> None:
+        _require(isinstance(self.students, tuple | list), "students", "a tuple", self.students)
+        object.__setattr__(self, "students", _names(self.students))
         _check_objective(self)
         _check_data(self)
         _check_optimisation(self)
@@ -116,7 +132,14 @@ class Recipe:
         return schedule.learning_rate(self.lr, self.epochs, self.warmup_epochs)
 
     def to_json(self) -> dict[str, Any]:
-        """The recipe as JSON; an infinite order is the string "inf", which reads back as the same schedule."""
+        """The recipe as JSON; an infinite order is the string "inf", which reads back as the same schedule.
+
+        Raises:
+            ValueError: if a student is a function that could not be imported again.
+        """
+        from training.networks import check_importable
+
+        check_importable(self.students)
         plain = json.loads(json.dumps(dataclasses.asdict(self)))
         return {key: str(value) if value == math.inf else value for key, value in plain.items()}
 
@@ -135,10 +158,18 @@ def _require(holds: bool, name: str, domain: str, value: object) -> None:
         raise ValueError(f"{name} must be {domain}, got {value!r}")
 
 
+def _names(students: tuple[Student, ...]) -> tuple[str, ...]:
+    """The students by their names, once all are known."""
+    from training.networks import check_model, known_as  # they need torch, which the command line's help does without
+
+    names = tuple(known_as(student) for student in students)
+    for name in names:
+        check_model(name)
+    return names
+
+
 def _check_objective(recipe: Recipe) -> None:
     _require(len(recipe.students) >= 1, "students", "at least one architecture", recipe.students)
-    for name in recipe.students:
-        check_model(name)
     _require(recipe.epochs >= 1, "epochs", "at least 1", recipe.epochs)
     for name, top in (("alpha", math.inf), ("weight", math.nextafter(math.inf, 0)), ("lr", 1e6)):
         for value in schedule.values(getattr(recipe, name), name, recipe.epochs):
@@ -158,13 +189,15 @@ def _check_data(recipe: Recipe) -> None:
     _require(0 < recipe.validation < 1, "validation", "in (0, 1)", recipe.validation)
     _require(0 <= recipe.label_noise < 1, "label_noise", "in [0, 1)", recipe.label_noise)
     _require(recipe.subset is None or recipe.subset >= 1, "subset", "at least 1", recipe.subset)
-    _require(recipe.image_size is None or recipe.image_size >= 1, "image_size", "at least 1", recipe.image_size)
+    _require(recipe.image_size is None or 1 <= recipe.image_size <= 4096, "image_size", "1 to 4096", recipe.image_size)
     _require(1 <= recipe.text_words <= 2**16, "text_words", "1 to 65536", recipe.text_words)
     _require(2 <= recipe.text_buckets <= 2**24, "text_buckets", "2 to 16777216", recipe.text_buckets)
     _require(recipe.crop_padding >= 1, "crop_padding", "at least 1", recipe.crop_padding)
     _require(recipe.cutout_size >= 1, "cutout_size", "at least 1", recipe.cutout_size)
     unknown = set(recipe.augment) - {"crop", "flip", "cutout"}
     _require(not unknown, "augment", "made of crop, flip and cutout", recipe.augment)
+    from training.networks import check_kind
+
     for name in recipe.students if recipe.data != "tensors" else ():
         check_kind(name, recipe.data in TEXTS)
 

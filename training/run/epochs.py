@@ -12,14 +12,14 @@ from training.data.images import Images, Splits
 from training.data.loader import Loader
 from training.measure import scores as metrics
 from training.measure.scores import Result
+from training.run.files.checkpoint import State, resume_state, save_state
+from training.run.files.environment import environment
+from training.run.files.run_folder import append_line, probe_folder, read_lines, truncate_lines, write_json
+from training.run.files.tensorboard import Curves
 
-from .checkpoint import State, resume_state, save_state
 from .cohort import Cohort, predict
-from .environment import environment
-from .run_folder import append_line, probe_folder, read_lines, truncate_lines, write_json
 from .step import objective_at, step
 from .stopping import Guard, Interrupt
-from .tensorboard import Curves
 
 ASK_EVERY = 10
 """Steps between two checks whether another process was asked to stop."""

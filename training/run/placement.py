@@ -57,13 +57,15 @@ class Placement:
             return student
         return nn.parallel.DistributedDataParallel(share_batch_statistics(student))
 
-    def exchange(self, logits: list[Tensor | None], shape: tuple[int, int], device: torch.device) -> list[Tensor]:
+    def exchange(
+        self, logits: list[Tensor | None], shape: tuple[int, int], device: torch.device, dtype: torch.dtype
+    ) -> list[Tensor]:
         """The logits of all students: this process's own as they are, the others' received and without a graph."""
         if self.kind != "students":
             return [row for row in logits if row is not None]
         rows = []
         for k, own in enumerate(logits):
-            sent = torch.empty(shape, device=device) if own is None else own.detach().contiguous()
+            sent = torch.empty(shape, device=device, dtype=dtype) if own is None else own.detach().contiguous()
             dist.broadcast(sent, src=self.owner(k))
             rows.append(sent if own is None else own)
         return rows

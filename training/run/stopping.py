@@ -10,8 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from training.recipe.recipe import Recipe
-
-from . import checkpoint
+from training.run.files import checkpoint
 
 
 class TrainingDiverged(ValueError):

@@ -9,14 +9,15 @@ from training.data.images import Source, split
 from training.data.loader import Loader
 from training.data.sources import open_source
 from training.measure.scores import Result
+from training.networks import check_importable
 from training.recipe.recipe import Recipe
 from training.recipe.schema import read
+from training.run.files.run_folder import held
 
 from .cohort import build_cohort
 from .device import choose_device, threads, warn_of_imitated_bfloat16
 from .epochs import Run
 from .placement import leads, placed
-from .run_folder import held
 from .stopping import Interrupt
 
 
@@ -39,13 +40,16 @@ def train(
         progress: show a progress bar on the standard error stream.
 
     Raises:
-        ValueError: if the data do not fit the recipe, or a loss is not finite (TrainingDiverged).
+        ValueError: if data or students do not fit the recipe, or a loss is not finite (TrainingDiverged); if a student
+            is a function that cannot be imported again, and there is a folder.
         OSError: if a file cannot be read or written.
         KeyboardInterrupt: after Ctrl-C, once a checkpoint is written.
     """
     done = _finished(folder, resume)
     if done is not None:
         return done
+    if folder is not None:
+        check_importable(recipe.students)
     source = source or open_source(recipe)
     splits, device = split(recipe, source, seed), choose_device(recipe.device)
     if source.preview:

@@ -7,7 +7,7 @@ import pytest
 
 from sims import STUDIES
 from sims.models.chain import escape_time, same_well
-from sims.studies.escape import GRID, HELD_TEMPERATURE, LIVE_ORDERS, _well, agreement, passage_time
+from sims.studies.noise.escape import GRID, HELD_TEMPERATURE, LIVE_ORDERS, _well, agreement, passage_time
 
 
 def well(x: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ from sims.models.logistic import Logistic, random_feature_students, students_of_
 from sims.models.random_features import Cohorts, cohorts, risks
 from sims.models.sequence import MODES, Shrinkers
 from theory import renyi_divergence_from_logits
-from theory.sequence_model import coupled_shrinkers
+from theory.cohorts.sequence_model import coupled_shrinkers
 
 STEP = 1e-5
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sims import STUDIES
-from sims.models.modified_equation import AT_REST, cycle, follow, modified, settled
+from sims.models.pairs.modified_equation import AT_REST, cycle, follow, modified, settled
 
 
 def turning(at: np.ndarray) -> np.ndarray:

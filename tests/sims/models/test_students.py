@@ -9,7 +9,7 @@ from sims.engine import check_gradient
 from sims.engine.backend import NumpyRandom
 from sims.models.local_theory import DATA, optimum
 from sims.models.students import Data, Students
-from theory.convergence import coupled_hessian
+from theory.dynamics.stationary import coupled_hessian
 
 FEW = Data(DATA.inputs[:20], DATA.labels[:20])
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from sims import STUDIES, Cell
-from sims.studies import first_order_law, order_at_fixed_product
-from sims.studies.first_order_law import right_signs, slope
+from sims.studies.gains import first_order_law, order_at_fixed_product
+from sims.studies.gains.first_order_law import right_signs, slope
 
 
 def _verdicts(study: str, plant: Callable[[float], float], replicas: int, choose: Callable[[Cell], bool]) -> list[bool]:

@@ -7,13 +7,13 @@ import pytest
 
 from sims import STUDIES, Cell
 from sims.figures import draw
-from sims.models.circle_pair import circle_gradient, lasting_bias, locking_steps
 from sims.models.digit_students import Rules, accuracy_after
-from sims.models.rules import CHI_SQUARE, HELLINGER, JEFFREYS, JENSEN_SHANNON, KL, REVERSE_KL, renyi
-from sims.models.scalar_pair import expit
-from sims.studies import collapse_at_low_order
-from sims.studies.bounded_scope import Scope, distances_along
-from sims.studies.collapse_at_low_order import predicted
+from sims.models.pairs.circle import circle_gradient, lasting_bias, locking_steps
+from sims.models.pairs.rules import CHI_SQUARE, HELLINGER, JEFFREYS, JENSEN_SHANNON, KL, REVERSE_KL, renyi
+from sims.models.pairs.scalar import expit
+from sims.studies.gains import collapse_at_low_order
+from sims.studies.gains.collapse_at_low_order import predicted
+from sims.studies.noise.bounded_scope import Scope, distances_along
 from sims.verdicts import with_steps
 from theory import renyi_divergence_from_logits
 from theory.theorems.dynamics.rotation import lasting_gradient
@@ -151,7 +151,7 @@ def test_a_rate_that_does_not_fall_or_falls_too_far_fails():
 
 @pytest.mark.parametrize("study", ["bias_free_rules", "bounded_scope", "collapse_at_low_order"])
 def test_words_and_a_figure_with_labelled_axes(study: str, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("sims.studies.collapse_at_low_order.STEPS", 3)
+    monkeypatch.setattr("sims.studies.gains.collapse_at_low_order.STEPS", 3)
     monkeypatch.setattr("sims.figures.STEPS", 60)
     cells = [with_steps(cell, 60) for cell in STUDIES[study].cells() if "spread" not in cell.name][:2]
     if study == "bias_free_rules":

@@ -10,8 +10,8 @@ from sims import STUDIES, Cell, Study, StudyResult
 from sims.engine import check_gradient
 from sims.figures import draw
 from sims.models.problems import KNOWN
-from sims.studies.potential import descents
-from sims.studies.search_for_cycles import rare
+from sims.studies.rotation.potential import descents
+from sims.studies.rotation.search_for_cycles import rare
 
 REPLICAS = {
     "three_terms": 8,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sims import STUDIES
-from sims.studies.noise_floor import FREE
+from sims.studies.noise.noise_floor import FREE
 from sims.verdicts.fits import Fit, between, fitted, in_words, level, limit, power
 from sims.verdicts.results import Row
 

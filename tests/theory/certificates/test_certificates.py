@@ -15,12 +15,13 @@ from flint import ctx
 from theory import pinsker_constant, renyi_divergence_from_logits, student_gradient
 from theory.certificates import load, summary
 from theory.certificates.balls import AtPoint, OverBox, ball, variables
-from theory.certificates.enclosure import NARROW
-from theory.certificates.outside_check import rest_holds, witness_holds
+from theory.certificates.checker.outside import rest_holds, witness_holds
+from theory.certificates.checker.squares import rectangles_of
+from theory.certificates.checker.verify import PRECISION, holds, leaves_of, verify
+from theory.certificates.orders_between import NARROW
 from theory.certificates.prove import prove
-from theory.certificates.square_check import rectangles_of
-from theory.certificates.statements import SQUARES, STATEMENTS, phi_high, phi_low
-from theory.certificates.verify import PRECISION, holds, leaves_of, verify
+from theory.certificates.sides import phi_high, phi_low
+from theory.certificates.statements import SQUARES, STATEMENTS
 from theory.check import THEOREMS
 from theory.constants import ratio
 

@@ -13,15 +13,15 @@ from flint import arb, ctx
 
 from theory.certificates import ends, load
 from theory.certificates.balls import PRECISION, ball
+from theory.certificates.checker.outside import rest_holds
+from theory.certificates.checker.squares import divergence as divergence_by_mixture
+from theory.certificates.checker.squares import holds as rectangle_holds
+from theory.certificates.checker.squares import root
+from theory.certificates.checker.verify import holds, leaves_of, verify
 from theory.certificates.ends import BELOW, fair_coins, golden_order, point_mass_root, slack_below, vertex
-from theory.certificates.outside_check import rest_holds
 from theory.certificates.prove import prove
 from theory.certificates.square import UNIT, Proof, divergence
-from theory.certificates.square_check import divergence as divergence_by_mixture
-from theory.certificates.square_check import holds as rectangle_holds
-from theory.certificates.square_check import root
 from theory.certificates.statements import STATEMENTS
-from theory.certificates.verify import holds, leaves_of, verify
 
 LOW, HIGH = load("C3-low")["C3-low"], load("C3-high")["C3-high"]
 with mpmath.workdps(60):

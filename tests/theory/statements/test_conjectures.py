@@ -12,7 +12,8 @@ from theory import renyi_divergence_from_logits
 from theory.check import Verdict, search_file
 from theory.statements.claim import Claim
 from theory.statements.domains import Logits, Order, Simplex
-from theory.statements.search import BLOCK, search
+from theory.statements.record import BLOCK
+from theory.statements.search import search
 from theory.statements.theorem import conjecture
 
 FALSE = Path(__file__).parents[2] / "data" / "false_conjectures.py"
@@ -97,7 +98,7 @@ def _calls_before(seconds, batched, cost):
 
     claim = Claim(name="slow", given={"p": Simplex(), "q": Simplex()}, relation="<=", function=slow, batched=batched)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("theory.statements.search.perf_counter", lambda: now[0])
+        patch.setattr("theory.statements.record.perf_counter", lambda: now[0])
         found = search(claim, seconds=seconds, points=1_000_000)
     return found, late[0]
 

@@ -12,7 +12,7 @@ from training.data.images import split
 from training.data.labels import noisy_labels
 from training.data.sources import open_source
 from training.experiment.evaluation import evaluate_run
-from training.run.run_folder import write_json
+from training.run.files.run_folder import write_json
 
 NOISY = Recipe(label_noise=0.3, epochs=2, subset=96)
 SOURCE = open_source(NOISY)

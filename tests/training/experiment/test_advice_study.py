@@ -8,7 +8,7 @@ import torch
 
 from training import mutual_loss
 from training.experiment import advice_study as study
-from training.run.run_folder import read_json
+from training.run.files.run_folder import read_json
 
 SMALL = dataclasses.replace(
     study.PROBLEMS["tumours"], sizes=(60, 200, 200), seeds=2, epochs=(1, 3), hidden=8, noises=(0.3,)

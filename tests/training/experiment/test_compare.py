@@ -4,15 +4,18 @@ import csv
 import dataclasses
 import io
 import json
+import threading
 
 import numpy as np
+import own_networks
 import pytest
 import torch
 from scipy import stats
 
-from training import Comparison, Recipe, Result, compare, standard_variants
+from training import Comparison, Images, Recipe, Result, Source, compare, standard_variants, train
 from training.experiment import tables
 from training.experiment.parallel import Task, run_all
+from training.experiment.sharing import shared
 
 FAST = Recipe(epochs=1, subset=100)
 PAIR = standard_variants(FAST, orders=(1.0,))
@@ -97,17 +100,56 @@ def test_the_default_number_of_processes_is_cores_over_threads_and_one_on_a_gpu(
     taken = []
     monkeypatch.setattr("training.experiment.parallel.choose_device", lambda name: torch.device(name))
     monkeypatch.setattr("joblib.cpu_count", lambda: 8)
-    monkeypatch.setattr("training.experiment.parallel.Task.run", lambda task, progress=False: taken.append(1))
+    monkeypatch.setattr("training.experiment.parallel.Task.run", lambda task, progress, source: taken.append(1))
     monkeypatch.setattr(
-        "training.experiment.parallel._on_processes", lambda tasks, progress, jobs: taken.append(jobs) or []
+        "training.experiment.parallel._on_processes", lambda tasks, progress, jobs, source: taken.append(jobs) or []
     )
     recipe = dataclasses.replace(FAST, device=place, threads=threads)
     list(run_all([Task("run", recipe, seed, None) for seed in range(9)], False, -1))
     assert taken == ([jobs] if jobs > 1 else [1] * 9)
 
 
-def test_numbers_do_not_depend_on_the_number_of_processes():
-    assert compare(FAST, PAIR, seeds=2, jobs=1).rows == compare(FAST, PAIR, seeds=2, jobs=2).rows
+def handed_over():
+    """Images in a source of a user's own, and students of a user's own."""
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.arange(120) % 3
+    pixels = torch.randint(100, (120, 6, 6, 1), dtype=torch.uint8, generator=generator)
+    pixels[torch.arange(120), labels] += 100
+    images = Images(pixels, labels, 3)
+    recipe = Recipe(data="tensors", epochs=1, lr=0.05, students=(own_networks.pair, "mlp"))
+    return Source(lambda: images, lambda: images), standard_variants(recipe, orders=(1.0,))
+
+
+def test_numbers_do_not_depend_on_the_number_of_processes_also_with_a_source_and_students_of_ones_own():
+    source, variants = handed_over()
+    one = compare(FAST, variants, seeds=2, jobs=1, source=source)
+    two = compare(FAST, variants, seeds=2, jobs=2, source=source)
+    assert one.rows == two.rows
+    assert one.title == "own_networks:pair + mlp on tensors"
+    assert one.results["independent"][0] == train(variants["independent"], 0, source=source)
+    assert one.results["independent"][0].images["test"] == 120
+
+
+@pytest.mark.parametrize("preview", [False, True])
+def test_a_test_half_is_read_before_the_end_only_if_a_preview_is_allowed(preview):
+    read, images = [], handed_over()[0].train()
+    parts = (lambda: images, lambda: read.append("test") or images, lambda: images[torch.arange(9)])
+    with shared(Source(*parts, preview)) as copied:
+        assert copied is not None
+        assert read == ["test"] * preview
+        assert torch.equal(copied.train().pixels, images.pixels)
+        assert copied.validation is not None
+        assert len(copied.validation()) == 9
+        assert torch.equal(copied.test().labels, images.labels)
+
+
+def test_a_source_that_no_other_process_can_have_is_refused():
+    lock, images = threading.Lock(), handed_over()[0].train()
+    with (
+        pytest.raises(ValueError, match=r"the test images cannot be sent to other processes \(.*lock.*\): pass jobs=1"),
+        shared(Source(lambda: images, lambda: lock and images)),
+    ):
+        pass
 
 
 def test_a_comparison_continues_where_it_stopped(tmp_path):

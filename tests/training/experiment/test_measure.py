@@ -213,6 +213,16 @@ def test_a_smaller_rate_sees_the_same_time_and_finished_runs_are_kept(tmp_path):
         measure(SMALL, [0.5], [0.04], 1, 3, tmp_path, jobs=1)
 
 
+def test_networks_of_ones_own_are_measured_by_their_logits_on_a_source_that_is_handed_over():
+    generator = torch.Generator().manual_seed(0)
+    pixels, labels = torch.randint(256, (60, 5, 5, 1), dtype=torch.uint8, generator=generator), torch.arange(60) % 3
+    source = from_tensors(pixels, labels, pixels[:6], labels[:6])
+    brought = tuple(f"own_networks:{name}" for name in ("auxiliary", "pair"))
+    base = dataclasses.replace(SMALL, students=brought, data="tensors", subset=None)
+    (found,) = measure(base, [2.0], [0.05], 1, 2, jobs=1, source=source)
+    assert found["rows"] == follow(dataclasses.replace(base, students=("own_networks:small",) * 2), 0, 2, source)
+
+
 def test_the_command_publishes_what_it_measured_and_how(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("sys.argv", ["rdml", "measure", "--seeds", "1"])
     flags: Any = cli.Flags()

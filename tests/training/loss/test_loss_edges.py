@@ -60,12 +60,32 @@ PEER = torch.zeros(2, 3)
         (
             lambda: mutual_loss([PEER, PEER[:1]], LABELS[2:4], 1),
             ValueError,
-            "the logits of all students must have one shape (N, C), got [(2, 3), (1, 3)]",
+            "the logits of all students must have one shape of rows and classes, as (N, C), got [(2, 3), (1, 3)]",
+        ),
+        (
+            lambda: mutual_loss(PEER, LABELS[2:4], 1),
+            ValueError,
+            "the logits of all students must have one shape of rows and classes, as (N, C), got [(3,), (3,)]",
+        ),
+        (
+            lambda: mutual_loss([PEER.long()], LABELS[2:4], 1),
+            TypeError,
+            "the logits of all students must be floating point, got torch.int64",
+        ),
+        (
+            lambda: mutual_loss([PEER, PEER], LABELS[2:4], 1, dim=2),
+            ValueError,
+            "dim must be one of the 2 axes of a student's logits, got 2",
+        ),
+        (
+            lambda: mutual_loss([PEER, PEER], LABELS[2:4], 1, reduction="batchmean"),
+            ValueError,
+            "reduction must be one of mean, sum, none, got 'batchmean'",
         ),
         (
             lambda: mutual_loss([PEER, PEER], LABELS, 1),
             ValueError,
-            "labels must be 2 class indices, got shape (5,)",
+            "labels must be class indices (2,) or probabilities like the logits, got torch.int64 of shape (5,)",
         ),
         (
             lambda: mutual_loss([PEER, PEER], torch.tensor([0, 3]), 1),
@@ -75,12 +95,97 @@ PEER = torch.zeros(2, 3)
         (
             lambda: mutual_loss([PEER, PEER], torch.tensor([-100, 0]), 1),
             ValueError,
-            "labels must be class indices in [0, 3), got -100",
+            "labels must be class indices in [0, 3), got -100; ignore_index=-100 leaves such rows out",
+        ),
+        (
+            lambda: mutual_loss([PEER, PEER], torch.tensor([-100, 3]), 1, ignore_index=-100),
+            ValueError,
+            "labels must be class indices in [0, 3), got 3",
         ),
         (
             lambda: mutual_loss([PEER, PEER], torch.zeros(2), 1),
+            ValueError,
+            "labels must be class indices (2,) or probabilities like the logits, got torch.float32 of shape (2,)",
+        ),
+        (
+            lambda: mutual_loss([PEER, PEER], torch.zeros(2, 3).long(), 1),
+            ValueError,
+            "labels must be class indices (2,) or probabilities like the logits, got torch.int64 of shape (2, 3)",
+        ),
+        (
+            lambda: mutual_loss([PEER, PEER], torch.zeros(2, 4), 1),
+            ValueError,
+            "labels must be class indices (2,) or probabilities like the logits, got torch.float32 of shape (2, 4)",
+        ),
+        (
+            lambda: mutual_loss([PEER, PEER], torch.ones(2).bool(), 1),
             TypeError,
-            "labels must be class indices of dtype torch.int64, got torch.float32",
+            "labels must be class indices of an integer dtype or probabilities, got torch.bool",
+        ),
+        (
+            lambda: mutual_loss([PEER, PEER], torch.full((2, 3), 0.25), 1),
+            ValueError,
+            "labels that are not integers must be probabilities that sum to 1 a row, got a row that sums to 0.75",
+        ),
+        (
+            lambda: mutual_loss([PEER, PEER], torch.tensor([[1.5, 0.0, -0.5]] * 2), 1),
+            ValueError,
+            "labels that are not integers must be probabilities that sum to 1 a row, got -0.5",
+        ),
+        (
+            lambda: mutual_loss([PEER, PEER], torch.full((2, 3), float("nan")), 1),
+            ValueError,
+            "labels that are not integers must be probabilities that sum to 1 a row, got nan",
+        ),
+        (
+            lambda: mutual_loss([PEER, PEER], torch.full((2, 3), 1 / 3), 1, ignore_index=-100),
+            ValueError,
+            "ignore_index is for class indices; a row of probabilities is left out by row_weights 0",
+        ),
+        (
+            lambda: mutual_loss([PEER, PEER], torch.full((2, 3), 1 / 3, requires_grad=True), 1),
+            ValueError,
+            "labels can not be learned by this loss, which has no gradient there: detach them",
+        ),
+        (
+            lambda: mutual_loss([PEER, PEER], LABELS[2:4], 1, ignore_index=-1.5),  # pyright: ignore[reportArgumentType] (that is the point)
+            TypeError,
+            "ignore_index must be an integer, got -1.5",
+        ),
+        (
+            lambda: mutual_loss([PEER, PEER], LABELS[2:4], 1, class_weights=[1.0, 2.0]),
+            ValueError,
+            "class_weights must have shape (3,), got (2,)",
+        ),
+        (
+            lambda: mutual_loss([PEER, PEER], LABELS[2:4], 1, class_weights=[1.0, 2.0, -1.0]),
+            ValueError,
+            "class_weights must be finite and >= 0, got -1.0",
+        ),
+        (
+            lambda: mutual_loss([PEER, PEER], LABELS[2:4], 1, row_weights=torch.tensor([1.0, INF])),
+            ValueError,
+            "row_weights must be finite and >= 0, got inf",
+        ),
+        (
+            lambda: mutual_loss([PEER, PEER], LABELS[2:4], 1, row_weights=torch.ones(2, 1)),
+            ValueError,
+            "row_weights must have shape (2,), got (2, 1)",
+        ),
+        (
+            lambda: mutual_loss([PEER, PEER], LABELS[2:4], 1, row_weights=torch.ones(2, requires_grad=True)),
+            ValueError,
+            "row_weights can not be learned by this loss, which has no gradient there: detach them",
+        ),
+        (
+            lambda: renyi_divergence_loss(PEER, PEER, 1, row_weights=torch.ones(3)),
+            ValueError,
+            "row_weights must have shape (2,), got (3,)",
+        ),
+        (
+            lambda: renyi_divergence_loss(PEER, PEER, 1, row_weights=torch.tensor([0.0, float("nan")])),
+            ValueError,
+            "row_weights must be finite and >= 0, got nan",
         ),
         (
             lambda: mutual_loss([PEER, PEER], LABELS[2:4], 1, weight=-INF),

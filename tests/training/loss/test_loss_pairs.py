@@ -163,9 +163,9 @@ def test_smoothing_holds_a_student_that_is_driven_away_gently():
             mutual_loss(*pair, -1.01 * most, label_smoothing=0.3)
 
 
-def best_for_the_student(above, up, down, classes, smoothing):
+def best_for_the_student(above, up, down, target):
     """The largest value, over peers p and p', of the least f(S), where m = tau + up p - down p': a linear program."""
-    target = np.full(classes, smoothing / classes) + np.eye(classes)[0] * (1 - smoothing)
+    classes = len(target)
     sets = np.array(list(itertools.product([0.0, 1.0], repeat=classes))[1:-1])
     sums = np.kron(np.eye(2), np.ones(classes))
     found = linprog(
@@ -180,17 +180,41 @@ def best_for_the_student(above, up, down, classes, smoothing):
 
 
 AMOUNTS = st.sampled_from([0.0, 0.1]) | st.floats(0, 4)
+SMOOTHED = st.builds(
+    lambda classes, smoothing: [1 - smoothing + smoothing / classes] + [smoothing / classes] * (classes - 1),
+    st.integers(2, 5),
+    st.sampled_from([0.0, 0.3, 1.0]),
+)
+TARGETS = SMOOTHED | st.lists(st.sampled_from([0.0, 0.25, 1.0]) | st.floats(0.01, 3), min_size=2, max_size=5)
 
 
 @settings(max_examples=200)
-@given(AMOUNTS | st.floats(-2, 0), AMOUNTS, AMOUNTS, st.integers(2, 5), st.sampled_from([0.0, 0.3, 1.0]))
-def test_what_is_refused_is_what_no_peers_keep_bounded(above, up, down, classes, smoothing):
-    best = best_for_the_student(above, up, down, classes, smoothing)
-    refused = bounds.must_diverge(above, up, down, classes, smoothing)
+@given(AMOUNTS | st.floats(-2, 0), AMOUNTS, AMOUNTS, TARGETS)
+def test_what_is_refused_is_what_no_peers_keep_bounded(above, up, down, target):
+    best = best_for_the_student(above, up, down, np.array(target))
+    refused = bounds.must_diverge(above, up, down, torch.tensor([target], dtype=torch.float64))
     if abs(best) > 1e-7:
         assert refused == (best < 0)
-    elif above == up == smoothing == 0:  # 0 needs peers that are certain of the label
+    elif above == up == min(target) == 0:  # 0 needs peers that are certain of a class
         assert refused == (down > 0)
+
+
+def test_soft_labels_and_class_weights_hold_a_student_as_smoothing_does():
+    logits, soft = cohort(2)[:, :1], torch.tensor([[0.7, 0.1, 0.1, 0.1]])
+    assert mutual_loss(logits, soft, 1.0, -0.99).isfinite().all()
+    assert mutual_loss(logits, soft, 2.0, -0.09).isfinite().all()
+    assert mutual_loss(logits, soft, 2.0, -0.19, class_weights=[2.0] * 4).isfinite().all()
+    rows = {"row_weights": torch.tensor([0.0, 3.0]), "class_weights": [1.0, 3.0, 1.0, 1.0]}
+    assert mutual_loss(cohort(2)[:, :2], LABELS[:2], 1.0, -0.9, label_smoothing=0.4, **rows).isfinite().all()
+    for weight, labels, options in (
+        (-1.01, soft, {}),
+        (-0.11, soft, {"alpha": 2.0}),
+        (-0.21, soft, {"alpha": 2.0, "class_weights": [2.0] * 4}),
+        (-0.5, torch.tensor([[0.5, 0.5, 0.0, 0.0]]), {}),
+        (-0.5, LABELS[:1], {"class_weights": [2.0] * 4}),
+    ):
+        with pytest.raises(ValueError, match="no lower bound"):
+            mutual_loss(logits, labels, **{"alpha": 1.0, "weight": weight, **options})
 
 
 def test_with_one_class_no_repulsion_is_refused():

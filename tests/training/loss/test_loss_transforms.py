@@ -98,13 +98,18 @@ def test_a_second_backward_through_one_graph_gives_the_same_gradient():
 
 
 @pytest.mark.filterwarnings("ignore:.*Function.* should not be instantiated:DeprecationWarning")  # by torch's compiler
-@pytest.mark.parametrize("alpha", [0.5, 0.9, 1.0, 2.0])
-def test_a_compiled_step_is_the_eager_one(alpha):
+@pytest.mark.parametrize(
+    ("alpha", "options"),
+    [(0.5, {}), (0.9, {}), (1.0, {}), (2.0, {"ignore_index": 2, "class_weights": torch.tensor([1.0, 2.0, 0.5, 1.0])})],
+)
+def test_a_compiled_step_is_the_eager_one(alpha, options):
     student, peer = pair(3, 4, dtype=torch.float32)
 
     def losses(student, peer):
         pull = renyi_divergence_loss(student, peer, alpha)
-        return pull + mutual_loss([student, peer], torch.tensor([0, 1, 2]), alpha, weights=[[0, 1], [0, 0]])[0]
+        return (
+            pull + mutual_loss([student, peer], torch.tensor([0, 1, 2]), alpha, weights=[[0, 1], [0, 0]], **options)[0]
+        )
 
     compiled, gradients = torch.compile(losses, backend="aot_eager", fullgraph=True), []
     for function in (losses, compiled):

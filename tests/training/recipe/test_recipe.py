@@ -35,6 +35,8 @@ BAD = [
     ({"label_noise": math.nan}, "label_noise must be"),
     ({"temperature": 0.0}, "temperature must be"),
     ({"clip_norm": 0.0}, "clip_norm must be"),
+    ({"image_size": 0}, "image_size must be 1 to 4096, got 0"),
+    ({"image_size": 224_000}, "image_size must be 1 to 4096, got 224000"),
     ({"augment": ("rotate",)}, "augment must be"),
 ]
 

@@ -12,11 +12,14 @@ from pathlib import Path
 
 import pytest
 import torch
+import torch.distributed as dist
+from torch import nn
 from two_processes import CASES, example, normalised_network, outcome
 
 from training import Recipe, train
+from training.run.batch_statistics import share_batch_statistics
 from training.run.device import choose_device
-from training.run.run_folder import read_json, read_lines
+from training.run.files.run_folder import read_json, read_lines
 
 ROOT = Path(__file__).parents[3]
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port"]
@@ -69,6 +72,33 @@ def test_batch_normalisation_sees_the_global_batch(folder, rank):
     (network(pixels) - target).square().mean().backward()
     found = torch.load(folder / f"statistics-{rank}.pt", weights_only=True)
     torch.testing.assert_close(found, outcome(network), rtol=1e-10, atol=1e-12)
+
+
+@pytest.fixture
+def alone(tmp_path):
+    """A group of one process."""
+    dist.init_process_group("gloo", init_method=f"file://{tmp_path}/group", rank=0, world_size=1)
+    yield
+    dist.destroy_process_group()
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+@pytest.mark.parametrize(
+    ("layer", "shape"), [(nn.BatchNorm1d, (6, 3)), (nn.BatchNorm1d, (6, 3, 4)), (nn.BatchNorm3d, (6, 3, 2, 2, 2))]
+)
+def test_batches_of_any_form_and_dtype_are_normalised_as_torch_does(alone, layer, shape, dtype):
+    batch = torch.randn(shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64).to(dtype)
+    plain, ours = layer(3).to(dtype), share_batch_statistics(layer(3).to(dtype))
+    close = {"rtol": 0, "atol": 1e-12 if dtype == torch.float64 else 0.03}
+    torch.testing.assert_close(ours(batch), plain(batch), **close)
+    torch.testing.assert_close(dict(ours.named_buffers()), dict(plain.named_buffers()), **close)
+    torch.testing.assert_close(ours.eval()(batch), plain.eval()(batch), **close)
+
+
+def test_a_layer_whose_batch_statistics_would_not_be_shared_is_refused():
+    activated = type("BatchNormAct2d", (nn.BatchNorm2d,), {})
+    with pytest.raises(ValueError, match="placement data cannot share the batch statistics of BatchNormAct2d"):
+        share_batch_statistics(nn.Sequential(activated(3)))
 
 
 def test_recipes_that_do_not_fit_the_number_of_processes_are_refused(monkeypatch):

@@ -20,8 +20,8 @@ import torch
 import training.run.step
 from training import Recipe, train
 from training.experiment.parallel import Task, train_all
-from training.run import checkpoint as checkpoints
-from training.run.run_folder import append_line, held, probe_folder, read_lines, truncate_lines
+from training.run.files import checkpoint as checkpoints
+from training.run.files.run_folder import append_line, held, probe_folder, read_lines, truncate_lines
 
 SHORT = Recipe(epochs=3, subset=96, checkpoint_steps=2)
 HERE = Path(__file__).parents[2] / "support"
@@ -172,6 +172,7 @@ STRANGE = {
     "Expected `Tensor`, got `float`": lambda content: content | {"losses": 1.0},
     "weights that are not finite": _weights(lambda weight: weight * float("nan")),
     "other names or shapes": _weights(lambda weight: weight[None]),
+    "of another dtype": _weights(lambda weight: weight.double()),
     "one student": lambda content: content | {"students": content["students"][:1]},
     "optimisers' state does not fit": lambda content: content | {"optimizers": content["optimizers"][:1]},
     "random state": lambda content: content | {"generator": torch.zeros(3, dtype=torch.uint8)},

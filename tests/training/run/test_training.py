@@ -15,10 +15,10 @@ from training.data.images import split
 from training.data.loader import Loader
 from training.data.sources import open_source
 from training.loss import kernel
-from training.run import checkpoint
 from training.run.cohort import build_cohort, predict
 from training.run.device import choose_device
-from training.run.environment import environment
+from training.run.files import checkpoint
+from training.run.files.environment import environment
 from training.run.step import objective_at, step
 from training.run.stopping import TrainingDiverged
 

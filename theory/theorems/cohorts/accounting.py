@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from theory.accounting import ambiguity
+from theory.cohorts.accounting import ambiguity
 from theory.divergence.arguments import Array
 from theory.statements.domains import Interval, Logits, Reals, Simplex
 from theory.statements.theorem import theorem

@@ -8,9 +8,9 @@ import numpy as np
 import sympy as sp
 from scipy.special import expit, logit
 
+from theory.cohorts.phases import best_coupling, best_coupling_of_two, gains_at_best_coupling
+from theory.cohorts.sequence_model import risks, second_order_risks
 from theory.divergence.arguments import Array
-from theory.phases import best_coupling, best_coupling_of_two, gains_at_best_coupling
-from theory.sequence_model import risks, second_order_risks
 from theory.statements.domains import Interval, Reals
 from theory.statements.theorem import theorem
 from theory.theorems.quantities import OURS, Pair

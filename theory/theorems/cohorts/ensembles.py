@@ -1,8 +1,8 @@
 r"""Shelf G2: mutual learning is co-regularisation; the ensemble is one ridge fit, the more regularised the stronger it
 couples.
 
-Setting of `theory.coregularisation`: K students (the number of classes of a search stands for K here) with values $f_k$
-at three inputs, penalties $A_k$ and coupling $\kappa$.
+Setting of `theory.cohorts.coregularisation`: K students (the number of classes of a search stands for K here) with
+values $f_k$ at three inputs, penalties $A_k$ and coupling $\kappa$.
 """
 # ruff: noqa: C408  (given=dict(...) reads like the statement)
 
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from theory.coregularisation import coupled_smoothers, dual_coefficients, resolvent_average
+from theory.cohorts.coregularisation import coupled_smoothers, dual_coefficients, resolvent_average
 from theory.divergence.arguments import Array
 from theory.statements.domains import Interval, Reals
 from theory.statements.theorem import theorem

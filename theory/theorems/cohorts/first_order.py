@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from theory.coregularisation import coupled_smoothers, dual_coefficients, first_order_duals
+from theory.cohorts.coregularisation import coupled_smoothers, dual_coefficients, first_order_duals
 from theory.divergence.arguments import Array
 from theory.divergence.gradients import student_gradient
 from theory.statements.domains import Interval, Logits, Order, Reals

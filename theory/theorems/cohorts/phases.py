@@ -1,7 +1,7 @@
 r"""Shelf G4: the phase diagram. When the students gain, when the ensemble loses, and the best weight.
 
-Setting of `theory.sequence_model`: one mode, K shrinkers (the number of classes of a search stands for K), drawn by
-their log-odds; risks in units of $Ey^2$, so that the signal is $s_{opt}$ and the noise $1-s_{opt}$.
+Setting of `theory.cohorts.sequence_model`: one mode, K shrinkers (the number of classes of a search stands for K),
+drawn by their log-odds; risks in units of $Ey^2$, so that the signal is $s_{opt}$ and the noise $1-s_{opt}$.
 """
 # ruff: noqa: C408  (given=dict(...) reads like the statement)
 
@@ -11,8 +11,8 @@ import numpy as np
 import sympy as sp
 from scipy.special import expit
 
+from theory.cohorts.sequence_model import coupled_shrinkers, first_order_gains, risks
 from theory.divergence.arguments import Array
-from theory.sequence_model import coupled_shrinkers, first_order_gains, risks
 from theory.statements.domains import Interval, Reals
 from theory.statements.theorem import theorem
 from theory.theorems.quantities import OURS, Pair

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from theory.coregularisation import coupled_smoothers, resolvent_average
+from theory.cohorts.coregularisation import coupled_smoothers, resolvent_average
 from theory.divergence.arguments import Array
 from theory.statements.domains import Interval, Reals
 from theory.statements.theorem import theorem

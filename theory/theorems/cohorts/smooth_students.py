@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from theory.coregularisation import first_order_effect
+from theory.cohorts.coregularisation import first_order_effect
 from theory.divergence.arguments import Array
 from theory.statements.domains import Interval, Reals
 from theory.statements.theorem import theorem

@@ -9,9 +9,9 @@ import sympy as sp
 from scipy.linalg import expm
 from scipy.special import expit
 
+from theory.cohorts.phases import early_stopping_threshold
+from theory.cohorts.sequence_model import first_order_gains, inverse_temperature, risks
 from theory.divergence.arguments import Array
-from theory.phases import early_stopping_threshold
-from theory.sequence_model import first_order_gains, inverse_temperature, risks
 from theory.statements.domains import Interval, Reals
 from theory.statements.theorem import theorem
 from theory.theorems.quantities import OURS, Pair

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
+from theory.cohorts.phases import excess_loss_of_students, noise_ratio_threshold
 from theory.divergence.arguments import Array
-from theory.phases import excess_loss_of_students, noise_ratio_threshold
 from theory.statements.domains import Interval, Reals
 from theory.statements.theorem import theorem
 from theory.theorems.quantities import OURS, Pair

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from theory.convergence import dropped_gradient_bound
 from theory.divergence.arguments import Array
 from theory.divergence.gradients import peer_gradient, student_hessian
+from theory.dynamics.detaching import dropped_gradient_bound
 from theory.statements.domains import Interval, Order, Reals
 from theory.statements.theorem import theorem
 from theory.theorems.quantities import (

@@ -8,7 +8,14 @@ import sympy as sp
 
 from theory.divergence.arguments import Array
 from theory.divergence.gradients import student_gradient, student_hessian
-from theory.scope import contraction_factor, field_lipschitz, pair_expansion, pair_norm, scope_bound, stationary_spread
+from theory.dynamics.scope import (
+    contraction_factor,
+    field_lipschitz,
+    pair_expansion,
+    pair_norm,
+    scope_bound,
+    stationary_spread,
+)
 from theory.statements.domains import Interval, Order, Reals
 from theory.statements.theorem import theorem
 from theory.theorems.quantities import OURS, PAIR, Pair, per_class, tilted_logits

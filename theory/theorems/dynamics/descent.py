@@ -10,15 +10,10 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from theory.convergence import (
-    dropped_gradient_bound,
-    gradient_bound,
-    peer_smoothness,
-    smoothness,
-    squared_dropped_gradient,
-)
 from theory.divergence.arguments import Array
 from theory.divergence.gradients import student_gradient, student_hessian
+from theory.dynamics.descent import gradient_bound, smoothness
+from theory.dynamics.detaching import dropped_gradient_bound, peer_smoothness, squared_dropped_gradient
 from theory.statements.domains import Interval, Reals
 from theory.statements.theorem import theorem
 from theory.theorems.quantities import OURS, Pair, divergence, dot

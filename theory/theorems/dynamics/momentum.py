@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from theory.convergence import smoothness, stability_limits
 from theory.divergence.arguments import Array
+from theory.dynamics.descent import smoothness, stability_limits
 from theory.statements.domains import Interval, Reals
 from theory.statements.theorem import theorem
 from theory.theorems.quantities import OURS, Pair

@@ -8,9 +8,9 @@ import sympy as sp
 
 from theory.divergence.arguments import Array
 from theory.divergence.gradients import peer_gradient, student_gradient, student_hessian
+from theory.dynamics.tempering import complementary_orders
 from theory.statements.domains import Interval, Logits, Reals, Simplex
 from theory.statements.theorem import theorem
-from theory.tempering import complementary_orders
 from theory.theorems.quantities import (
     OURS,
     PAIR,

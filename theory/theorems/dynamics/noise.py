@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from theory.convergence import coupled_hessian, coupled_noise, noise_floor, stationary_covariance
 from theory.divergence.arguments import Array
+from theory.dynamics.stationary import coupled_hessian, coupled_noise, noise_floor, stationary_covariance
 from theory.statements.domains import Integer, Interval, Logits, Reals
 from theory.statements.theorem import theorem
 from theory.theorems.quantities import OURS, Pair, divergence, dot, per_class, probabilities

@@ -8,15 +8,15 @@ import sympy as sp
 
 from theory.divergence.arguments import Array
 from theory.divergence.gradients import student_gradient
-from theory.statements.domains import Interval, Logits, Reals
-from theory.statements.theorem import theorem
-from theory.tempering import (
+from theory.dynamics.tempering import (
     divergence_by_cumulants,
     mean_force,
     order_against_weight,
     tempering_direction,
     tempering_force,
 )
+from theory.statements.domains import Interval, Logits, Reals
+from theory.statements.theorem import theorem
 from theory.theorems.quantities import (
     COARSE,
     OURS,

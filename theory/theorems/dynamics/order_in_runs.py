@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from theory.convergence import gradient_bound, smoothness
 from theory.divergence.arguments import Array
+from theory.dynamics.descent import gradient_bound, smoothness
+from theory.dynamics.tempering import order_against_weight, tempering_force
 from theory.statements.domains import Interval, Reals
 from theory.statements.theorem import theorem
-from theory.tempering import order_against_weight, tempering_force
 from theory.theorems.quantities import OURS, Pair, per_class, probabilities
 from theory.theorems.students import Students, Two
 from theory.theorems.symbols import HALF, TWO, a

@@ -1,0 +1,36 @@
+"""The checks of arguments that the formulas of this room share."""
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from theory.divergence.arguments import Array, refuse_where
+
+ROUNDING = 1e-10
+
+
+def non_negative(name: str, value: ArrayLike) -> Array:
+    number = np.asarray(value, np.float64)
+    refuse_where(~(number >= 0), name, number, "be non-negative")
+    return number
+
+
+def positive(name: str, value: ArrayLike) -> Array:
+    number = np.asarray(value, np.float64)
+    refuse_where(~((number > 0) & (number < np.inf)), name, number, "be positive and finite")
+    return number
+
+
+def symmetric(name: str, matrix: ArrayLike) -> Array:
+    m = np.asarray(matrix, np.float64)
+    if m.ndim != 2 or m.shape[0] != m.shape[1] or not np.isfinite(m).all():
+        raise ValueError(f"{name} must be a finite square matrix, got shape {m.shape}")
+    if np.abs(m - m.T).max() > ROUNDING * max(np.abs(m).max(), 1e-300):
+        raise ValueError(f"{name} must be symmetric, got entries that differ by {np.abs(m - m.T).max():g}")
+    return (m + m.T) / 2
+
+
+def times(factor: ArrayLike, bound: ArrayLike) -> Array:
+    """The product, 0 where either is: what does not move has no curvature, whatever the bound."""
+    first, second = np.asarray(factor), np.asarray(bound)
+    with np.errstate(invalid="ignore"):
+        return np.where((first == 0) | (second == 0), 0.0, first * second)[()]
