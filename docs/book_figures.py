@@ -5,16 +5,16 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from report import theorem_figures
+from report.figures import theorems
 from sims import STUDIES
 
 from .mark import mathematics
 
 DRAWN: dict[str, Callable[[], Figure]] = {
-    "divergence": theorem_figures.divergence_against_order,
-    "constants": theorem_figures.constants_against_order,
-    "self_bounding": theorem_figures.self_bounding,
-    "dropped_gradient": theorem_figures.dropped_gradient,
+    "divergence": theorems.divergence_against_order,
+    "constants": theorems.constants_against_order,
+    "self_bounding": theorems.self_bounding,
+    "dropped_gradient": theorems.dropped_gradient,
 }
 FIGURES = {
     "order": ("/figures/divergence.png", "The divergence of three pairs against the order."),
@@ -43,7 +43,7 @@ SIMULATED = {
 def draw(folder: Path) -> None:
     """Draw the figures of the book that are not there yet, or are older than the code that draws them."""
     folder.mkdir(parents=True, exist_ok=True)
-    changed = Path(theorem_figures.__file__).stat().st_mtime
+    changed = Path(theorems.__file__).stat().st_mtime
     for name, figure in DRAWN.items():
         path = folder / f"{name}.png"
         if not path.exists() or path.stat().st_mtime < changed:

@@ -82,7 +82,9 @@ def _shorten(*found: Any) -> tuple[str, str] | None:
     for kind, name in KINDS.items():
         long = stringify_annotation(kind, "smart")
         signature, returned = signature.replace(long, name), (returned or "").replace(long, name)
-    return re.sub(r"~(?:\w+\.)+", "", signature), returned
+    if "<" in signature:  # a default that is no Python: Sphinx then shows the text as it is
+        signature = re.sub(r"~(?:\w+\.)+", "", signature)
+    return signature, returned
 
 
 def setup(app: "Sphinx") -> dict[str, bool]:

@@ -5,7 +5,10 @@ import inspect
 from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
+from pkgutil import iter_modules
 from typing import Any
+
+import report
 
 from .docstrings import as_lines, rst
 
@@ -14,22 +17,12 @@ PACKAGES = {
     "sims": "Simulations",
     "training": "Students on real data",
     "training.loss": "The loss",
-    "report": "The report page",
     "theory.statements": "Theorems and conjectures",
 }
 """Packages whose `__all__` is documented name by name."""
 
 MODULES = {
-    "Formulas of the theory": (
-        "theory.convergence",
-        "theory.scope",
-        "theory.tempering",
-        "theory.phases",
-        "theory.coregularisation",
-        "theory.sequence_model",
-        "theory.accounting",
-        "theory.worstcase",
-    ),
+    "Formulas of the theory": ("theory.dynamics", "theory.cohorts"),
     "Tools of the theory": (
         "theory.check",
         "theory.statements.domains",
@@ -52,12 +45,16 @@ MODULES = {
         "training.experiment.tables",
     ),
 }
-"""Modules of which every documented name is shown."""
+"""Modules of which every documented name is shown; a room stands for its modules."""
+
+ALONE = {"report.build": ("build_report",)}
+"""Public names of modules that have others, too."""
 
 
 def names() -> list[tuple[str, str]]:
     """Every public name with its package."""
-    return [(package, name) for package in PACKAGES for name in import_module(package).__all__]
+    public = {package: import_module(package).__all__ for package in PACKAGES} | ALONE
+    return [(package, name) for package, found in public.items() for name in found]
 
 
 def docstring(package: str, name: str) -> str:
@@ -84,9 +81,15 @@ def _below_assignment(file: Path, name: str) -> str:
 
 def pages() -> dict[str, str]:
     """Every page of the reference by its path."""
-    found = {f"reference/{package}.rst": _package(package, title) for package, title in PACKAGES.items()}
+    found = {"reference/report.rst": _report()}
+    found |= {f"reference/{package}.rst": _package(package, title) for package, title in PACKAGES.items()}
     found |= {f"reference/{_slug(title)}.rst": _modules(title, modules) for title, modules in MODULES.items()}
     return found | {"reference/index.rst": _index()}
+
+
+def _below(name: str) -> list[str]:
+    module = import_module(name)
+    return [f"{name}.{one.name}" for one in iter_modules(module.__path__)] if hasattr(module, "__path__") else [name]
 
 
 def _slug(title: str) -> str:
@@ -98,7 +101,7 @@ def _heading(text: str, line: str = "=") -> str:
 
 
 def _index() -> str:
-    toc = [*PACKAGES, *map(_slug, MODULES)]
+    toc = [*PACKAGES, "report", *map(_slug, MODULES)]
     said = (
         "Every public name, from its docstring. Code that is shown after ``>>>`` runs in the test suite, after"
         " ``from PACKAGE import *`` of its package."
@@ -118,6 +121,11 @@ def _package(package: str, title: str) -> str:
     return "\n".join([_heading(f"{package}: {title[0].lower()}{title[1:]}"), said, "", *members])
 
 
+def _report() -> str:
+    members = [f".. autofunction:: {module}.{name}\n" for module, found in ALONE.items() for name in found]
+    return "\n".join([_heading("report: the report page"), rst(inspect.cleandoc(report.__doc__ or "")), "", *members])
+
+
 def _member(package: str, name: str, value: Any) -> str:
     if inspect.isfunction(value):
         return f".. autofunction:: {package}.{name}\n"
@@ -127,5 +135,5 @@ def _member(package: str, name: str, value: Any) -> str:
 
 
 def _modules(title: str, modules: tuple[str, ...]) -> str:
-    parts = [f"{_heading(name, '-')}\n.. automodule:: {name}\n" for name in modules]
+    parts = [f"{_heading(name, '-')}\n.. automodule:: {name}\n" for given in modules for name in _below(given)]
     return "\n".join([_heading(title), *parts])

@@ -7,23 +7,23 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from training.data import Images, Source, from_datasets, from_tensors
+    from training.data import Images, Source, from_datasets, from_tensors, from_texts
     from training.experiment.comparison import Comparison, compare, standard_variants
     from training.loss import RenyiDivergenceLoss, mutual_loss, refuse_probabilities, renyi_divergence_loss
     from training.measure.advice import Advice, advise
     from training.measure.scores import Result
-    from training.networks import MODELS
+    from training.networks import MODELS, TEXT_MODELS
     from training.recipe.named import RECIPES
     from training.recipe.recipe import Recipe
     from training.run.train import train
 
 _HOMES = {
-    "data": ("Images", "Source", "from_datasets", "from_tensors"),
+    "data": ("Images", "Source", "from_datasets", "from_tensors", "from_texts"),
     "experiment.comparison": ("Comparison", "compare", "standard_variants"),
     "loss": ("RenyiDivergenceLoss", "mutual_loss", "refuse_probabilities", "renyi_divergence_loss"),
     "measure.advice": ("Advice", "advise"),
     "measure.scores": ("Result",),
-    "networks": ("MODELS",),
+    "networks": ("MODELS", "TEXT_MODELS"),
     "recipe.named": ("RECIPES",),
     "recipe.recipe": ("Recipe",),
     "run.train": ("train",),
@@ -32,6 +32,7 @@ _HOMES = {
 __all__ = [
     "MODELS",
     "RECIPES",
+    "TEXT_MODELS",
     "Advice",
     "Comparison",
     "Images",
@@ -43,6 +44,7 @@ __all__ = [
     "compare",
     "from_datasets",
     "from_tensors",
+    "from_texts",
     "mutual_loss",
     "refuse_probabilities",
     "renyi_divergence_loss",

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import tyro
 
 from training.recipe.named import RECIPES
+from training.recipe.recipe import TEXTS
 
 from .flags import Changes, Jobs, Start, override
 
@@ -31,7 +32,7 @@ def train(
     resume: bool = False,
     jobs: Jobs = -1,
 ) -> int:
-    """Train students together on images and score them on the test set.
+    """Train students together on images or texts and score them on the test set.
 
     Args:
         seeds: how many runs, each from a seed of its own.
@@ -62,7 +63,8 @@ def train(
         return 0
     open_run(place, chosen, resume=True)  # restores recipe.json if the folder was removed during the run
     write_json(place / "results.json", [result.to_json() for result in results])
-    print(f"\n{len(results)} seed(s), {results[0].images['test']} test images; mean ± standard error over seeds\n")
+    tested = f"{results[0].images['test']} test {'texts' if chosen.data in TEXTS else 'images'}"
+    print(f"\n{len(results)} seed(s), {tested}; mean ± standard error over seeds\n")
     print(run_table(results))
     print(place)
     return 0

@@ -2,12 +2,13 @@
 
 import dataclasses
 import itertools
+import json
 from pathlib import Path
 
 import pytest
 
 import sims
-from docs import book, citing, docstrings, formulas, gallery, links, mark, reference, verdicts
+from docs import book, citing, docstrings, formulas, gallery, links, mark, publish, reference, verdicts
 from theory.check import selected
 
 THEOREMS = selected()
@@ -61,6 +62,19 @@ def test_a_theorem_that_changed_is_checked_anew(monkeypatch: pytest.MonkeyPatch)
     assert verdicts.verdict(theorem) is verdicts.committed()[theorem.name]
     changed = dataclasses.replace(theorem, statement="$p = q$")
     assert verdicts.verdict(changed)["statement"] == "$p = q$"
+
+
+def test_publishing_takes_verdicts_rows_and_figures_from_a_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    told = {"about": {"made": "today"}, "theorems": [{"name": "pinsker"}], "simulations": {"drift": {}}, "students": {}}
+    (tmp_path / "report.json").write_text(json.dumps(told))
+    for name in sims.STUDIES:
+        (tmp_path / f"{name}.svg").write_text("<svg/>")
+    monkeypatch.setattr(verdicts, "FILE", tmp_path / "theorems" / "theorems.json")
+    monkeypatch.setattr(gallery, "FOLDER", tmp_path / "gallery")
+    publish.publish(tmp_path)
+    kept = [json.loads(path.read_text()) for path in (verdicts.FILE, gallery.FOLDER / "studies.json")]
+    assert kept == [{"about": told["about"], key: told[key]} for key in ("theorems", "simulations")]
+    assert len(list(gallery.FOLDER.glob("*.svg"))) == len(sims.STUDIES)
 
 
 def test_a_study_has_a_page_with_lesson_figure_command_and_rows():

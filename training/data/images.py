@@ -1,8 +1,9 @@
-"""Images in memory and how they are split: training, stratified validation, and a test set that is read once."""
+"""Images (or texts) and how they are split: training, stratified validation, and a test set that is read once."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -31,6 +32,7 @@ class Images:
     (8, 8, 1)
     """
 
+    noun: ClassVar[str] = "image"
     pixels: Tensor
     labels: Tensor
     classes: int
@@ -40,8 +42,8 @@ class Images:
         self.check_pixels()
         if self.labels.shape != self.pixels.shape[:1] or self.labels.dtype != torch.int64:
             raise ValueError(
-                f"labels must be int64, one an image ({len(self.pixels)}), got {self.labels.dtype} of shape "
-                f"{tuple(self.labels.shape)}"
+                f"labels must be int64, one for each {self.noun} ({len(self.pixels)}), got {self.labels.dtype} of "
+                f"shape {tuple(self.labels.shape)}"
             )
         outside = (self.labels < 0) | (self.labels >= self.classes)
         if outside.any():
@@ -126,7 +128,7 @@ def split(recipe: Recipe, source: Source, seed: int = 0) -> Splits:
     if recipe.subset is not None:
         rest = rest[_subset(images.labels[rest], recipe.subset)]
     if recipe.batch_size > len(rest):
-        raise ValueError(f"batch_size must be at most the {len(rest)} training images, got {recipe.batch_size}")
+        raise ValueError(f"batch_size must be at most the {len(rest)} training {images.noun}s, got {recipe.batch_size}")
     like = images[rest[:1]]
     images = _with_noise(images, recipe, seed)
     validation = images[held_out]
@@ -159,11 +161,11 @@ def _fitting(part: Images, train: Images, name: str, side: int | None) -> Images
             "resize them (--image-size)"
         )
     if (part.classes, part.names) != (train.classes, train.names):
-        raise ValueError(f"the {name} images must have the {train.classes} classes of training, got {part.classes}")
+        raise ValueError(f"the {name} part must have the {train.classes} classes of training, got {part.classes}")
     if getattr(part, "floats", False) != getattr(train, "floats", False):
         raise ValueError(f"the {name} images must be of one kind with the training images, got bytes and floats")
     if not len(part):
-        raise ValueError(f"the {name} part must hold at least one image, got none")
+        raise ValueError(f"the {name} part must hold at least one {part.noun}, got none")
     return part
 
 
@@ -173,13 +175,13 @@ def _stratified(labels: Tensor, share: float, name: str) -> tuple[Tensor, Tensor
     try:
         parts = train_test_split(np.arange(len(labels)), test_size=share, stratify=labels.numpy(), random_state=0)
     except ValueError as error:
-        raise ValueError(f"{name}={share} cannot split {len(labels)} images by class: {error}") from error
+        raise ValueError(f"{name}={share} cannot split {len(labels)} items by class: {error}") from error
     return torch.from_numpy(np.sort(parts[0])), torch.from_numpy(np.sort(parts[1]))
 
 
 def _subset(labels: Tensor, number: int) -> Tensor:
     if number > len(labels):
-        raise ValueError(f"subset must be at most the {len(labels)} training images, got {number}")
+        raise ValueError(f"subset must be at most the {len(labels)} items of the training part, got {number}")
     return (
         torch.arange(len(labels)) if number == len(labels) else _stratified(labels, number / len(labels), "subset")[1]
     )

@@ -1,6 +1,7 @@
 """Batches of a run, made on the device: uint8 pixels stay there, and no worker processes are needed.
 
-Only pictures that a data set makes item by item (`Stream`) come from workers; then they are treated alike.
+Only pictures that a data set makes item by item (`Stream`) come from workers; then they are treated alike. Of texts
+(`Texts`) a batch holds the numbers of their words, (B, W) int64, which are neither normalised nor augmented.
 
 Everything random in an epoch (order, crops, flips, cutouts) is a `Plan`, a pure function of seed and epoch. A loader
 therefore has no state to save: to resume is to continue the same plan at the same step.
@@ -17,6 +18,7 @@ from training.recipe.recipe import Recipe
 
 from .images import Images
 from .streams import Stream
+from .texts import Texts
 
 Batch = tuple[Tensor, Tensor]
 SWEPT = 1000 * 64 * 64
@@ -69,6 +71,8 @@ class Loader:
         rank, ranks = share
         if recipe.batch_size % ranks:
             raise ValueError(f"batch_size must be a multiple of the {ranks} processes, got {recipe.batch_size}")
+        if isinstance(images, Texts) and (recipe.augment or recipe.image_size):
+            raise ValueError(f"texts take no augment and no image_size, got {recipe.augment} and {recipe.image_size}")
         self._recipe, self._seed, self._device, self._images = recipe, seed, device, images
         size = recipe.batch_size // ranks
         self._start, self._stop = rank * size, (rank + 1) * size
@@ -78,7 +82,7 @@ class Loader:
             return
         resident = fits(images, device) if recipe.resident is None else recipe.resident
         self._home = device if resident else torch.device("cpu")
-        self._pixels, self._labels = planes(images).to(self._home), images.labels.to(self._home)
+        self._pixels, self._labels = _stored(images).to(self._home), images.labels.to(self._home)
 
     def __len__(self) -> int:
         return len(self._images) // self._recipe.batch_size
@@ -110,6 +114,8 @@ class Loader:
 
         The pixels that are kept have their own size and remain bytes; only a batch is as large as the students want it.
         """
+        if isinstance(self._images, Texts):
+            return pixels.long()
         floats = pixels.float().sub_(self._mean).mul_(self._scale)
         if part is not None and "cutout" in self._recipe.augment:
             floats *= cutout_mask(part.hole, pixels.shape[2:], self._recipe.cutout_size)
@@ -124,9 +130,13 @@ class Loader:
         if isinstance(images, Stream):  # so that their random transforms, if any, are the same in every epoch
             read = images.batches(parts, 0, self._recipe.workers)
         else:
-            read = ((planes(images[part]), images.labels[part]) for part in parts)
+            read = ((_stored(images[part]), images.labels[part]) for part in parts)
         for pixels, labels in read:
             yield self.prepare(pixels.to(self._device)), labels.to(self._device)
+
+
+def _stored(images: Images) -> Tensor:
+    return images.pixels if isinstance(images, Texts) else planes(images)
 
 
 def resized(floats: Tensor, side: int | None) -> Tensor:
@@ -153,10 +163,11 @@ def planes(images: Images) -> Tensor:
     """The pixels plane by plane, (N, C, H, W): the order in which crops and normalisation are fastest.
 
     Raises:
-        ValueError: if they are not in memory.
+        ValueError: if they are not in memory, or are no pictures.
     """
-    if isinstance(images, Stream):
-        raise ValueError("pictures must be bytes in memory for this, got a data set that makes them")
+    if isinstance(images, Stream | Texts):
+        found = "texts" if isinstance(images, Texts) else "a data set that makes them"
+        raise ValueError(f"pictures must be bytes in memory for this, got {found}")
     return images.pixels.permute(0, 3, 1, 2).contiguous()
 
 
@@ -164,11 +175,12 @@ def normalisation(images: Images, device: torch.device) -> tuple[Tensor, Tensor]
     """Mean and reciprocal standard deviation (C, 1, 1) of each channel; a constant channel keeps scale 1.
 
     Floats that their data set makes are as it made them, mean 0 and scale 1; of bytes that it makes 255 is white.
+    Numbers of words stay as they are.
     """
     channels = images.shape[2]
-    if isinstance(images, Stream):
+    if isinstance(images, Stream | Texts):
         scale = torch.ones(channels, 1, 1, device=device)
-        return 0 * scale, scale if images.floats else scale / 255
+        return 0 * scale, scale / 255 if isinstance(images, Stream) and not images.floats else scale
     counts = torch.stack([torch.bincount(images.pixels[..., c].flatten(), minlength=256) for c in range(channels)])
     level, weight = torch.arange(256.0, dtype=torch.float64), counts.double() / counts.sum(1, keepdim=True)
     mean = weight @ level

@@ -13,9 +13,11 @@ from training.data.files.formats import check_labels, read_cifar, read_idx
 from training.data.files.layouts import EMNIST, as_images, emnist, idx_places, npz, read_table, stl10, svhn
 from training.data.files.pickles import read_cifar_pickle
 from training.data.files.picture_folder import folder_source
+from training.data.files.text_files import text_csv, text_folder
 from training.recipe.recipe import Recipe
 
 from .arrays import from_tensors
+from .docstrings import docstrings
 from .images import Images, Source, halves
 
 
@@ -203,6 +205,9 @@ SOURCES: dict[str, Callable[[Recipe], Source]] = {
         100,
     ),
     "folder": folder,
+    "docstrings": docstrings,
+    "text-folder": text_folder,
+    "text-csv": text_csv,
     "npz": npz,
     "stl10": stl10,
     "svhn": svhn,

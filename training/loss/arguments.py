@@ -133,6 +133,7 @@ def _broadcast(rows_y: Tensor, rows_z: Tensor, y: Tensor, z: Tensor) -> tuple[Te
 
 def as_row_weights(weights: Tensor, logits: Tensor) -> Tensor:
     """What each row of the logits (..., C) counts (...), in their dtype to compute in and on their device."""
+    weights = torch.as_tensor(weights)
     if weights.shape != logits.shape[:-1]:
         raise ValueError(f"row_weights must have shape {tuple(logits.shape[:-1])}, got {tuple(weights.shape)}")
     return _as_counts("row_weights", weights, logits)

@@ -58,14 +58,28 @@ def as_batch(logits: Sequence[Tensor] | Tensor, labels: Tensor, options: Options
     return _counted(Batch(students, labels, shape, options.label_smoothing), rows, options)
 
 
+def number_of_students(logits: Sequence[Tensor] | Tensor, labels: Tensor) -> int:
+    """How many students there are, each with logits of the same shape."""
+    if not isinstance(labels, Tensor):
+        raise TypeError(f"labels must be a tensor, got {type(labels).__name__}")
+    if isinstance(logits, Tensor):
+        shapes = {tuple(logits.shape[1:])}
+    elif all(isinstance(x, Tensor) for x in logits):
+        shapes = {tuple(x.shape): None for x in logits}
+    else:
+        got = [type(x).__name__ for x in logits]
+        raise TypeError(f"the logits must be a tensor for each student, got {got}")
+    if len(shapes) > 1 or any(len(shape) < 2 for shape in shapes):
+        got = f"{tuple(logits.shape)} in all" if isinstance(logits, Tensor) else list(shapes)
+        raise ValueError(f"the logits of all students must have one shape of rows and classes, as (N, C), got {got}")
+    if not len(logits):
+        raise ValueError("mutual_loss needs the logits of at least one student, got none")
+    return len(logits)
+
+
 def _as_students(logits: Sequence[Tensor] | Tensor, dim: int) -> Tensor:
     """The logits of all students, classes last."""
-    shapes = [tuple(x.shape) for x in logits]
-    if not shapes:
-        raise ValueError("mutual_loss needs the logits of at least one student, got none")
-    if len(set(shapes)) > 1 or len(shapes[0]) < 2:
-        raise ValueError(f"the logits of all students must have one shape of rows and classes, as (N, C), got {shapes}")
-    axis = axis_from_the_end(dim, len(shapes[0]), "a student's logits")
+    axis = axis_from_the_end(dim, logits[0].ndim, "a student's logits")
     if isinstance(logits, Tensor):
         students = logits if axis == -1 else logits.movedim(axis, -1)
     else:

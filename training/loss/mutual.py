@@ -8,7 +8,7 @@ from torch import Tensor
 
 from . import joint, kernel
 from .arguments import Matrix, Pairs, as_orders, as_weights, check_number, check_reduction, pairs_of
-from .batch import Batch, Options, as_batch
+from .batch import Batch, Options, as_batch, number_of_students
 from .bounds import refuse_what_must_diverge
 from .derivatives import Kept, transformed
 from .pairs import entropies, losses, rows
@@ -80,7 +80,8 @@ def mutual_loss(
             reduction, a bad order, weight, temperature or smoothing, weights or soft labels to be learned, a student
             whose loss has no lower bound whatever its peers say, compiled where torch cannot compile. On the CPU also
             the values of labels and weights are looked at; elsewhere that would wait for the device.
-        TypeError: logits that are not floating point, labels of a dtype that is neither integer nor floating point.
+        TypeError: logits that are not floating point or no tensors, labels of a dtype that is neither integer nor
+            floating point.
 
     Source: Huang et al. 2023 (arXiv 2209.05732); Zhang et al. 2018 for order 1.
 
@@ -97,9 +98,9 @@ def mutual_loss(
     if not 0 <= label_smoothing <= 1:
         raise ValueError(f"label_smoothing must be in [0, 1], got {label_smoothing}")
     options = Options(dim, label_smoothing, ignore_index, class_weights, row_weights, reduction)
-    count = len(logits)
+    count = number_of_students(logits, labels)
     pairs = pairs_of(as_weights(weights, count), as_orders(alpha, count), weight * temperature**2)
-    if isinstance(logits, Tensor) or len({z.device for z in logits}) <= 1:
+    if isinstance(logits, Tensor) or len({z.device for z in logits}) == 1:
         return _at_one_place(logits, labels, pairs, temperature, options, compiled)
     return _at_several_places(logits, labels, pairs, temperature, options, compiled)
 

@@ -21,6 +21,13 @@ def refuse_probabilities(logits: Sequence[Tensor] | Tensor, dim: int = -1) -> No
 
     Raises:
         ValueError: all rows are nonnegative and sum to one within 1e-3, or within 2 eps of a dtype that is less exact.
+
+    >>> import torch
+    >>> logits = torch.tensor([[0.0, 2.0], [1.0, -1.0]])
+    >>> refuse_probabilities(logits)
+    >>> refuse_probabilities(logits.softmax(-1))
+    Traceback (most recent call last):
+    ValueError: the logits are probabilities (every row is nonnegative and sums to 1), but ...
     """
     if isinstance(logits, Tensor):
         if _are_probabilities(logits.detach(), dim):

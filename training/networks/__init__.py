@@ -5,16 +5,18 @@
 
 from .outputs import NoLogits, dtype_of, made_alike
 from .own import Local, check_importable, known_as
-from .registry import BUILT_IN, MODELS, Shape, build_model, check_model
+from .registry import BUILT_IN, MODELS, TEXT_MODELS, Shape, build_model, check_kind, check_model
 
 __all__ = [
     "BUILT_IN",
     "MODELS",
+    "TEXT_MODELS",
     "Local",
     "NoLogits",
     "Shape",
     "build_model",
     "check_importable",
+    "check_kind",
     "check_model",
     "dtype_of",
     "known_as",

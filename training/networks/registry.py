@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import nn
 
-from . import plain, resnet, small
+from . import plain, resnet, small, text
 from .own import Local, build_own, builder
 from .resnet import Shape
 
@@ -29,7 +29,18 @@ MODELS: dict[str, Callable[[Shape, int], nn.Module]] = {
     "vgg8-quarter": partial(plain.vgg, channels=plain.VGG8, narrower=4),
     "mobilenetv2": plain.mobilenetv2,
 }
-BUILT_IN = frozenset(MODELS)
+"""Architectures by the name that a recipe gives them: functions of (height, width, channels) and the classes.
+
+>>> import torch
+>>> MODELS["mlp"]((8, 8, 1), 10)(torch.zeros(5, 1, 8, 8)).shape
+torch.Size([5, 10])
+"""
+TEXT_MODELS: dict[str, Callable[[Shape, int], nn.Module]] = {
+    "text-mean": text.mean_of_words,
+    "text-cnn": text.convolution,
+}
+"""Those for texts; their shape is 1, words of a text, numbers that words may have."""
+BUILT_IN = frozenset(MODELS | TEXT_MODELS)
 """Those that take float32 and give logits (N, classes), as tests hold them to it."""
 LIBRARIES = ("timm", "torchvision")
 """Libraries whose architectures are available as LIBRARY:NAME if they are installed."""
@@ -43,11 +54,20 @@ def check_model(name: str) -> None:
     elif colon:
         if inner not in _import(library, name).list_models():
             raise ValueError(f"{library} has no model {inner!r}; {library}.list_models() names those it has")
-    elif name not in MODELS:
+    elif name not in BUILT_IN:
         raise ValueError(
-            f"a student must be one of {', '.join(MODELS)}, timm:NAME, torchvision:NAME or MODULE:FUNCTION, got "
-            f"{name!r}"
+            f"a student must be one of {', '.join(MODELS | TEXT_MODELS)}, timm:NAME, torchvision:NAME or "
+            f"MODULE:FUNCTION, got {name!r}"
         )
+
+
+def check_kind(name: str, texts: bool) -> None:
+    """Refuse a student for pictures where the data are texts, or the other way round; one's own may be for either."""
+    wrong = (name in MODELS or name.partition(":")[0] in LIBRARIES) if texts else name in TEXT_MODELS
+    if wrong:
+        kinds = ("pictures", "texts") if texts else ("texts", "pictures")
+        right = ", ".join(TEXT_MODELS if texts else MODELS)
+        raise ValueError(f"student {name!r} is for {kinds[0]} and the data are {kinds[1]}; choose among {right}")
 
 
 def is_own(name: str) -> bool:
@@ -57,7 +77,7 @@ def is_own(name: str) -> bool:
 
 
 def build_model(name: str, shape: Shape, classes: int) -> nn.Module:
-    """The architecture `name` for images of `shape` (height, width, channels) and `classes` classes.
+    """The architecture `name` for images of `shape` (height, width, channels), or texts, and `classes` classes.
 
     Raises:
         ValueError: if no architecture has that name, its library is not installed, or a function of one's own fails.
@@ -67,7 +87,7 @@ def build_model(name: str, shape: Shape, classes: int) -> nn.Module:
     if is_own(name):
         return build_own(name, shape, classes)
     if not colon:
-        return MODELS[name](shape, classes)
+        return (MODELS | TEXT_MODELS)[name](shape, classes)
     if library == "timm":
         return _import("timm", name).create_model(inner, num_classes=classes, in_chans=shape[2])
     if shape[2] != 3:

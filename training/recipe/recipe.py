@@ -12,9 +12,10 @@ from .schema import fitted
 from .topology import topology_matrix
 
 EMNIST = tuple(f"emnist-{split}" for split in ("balanced", "byclass", "bymerge", "digits", "letters", "mnist"))
+TEXTS = ("docstrings", "text-folder", "text-csv")
 FILES = ("mnist", "fashion-mnist", "cifar10", "cifar100", *EMNIST, "svhn", "stl10", "npz", "folder")
-DATA_SETS = ("digits", *FILES, "tensors")
-"""`tensors` stands for images that Python hands over."""
+DATA_SETS = ("digits", *FILES, *TEXTS, "tensors")
+"""`tensors` stands for images or texts that Python hands over."""
 
 CHOICES = {
     "updates": ("simultaneous", "sequential"),
@@ -71,11 +72,17 @@ class Recipe:
         "field or position of a network's output that holds the logits, where it has several", None
     )
 
-    data: str = _about("digits, " + ", ".join(FILES) + " (of pictures, train/CLASS and test/CLASS)", "digits")
+    data: str = _about(
+        "digits, " + ", ".join(FILES) + " (of pictures, train/CLASS and test/CLASS); of texts: "
+        "docstrings (scipy's, by sub-package), text-folder (one text a file), text-csv (train.csv and test.csv)",
+        "digits",
+    )
     data_root: str | None = _about(
         "folder (or .npz) that holds the files; MNIST and CIFAR are downloaded without", None
     )
     image_size: int | None = _about("side in pixels to which pictures are resized, after crop, flip and cutout", None)
+    text_words: int = _about("words of a text that are read, from its beginning", 256)
+    text_buckets: int = _about("numbers that words are given by hashing", 2**14)
     validation: float = _about("share of the training set kept for validation, stratified, in (0, 1)", 0.2)
     label_noise: float = _about("share of training and validation labels made wrong at random, in [0, 1)", 0.0)
     subset: int | None = _about("train on this many images only, drawn stratified", None)
@@ -190,10 +197,16 @@ def _check_data(recipe: Recipe) -> None:
     _require(0 <= recipe.label_noise < 1, "label_noise", "in [0, 1)", recipe.label_noise)
     _require(recipe.subset is None or recipe.subset >= 1, "subset", "at least 1", recipe.subset)
     _require(recipe.image_size is None or 1 <= recipe.image_size <= 4096, "image_size", "1 to 4096", recipe.image_size)
+    _require(1 <= recipe.text_words <= 2**16, "text_words", "1 to 65536", recipe.text_words)
+    _require(2 <= recipe.text_buckets <= 2**24, "text_buckets", "2 to 16777216", recipe.text_buckets)
     _require(recipe.crop_padding >= 1, "crop_padding", "at least 1", recipe.crop_padding)
     _require(recipe.cutout_size >= 1, "cutout_size", "at least 1", recipe.cutout_size)
     unknown = set(recipe.augment) - {"crop", "flip", "cutout"}
     _require(not unknown, "augment", "made of crop, flip and cutout", recipe.augment)
+    from training.networks import check_kind
+
+    for name in recipe.students if recipe.data != "tensors" else ():
+        check_kind(name, recipe.data in TEXTS)
 
 
 def _check_optimisation(recipe: Recipe) -> None:

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from training.data.images import Images
 from training.data.loader import Batch, few_pictures, seen_shape
-from training.networks import BUILT_IN, Shape, build_model, dtype_of, made_alike
+from training.data.texts import Texts
+from training.networks import BUILT_IN, Shape, build_model, check_kind, dtype_of, made_alike
 from training.recipe.recipe import Recipe
 
 from .first_batch import check_weights, examine, initialise
@@ -98,13 +99,16 @@ def build_optimizer(recipe: Recipe, student: nn.Module) -> torch.optim.Optimizer
 def build_cohort(
     recipe: Recipe, seed: int, images: Images, device: torch.device, placement: Placement | None = None
 ) -> Cohort:
-    """The students of a seed for images of this shape; those that this process updates are on the device.
+    """The students of a seed for images of this shape (or texts); those that this process updates are on the device.
 
     Raises:
-        ValueError: if one of them cannot be made, or what it gives for a few of the images cannot be logits.
+        ValueError: if one of them cannot be made or is for the other of images and texts, or what it gives for a few of
+            the images cannot be logits.
     """
     placement = placement or Placement()
     memory = torch.channels_last if recipe.channels_last else torch.contiguous_format
+    for name in recipe.students:
+        check_kind(name, isinstance(images, Texts))
     brought = set(recipe.students) - BUILT_IN
     pixels = few_pictures(images, recipe) if brought else None
     students = build_students(recipe, seed, seen_shape(images, recipe), images.classes, pixels)

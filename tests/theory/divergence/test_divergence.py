@@ -23,6 +23,7 @@ from theory import (
 )
 from theory.divergence import reference
 from theory.divergence.rounding import PROMISE
+from theory.divergence.values import careful_divergence, careful_divergence_from_logits
 
 CASES = json.loads((Path(__file__).parents[2] / "data" / "renyi.json").read_text())
 REGIMES = sorted({case["regime"] for case in CASES})
@@ -199,6 +200,17 @@ def test_orders_and_batches_broadcast_on_any_axis():
         row = peer[i, 0, :, k], student[j, :, k], orders[i, j, 0]
         assert batch[i, j, k] == renyi_divergence_from_logits(*row)
         np.testing.assert_array_equal(gradient[i, j, :, k], student_gradient(*row))
+
+
+@pytest.mark.parametrize("order", [0.3, 1.0, 2.5])
+def test_the_careful_path_gives_a_row_the_same_bits_beside_one_with_an_impossible_class(order: float):
+    rng = np.random.default_rng(0)
+    y, z = rng.normal(size=(2, 6, 4)) * 3
+    y[0, 1] = -INF
+    p, q, orders = scipy.special.softmax(y, -1), scipy.special.softmax(z, -1), np.full((6, 1), order)
+    for careful, pair in [(careful_divergence_from_logits, (y, z)), (careful_divergence, (p, q))]:
+        alone = careful(*(x[1:] for x in pair), orders[1:])
+        np.testing.assert_array_equal(careful(*pair, orders)[1:], alone)
 
 
 def test_many_classes_keep_their_digits():

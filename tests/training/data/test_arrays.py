@@ -133,7 +133,7 @@ BAD_TESTS = {
     "channels": (pictures(4, 5, 5, 3), ["a", "b"] * 2, r"test images must be 4x4x1 .* got 5x5x3"),
     "class": (pictures(4, 4, 4), ["a", "b", "a", "cow"], r"labels must be among a, b.* got 'cow' at index 3"),
     "kind of label": (pictures(4, 4, 4), [0, 1, 0, 1], r"labels must be among a, b.* got 0 at index 0"),
-    "number of labels": (pictures(4, 4, 4), ["a"], r"one an image \(4\)"),
+    "number of labels": (pictures(4, 4, 4), ["a"], r"one for each image \(4\)"),
     "emptiness": (pictures(0, 4, 4), np.array([], dtype=str), r"test part must hold at least one image"),
 }
 

@@ -83,7 +83,7 @@ def test_wrong_images_and_labels_are_refused_by_name():
     pixels, labels = pictures()
     for bad_pixels, bad_labels, sentence in [
         (pixels.astype(np.float32), labels, "images must be uint8"),
-        (pixels, labels[:-1], "labels must be int64, one an image"),
+        (pixels, labels[:-1], "labels must be int64, one for each image"),
         (pixels, labels - 1, "got -1 at index 0"),
     ]:
         with pytest.raises(ValueError, match=sentence):

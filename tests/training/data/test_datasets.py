@@ -227,7 +227,7 @@ def test_a_data_set_that_cannot_be_understood_is_refused_in_a_sentence(kind):
         (FLOATS / 0, r"finite numbers, got nan or inf"),
         (PIXELS.long(), r"images must be uint8 of shape"),
         (PIXELS.numpy().astype(np.uint16), r"images must be uint8 of shape"),
-        (FLOATS[:-1], r"labels must be int64, one an image \(39\)"),
+        (FLOATS[:-1], r"labels must be int64, one for each image \(39\)"),
     ],
 )
 def test_numbers_that_are_no_pictures_are_refused(pixels, sentence):

@@ -65,7 +65,22 @@ PEER = torch.zeros(2, 3)
         (
             lambda: mutual_loss(PEER, LABELS[2:4], 1),
             ValueError,
-            "the logits of all students must have one shape of rows and classes, as (N, C), got [(3,), (3,)]",
+            "the logits of all students must have one shape of rows and classes, as (N, C), got (2, 3) in all",
+        ),
+        (
+            lambda: mutual_loss([PEER[0], PEER[1]], LABELS[2:4], 1),
+            ValueError,
+            "the logits of all students must have one shape of rows and classes, as (N, C), got [(3,)]",
+        ),
+        (
+            lambda: mutual_loss([PEER, PEER.tolist()], LABELS[2:4], 1),  # pyright: ignore[reportArgumentType]
+            TypeError,
+            "the logits must be a tensor for each student, got ['Tensor', 'list']",
+        ),
+        (
+            lambda: mutual_loss([PEER, PEER], [0, 1], 1),  # pyright: ignore[reportArgumentType]
+            TypeError,
+            "labels must be a tensor, got list",
         ),
         (
             lambda: mutual_loss([PEER.long()], LABELS[2:4], 1),

@@ -1,6 +1,6 @@
-"""Files of pictures: downloads, and readers of published formats and folders; this room imports training.recipe and the
-files of training.data.
+"""Files of pictures and texts: downloads, and readers of published formats and folders; this room imports
+training.recipe and the files of training.data.
 
 `download` fetches a file once, `formats` reads idx and CIFAR, `pickles` CIFAR's pickles, `layouts` the other published
-data sets, `picture_folder` a folder of pictures, `pictures` one picture.
+data sets, `picture_folder` a folder of pictures, `pictures` one picture; `text_files` reads texts, `class_folders` folders of either.
 """
