@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import theory
-from theory import phases, sequence_model
+from theory.cohorts import phases, sequence_model
 
 PAGE = Path(__file__).parents[2] / "docs" / "explorer" / "index.html"
 CASES = json.loads((Path(__file__).parents[1] / "data" / "renyi.json").read_text())
