@@ -42,7 +42,7 @@ def mutual_loss(
     (`bounds` has the statement and its proof).
 
     Complementary orders $\alpha_{12} + \alpha_{21} = 1$ with weights $w_{12} : w_{21} = \alpha_{21} : \alpha_{12}$ have
-    a potential and so no bias (theorem B3), as orders [[0, 0.75], [0.25, 0]] with weights [[0, 0.5], [1.5, 0]].
+    a potential and so no bias (theorem N3), as orders [[0, 0.75], [0.25, 0]] with weights [[0, 0.5], [1.5, 0]].
 
     Args:
         logits: K tensors, or one with the students along its first axis: for each student logits (N, C), of tokens
