@@ -101,6 +101,10 @@ def from_texts(
     Raises:
         ValueError: words, buckets or a validation part that are none; when a half is read, if a text is no string or is
             empty, or the labels do not fit.
+
+    >>> source = from_texts(["a dull film", "a fine film"], ["bad", "good"], ["dull"], ["bad"], words=4)
+    >>> source.train().names, tuple(source.train().pixels.shape)
+    (('bad', 'good'), (2, 4))
     """
     _check_range("words", words, 1, 2**16)
     _check_range("buckets", buckets, 2, 2**24)

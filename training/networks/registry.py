@@ -39,7 +39,12 @@ TEXT_MODELS: dict[str, Callable[[Shape, int], nn.Module]] = {
     "text-mean": text.mean_of_words,
     "text-cnn": text.convolution,
 }
-"""Those for texts; their shape is 1, words of a text, numbers that words may have."""
+"""Those for texts; their shape is 1, words of a text, numbers that words may have.
+
+>>> import torch
+>>> TEXT_MODELS["text-mean"]((1, 6, 100), 3)(torch.randint(1, 100, (5, 6))).shape
+torch.Size([5, 3])
+"""
 BUILT_IN = frozenset(MODELS | TEXT_MODELS)
 """Those that take float32 and give logits (N, classes), as tests hold them to it."""
 LIBRARIES = ("timm", "torchvision")
