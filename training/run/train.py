@@ -43,7 +43,7 @@ def train(
         OSError: if a file cannot be read or written.
         KeyboardInterrupt: after Ctrl-C, once a checkpoint is written.
     """
-    done = _finished(folder, resume)
+    done = finished(folder, resume)
     if done is not None:
         return done
     source = source or open_source(recipe)
@@ -66,7 +66,12 @@ def _only_writer(folder: Path | None) -> contextlib.AbstractContextManager[None]
     return contextlib.nullcontext() if folder is None or not leads() else held(folder)
 
 
-def _finished(folder: Path | None, resume: bool) -> Result | None:
+def finished(folder: Path | None, resume: bool) -> Result | None:
+    """The result that a run's folder holds already; None if there is no folder or no result in it.
+
+    Raises:
+        ValueError: if there is one although the run shall not be resumed.
+    """
     if folder is None or not (folder / "result.json").exists():
         return None
     if not resume:
