@@ -56,13 +56,17 @@ def run_all(tasks: Sequence[Work[Found]], progress: bool, jobs: int) -> Iterator
         jobs: processes at the same time; -1: one a core, divided by the threads of a run; on a GPU one.
     """
     recipes = [task.recipe for task in tasks]
-    if any(recipe.placement != "single" for recipe in recipes):
-        jobs = 1  # torchrun has started the processes already
-    if jobs == -1:
-        jobs = _default_jobs(recipes)
+    jobs = processes(recipes, jobs)
     if min(jobs, len(tasks)) == 1:
         return (task.run(progress) for task in tasks)
     return _on_processes(tasks, progress, jobs)
+
+
+def processes(recipes: Sequence[Recipe], jobs: int) -> int:
+    """How many processes `jobs` stands for."""
+    if any(recipe.placement != "single" for recipe in recipes):
+        return 1  # torchrun has started the processes already
+    return _default_jobs(recipes) if jobs == -1 else jobs
 
 
 def _default_jobs(recipes: Sequence[Recipe]) -> int:

@@ -98,7 +98,9 @@ class Cohorts:
                     direction.add_(weights, alpha=self.recipe.weight_decay)
                 if self.recipe.momentum:
                     velocity = part.velocities[k].mul_(self.recipe.momentum).add_(direction)
-                    direction = direction.add_(velocity, alpha=self.recipe.momentum) if self.recipe.nesterov else velocity
+                    direction = (
+                        direction.add_(velocity, alpha=self.recipe.momentum) if self.recipe.nesterov else velocity
+                    )
                 if isinstance(rates, Tensor):
                     each = rates.to(weights.dtype).repeat(len(part.places)).view(-1, *[1] * (weights.ndim - 1))
                     weights.addcmul_(direction, each, value=-1)

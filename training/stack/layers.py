@@ -66,7 +66,12 @@ class Conv2d(nn.Module):
     def __init__(self, layers: Sequence[nn.Conv2d]) -> None:
         super().__init__()
         first = layers[0]
-        if first.groups != 1 or first.dilation != (1, 1) or isinstance(first.padding, str) or first.padding_mode != "zeros":
+        if (
+            first.groups != 1
+            or first.dilation != (1, 1)
+            or isinstance(first.padding, str)
+            or first.padding_mode != "zeros"
+        ):
             raise Unstackable("convolutions in groups, dilated, or padded with other than a number of zeros")
         self.stride, self.padding = first.stride, first.padding
         self.weight, self.bias = _parameter(layers, "weight"), _parameter(layers, "bias")
@@ -74,7 +79,10 @@ class Conv2d(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W, B) to (N, O, H', W', B)."""
         assert self.weight is not None
-        steps = [(*where, kernel) for where, kernel in zip(zip(self.stride, self.padding, strict=True), self.weight.shape[3:], strict=True)]
+        steps = [
+            (*where, kernel)
+            for where, kernel in zip(zip(self.stride, self.padding, strict=True), self.weight.shape[3:], strict=True)
+        ]
         return _Convolution.apply(x, self.weight, self.bias, *map(tuple, steps))
 
 
@@ -101,7 +109,9 @@ class _Convolution(Function):
         g, flat = gradients[0].flatten(2), patches.flatten(1, 3).flatten(2)
         before = None
         if ctx.needs_input_grad[0]:
-            before = _spread(torch.bmm(weight.flatten(2).transpose(1, 2), g).view(patches.shape), ctx.shape, *ctx.windows)
+            before = _spread(
+                torch.bmm(weight.flatten(2).transpose(1, 2), g).view(patches.shape), ctx.shape, *ctx.windows
+            )
         towards_weight = torch.bmm(g, flat.transpose(1, 2)).view(weight.shape)
         return before, towards_weight, g.sum(2) if ctx.needs_input_grad[2] else None, None, None
 
@@ -111,7 +121,10 @@ def _patches(x: Tensor, rows: Window, columns: Window) -> Tensor:
     (down, top, height), (along, left, width) = rows, columns
     padded = F.pad(x, (0, 0, left, left, top, top)) if top or left else x.contiguous()
     n, c, h, w, b = padded.stride()
-    tall, wide = ((size - kernel) // step + 1 for size, kernel, step in zip(padded.shape[2:4], (height, width), (down, along), strict=True))
+    tall, wide = (
+        (size - kernel) // step + 1
+        for size, kernel, step in zip(padded.shape[2:4], (height, width), (down, along), strict=True)
+    )
     shape = (*x.shape[:2], height, width, tall, wide, x.shape[4])
     return padded.as_strided(shape, (n, c, h, w, down * h, along * w, b)).contiguous()
 

@@ -20,7 +20,13 @@ class Member(Run):
     """A run whose steps are made elsewhere; lines of its files wait in memory until its next checkpoint."""
 
     def __init__(
-        self, recipe: Recipe, seed: int, folder: Path | None, splits: Splits, loader: Loader, interrupt: Interrupt,
+        self,
+        recipe: Recipe,
+        seed: int,
+        folder: Path | None,
+        splits: Splits,
+        loader: Loader,
+        interrupt: Interrupt,
         device: torch.device,
     ) -> None:
         super().__init__(build_cohort(recipe, seed, splits.train, device), loader, splits, seed, folder, interrupt)

@@ -30,7 +30,8 @@ def stack_networks(networks: Sequence[nn.Module]) -> nn.Module:
         raise Unstackable(f"layers of the kind {type(first).__name__}")
     stack = copy.copy(first)
     stack._modules = {
-        name: stack_networks([network.get_submodule(name) for network in networks]) for name, _ in first.named_children()
+        name: stack_networks([network.get_submodule(name) for network in networks])
+        for name, _ in first.named_children()
     }
     return stack
 

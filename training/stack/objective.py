@@ -76,7 +76,9 @@ def _divergences(logs: Tensor, alpha: float | Tensor) -> tuple[Tensor, Tensor]:
     own, peer = logs[:, :, None], logs[:, None]
     if isinstance(alpha, Tensor):
         rows, w = _everyday(own, peer, alpha)
-        if rows.isfinite().all() and (rows.amax((1, 2, 3)) * (alpha - 1).abs()).amax() < 60:  # as in training.loss.joint
+        if (
+            rows.isfinite().all() and (rows.amax((1, 2, 3)) * (alpha - 1).abs()).amax() < 60
+        ):  # as in training.loss.joint
             return rows, w
         each = [_divergences(one[None], order) for one, order in zip(logs, alpha.tolist(), strict=True)]
         rows, w = (torch.cat(parts) for parts in zip(*each, strict=True))

@@ -5,11 +5,18 @@ from collections.abc import Sequence
 
 from training.data.images import Images
 from training.data.streams import Stream
+from training.networks import Shape
 from training.recipe.recipe import Recipe
 
 from .layers import Unstackable
 from .network import multiplications
 
+SIZES = {16: 2_000_000, 8: 10_000_000}
+"""Runs of a stack, and up to how many multiplications of the largest student's forward pass, a step, that many pay.
+
+Measured by benchmarks/stack.py: a larger stack spends less time between the products, a smaller one keeps its tensors
+in the caches. Above, the processor is busy with a single run already.
+"""
 FREE = ("alpha", "weight", "topology", "lr", "label_noise")
 """The fields of a recipe in which the runs of a stack may differ."""
 
@@ -27,25 +34,40 @@ def check_alike(recipes: Sequence[Recipe]) -> None:
         for item in dataclasses.fields(Recipe):
             one, other = getattr(first, item.name), getattr(recipe, item.name)
             if one != other:
-                raise ValueError(f"the runs of a stack may differ in {', '.join(FREE)} only, got {item.name} {one!r} and {other!r}")
+                raise ValueError(
+                    f"the runs of a stack may differ in {', '.join(FREE)} only, got {item.name} {one!r} and {other!r}"
+                )
 
 
-def why_not(recipe: Recipe, images: Images) -> str | None:
+def why_not(recipe: Recipe) -> str | None:
     """Why runs of this recipe cannot be stacked, as the end of a sentence; None if they can."""
     settings = {
         "the students are updated one after another": recipe.updates == "sequential",
         f"the optimiser is {recipe.optimizer}, not sgd": recipe.optimizer != "sgd",
         f"they are placed on several processes ({recipe.placement})": recipe.placement != "single",
         "amp computes in bfloat16": recipe.amp,
-        "they are compiled": recipe.compile or recipe.compile_loss,
-        "gradients are clipped": recipe.clip_norm is not None,
-        "the pictures are made one by one by their data set": isinstance(images, Stream),
+        "they or their losses are compiled": recipe.compile or recipe.compile_loss,
+        "their gradients are clipped": recipe.clip_norm is not None,
     }
     if reason := next((said for said, holds in settings.items() if holds), None):
         return reason
     try:
-        for name in recipe.students:
-            multiplications(name, images.shape, images.classes)
+        _work(recipe, (32, 32, 3), 10)
     except Unstackable as error:
         return f"the students have {error}"
     return None
+
+
+def why_not_these(images: Images) -> str | None:
+    """Why runs on these images cannot be stacked; None if they can."""
+    return "their data set makes the pictures one by one" if isinstance(images, Stream) else None
+
+
+def usual_size(recipe: Recipe, images: Images) -> int:
+    """How many runs to stack: 16 of the smallest students, 8 of small ones, and 1 where a stack is not faster."""
+    work = recipe.batch_size * _work(recipe, images.shape, images.classes)
+    return next((size for size, most in SIZES.items() if work <= most), 1)
+
+
+def _work(recipe: Recipe, shape: Shape, classes: int) -> int:
+    return max(multiplications(name, shape, classes) for name in set(recipe.students))

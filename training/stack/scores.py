@@ -1,4 +1,4 @@
-"""The scores of many runs at once: what `training.measure.scores.report` says of each, in few passes over all logits."""
+"""The scores of many runs at once: what `training.measure.scores.report` says of each, in few passes over all."""
 
 import math
 

@@ -25,7 +25,7 @@ from .batches import Batches
 from .cohorts import Cohorts, Rates
 from .member import Member
 from .objective import Objectives
-from .rule import check_alike, why_not
+from .rule import check_alike, why_not, why_not_these
 from .scores import reports
 
 PAUSE = 10.0
@@ -81,7 +81,7 @@ def train_stacked(
 def _train(runs: Sequence[Planned], source: Source, resume: bool, progress: bool) -> list[Result]:
     recipe = runs[0].recipe
     splits = _splits(runs, source)
-    if reason := why_not(recipe, splits[0].train):
+    if reason := why_not(recipe) or why_not_these(splits[0].train):
         raise ValueError(f"these runs cannot be stacked: {reason}")
     if source.preview:
         splits[0].test()
@@ -158,7 +158,7 @@ class Stack:
             self._look_at(losses)
             self._between_steps()
         self._place()
-        found = reports(*self.predict({"validation": [one.splits.validation for one in self.members]}["validation"]))
+        found = reports(*self.predict([member.splits.validation for member in self.members]))
         seconds = (time.perf_counter() - began) / len(self.members)
         for member, report in zip(self.members, found, strict=True):
             member.end_epoch(report, seconds)
