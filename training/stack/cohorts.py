@@ -119,8 +119,7 @@ class Cohorts:
             unstack(part.stack, self._networks(part.places))
             for place, k in enumerate(part.places):
                 for run, cohort in enumerate(self.cohorts):
-                    optimizer, row = cohort.optimizers[k], place * len(self.cohorts) + run
-                    set_rate(optimizer, rates[run])
-                    for number, weights in enumerate(cohort.students[k].parameters()):
-                        kept = part.velocities[number][row].clone() if part.velocities else None
-                        optimizer.state[weights]["momentum_buffer"] = kept
+                    set_rate(cohort.optimizers[k], rates[run])
+                    own = [velocity[place * len(self.cohorts) + run].clone() for velocity in part.velocities]
+                    for weights, velocity in zip(cohort.students[k].parameters(), own, strict=bool(own)):
+                        cohort.optimizers[k].state[weights]["momentum_buffer"] = velocity

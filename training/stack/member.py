@@ -53,8 +53,9 @@ class Member(Run):
         for name, rows in self._waiting.items():
             if rows:
                 append_line(self.folder / f"{name}.jsonl", *rows)
-        for row in self._waiting["metrics"] if self.curves is not None else ():
-            self.curves.write(row)
+        if self.curves is not None:
+            for row in self._waiting["metrics"]:
+                self.curves.write(row)
         self._waiting = {name: [] for name in self._waiting}
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)  # the generator of a single run, whose steps draw nothing from it

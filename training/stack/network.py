@@ -4,7 +4,7 @@ import copy
 from collections.abc import Sequence
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from training.networks import Shape, build_model
 from training.networks.resnet import Basic, PreActivation
@@ -54,10 +54,12 @@ def multiplications(name: str, shape: Shape, classes: int) -> int:
         network = build_model(name, shape, classes).eval()
         stack_networks([network])
         counts: list[int] = []
+
+        def count(layer: nn.Module, _: object, output: Tensor) -> None:
+            counts.append(output.numel() * layer.get_parameter("weight")[0].numel())
+
         for layer in network.modules():
             if isinstance(layer, nn.Linear | nn.Conv2d):
-                layer.register_forward_hook(
-                    lambda layer, _, output: counts.append(output.numel() * layer.weight[0].numel())
-                )
+                layer.register_forward_hook(count)
         network(torch.empty(1, shape[2], *shape[:2]))
     return sum(counts)
