@@ -75,9 +75,8 @@ def _largest(recipe: Recipe, size: int) -> tuple[int, str]:
     images = open_source(recipe).train()
     if reason := why_not_these(images):
         return 1, reason
-    return (
-        (usual_size(recipe, images), "their students are too large for it to be faster") if size == -1 else (size, "")
-    )
+    most = usual_size(recipe, images) if size == -1 else size
+    return most, "their students are too large for it to be faster" if most == 1 else ""
 
 
 def _divided(tasks: Sequence[Task], most: int, jobs: int) -> Iterator[Group]:

@@ -5,6 +5,6 @@ update, `objective` their losses at once, `batches` what each run sees, `scores`
 files, `rule` which runs may and should go together; `train_stacked` is the function that users call.
 """
 
-from .train import train_stacked
+from .train import Planned, train_stacked
 
-__all__ = ["train_stacked"]
+__all__ = ["Planned", "train_stacked"]

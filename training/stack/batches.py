@@ -21,12 +21,15 @@ class Batches:
         images: the training images.
         recipe: batch size and augmentation.
         seeds: (R,), which decide order and augmentation.
+        device: where batches come out.
     """
 
-    def __init__(self, loader: Loader, images: Images, recipe: Recipe, seeds: Sequence[int]) -> None:
+    def __init__(
+        self, loader: Loader, images: Images, recipe: Recipe, seeds: Sequence[int], device: torch.device
+    ) -> None:
         self._loader, self._images, self._recipe = loader, images, recipe
         self._seeds = sorted(set(seeds))
-        self._own = torch.tensor([self._seeds.index(seed) for seed in seeds])
+        self._own = torch.tensor([self._seeds.index(seed) for seed in seeds], device=device)
 
     def epoch(self, epoch: int, labels: Tensor, start: int = 0) -> Iterator[Batch]:
         """Batches (pixels (R, C, H, W, B), labels (R, B)) of an epoch, from step `start` on.
@@ -38,13 +41,13 @@ class Batches:
         """
         size, steps = self._recipe.batch_size, len(self._loader)
         plans = [draw_plan(self._images, self._recipe, seed, epoch) for seed in self._seeds]
-        orders = torch.stack([plan.order for plan in plans])[self._own].to(labels.device)
+        orders = torch.stack([plan.order for plan in plans]).to(labels.device).index_select(0, self._own)
         at_once = max(1, MADE_AT_ONCE // (len(plans) * size * self._images.pixels[0].numel()))
         for first in range(start, steps, at_once):
             some = slice(first * size, min(first + at_once, steps) * size)
             made = torch.stack([_innermost(self._loader.pictures(plan[some]), size) for plan in plans], 1)
             for pixels, order in zip(made, orders[:, some].split(size, 1), strict=True):
-                yield pixels[self._own], labels.gather(1, order)
+                yield pixels.index_select(0, self._own), labels.gather(1, order)
 
     def sweep(self, images: Images, size: int) -> Iterator[Tensor]:
         """Pixels (R, C, H, W, b) of other images in their own order, b at most `size`."""

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from training.measure.scores import COHORT, ENSEMBLE, Report, Scores
-from training.measure.temperature import inverse_temperature
+
+from .temperatures import inverse_temperatures
 
 BINS = 15
 
@@ -27,10 +28,10 @@ def reports(logits: Tensor, labels: Tensor) -> list[Report]:
     together = {"agreement": _agreement(logits), "divergence": _divergence(log_p)}
     together["ambiguity"] = (-geometric.logsumexp(-1).mean(-1)).clamp(min=0)
     found = []
-    for run, answers in enumerate(labels):
+    betas = inverse_temperatures(geometric, labels)
+    for run, beta in enumerate(betas):
         report = {f"student {k + 1}": _row(each, run, k) for k in range(students)}
         report[ENSEMBLE] = _row(each, run, students)
-        beta = inverse_temperature(geometric[run], answers)
         report[ENSEMBLE] |= {"beta": beta} if math.isfinite(beta) else {}
         report[COHORT] = {name: values[run].item() for name, values in together.items()}
         found.append(report)

@@ -133,7 +133,7 @@ class Stack:
         self.recipe, self.device = members[0].recipe, members[0].cohort.device
         self.cohorts = Cohorts([member.cohort for member in members])
         images, seeds = members[0].splits.train, [member.seed for member in members]
-        self.batches = Batches(loader, images, self.recipe, seeds)
+        self.batches = Batches(loader, images, self.recipe, seeds, self.device)
         self.losses = torch.stack([member.state.losses for member in members])
         self.epoch, self.step = members[0].state.epoch, members[0].state.step
         self._stored, self._due = time.monotonic(), False

@@ -78,8 +78,10 @@ def test_in_float64_the_first_steps_are_those_of_each_run_alone(students):
     seeds, steps = [0, 1, 0, 2, 1], 4
     built = [run_of(recipe, seed) for recipe, seed in zip(recipes, seeds, strict=True)]
     cohorts, loader = Cohorts([cohort for cohort, _ in built]), Loader(built[0][1], base, 0, CPU)
-    batches = Batches(loader, built[0][1], base, seeds).epoch(0, torch.stack([images.labels for _, images in built]))
-    objectives, found = Objectives.of([objective_at(recipe, 0) for recipe in recipes]), []
+    batches = Batches(loader, built[0][1], base, seeds, CPU).epoch(
+        0, torch.stack([images.labels for _, images in built])
+    )
+    objectives, found = Objectives.of([objective_at(recipe, 0) for recipe in recipes], CPU, torch.float64), []
     for number, (pixels, labels) in zip(range(steps), batches, strict=False):
         rates = torch.tensor([recipe.rate(number, len(loader)) for recipe in recipes], dtype=torch.float64)
         found.append(cohorts.step(pixels.double(), labels, objectives, rates))
@@ -106,7 +108,7 @@ def test_losses_and_gradients_of_all_runs_are_those_of_mutual_loss(dtype, temper
     ]
     logits = scale * torch.randn(len(orders), 3, 7, 10, generator=generator, dtype=torch.float64).to(dtype)
     labels = torch.randint(10, (len(orders), 7), generator=generator)
-    losses, gradient = Objectives.of(each)(logits, labels)
+    losses, gradient = Objectives.of(each, CPU, dtype)(logits, labels)
     close = {"rtol": 2e-4, "atol": 2e-5} if dtype == torch.float32 else {"rtol": 1e-11, "atol": 1e-13}
     for run, one in enumerate(each):
         leaf = logits[run].clone().requires_grad_()
