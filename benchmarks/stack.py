@@ -34,7 +34,7 @@ FORCED = {"resnet8": 8}
 COLUMNS = [
     "students",
     "runs of a stack",
-    "runs/min / single runs/min",
+    "in units of single runs",
     "aim",
     "runs/min",
     "peak MiB",

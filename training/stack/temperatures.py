@@ -21,7 +21,7 @@ def inverse_temperatures(logits: Tensor, labels: Tensor) -> list[float]:
     z = below / torch.where(scale > 0, scale, 1.0)[:, None, None]
     own = z.gather(-1, labels[..., None])[..., 0]
     flat = (scale == 0) | (_slope(z, own, torch.zeros_like(scale))[0] >= 0)
-    found = torch.where(flat, 0.0, torch.where(scale.isfinite(), math.inf, math.nan))
+    found = torch.full_like(scale, math.inf).masked_fill(flat, 0.0).masked_fill(~scale.isfinite(), math.nan)
     rooted = ~flat & scale.isfinite() & (own.amin(-1) < 0)
     found[rooted] = _roots(z[rooted], own[rooted]) / scale[rooted]
     return found.tolist()
