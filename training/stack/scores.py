@@ -47,9 +47,9 @@ def _scores(log_p: Tensor, labels: Tensor) -> dict[str, list[list[float]]]:
     own = log_p.gather(-1, labels[:, None, :, None].expand(-1, log_p.shape[1], -1, 1))
     top, guess = log_p.max(-1)
     hit, confidence = (guess == labels[:, None]).double(), top.exp()
-    found = {"accuracy": hit.mean(-1)}
+    found = {"accuracy": hit.mean(-1).float().double()}  # rounded as torchmetrics rounds it
     if log_p.shape[-1] > 5:
-        found["top5"] = (log_p.topk(5).indices == labels[:, None, :, None]).any(-1).double().mean(-1)
+        found["top5"] = (log_p.topk(5).indices == labels[:, None, :, None]).any(-1).double().mean(-1).float().double()
     found["nll"] = -own.mean((2, 3))
     place = (confidence * BINS).ceil().long().clamp(1, BINS) - 1
     gaps = log_p.new_zeros(*log_p.shape[:2], BINS).scatter_add_(-1, place, hit - confidence)
