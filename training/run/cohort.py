@@ -50,7 +50,7 @@ def build_students(recipe: Recipe, seed: int, shape: Shape, classes: int) -> lis
 
 def _seeded(name: str, seed: int, shape: Shape, classes: int) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)
         return build_model(name, shape, classes)
 
 

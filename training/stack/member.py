@@ -58,7 +58,9 @@ class Member(Run):
                 self.curves.write(row)
         self._waiting = {name: [] for name in self._waiting}
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.seed)  # the generator of a single run, whose steps draw nothing from it
+            torch.default_generator.manual_seed(
+                self.seed
+            )  # the generator of a single run, whose steps draw nothing from it
             self._save(self.guard())
 
     def guard(self) -> Guard:

@@ -40,10 +40,12 @@ def _roots(z: Tensor, own: Tensor) -> Tensor:
     high = torch.full_like(low, math.inf)
     for _ in range(STEPS):
         slope, rate = _slope(z, own, gamma)
-        low, high = torch.where(slope < 0, gamma, low), torch.where(slope < 0, high, gamma)
-        newton, middle = gamma - slope / rate, torch.where(high.isinf(), 2 * gamma, (low + high) / 2)
-        inside = (newton > low) & (newton < torch.minimum(high, 8 * gamma))
-        before, gamma = gamma, torch.where(inside, newton, middle)
-        if ((gamma - before).abs() <= 1e-13 * gamma).all():
+        step = slope / rate
+        done = step.abs() <= 1e-13 * gamma  # what is left is rounding, which must not send a root back to bisection
+        if done.all():
             break
+        low, high = torch.where(slope < 0, gamma, low), torch.where(slope < 0, high, gamma)
+        middle = torch.where(high.isinf(), 2 * gamma, (low + high) / 2)
+        inside = (gamma - step > low) & (gamma - step < torch.minimum(high, 8 * gamma))
+        gamma = torch.where(done, gamma, torch.where(inside, gamma - step, middle))
     return gamma
