@@ -31,11 +31,11 @@ class Part:
     velocities: list[Tensor] = field(default_factory=list)
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """Logits (R, P, B, classes) of pixels (R, C, H, W, B)."""
+        """Logits (R, P, classes, B) of pixels (R, C, H, W, B)."""
         number = len(self.places)
         seen = pixels if number == 1 else pixels.expand(number, *pixels.shape).flatten(0, 1)
         logits: Tensor = self.stack(seen)
-        return logits.view(number, len(pixels), *logits.shape[1:]).permute(1, 0, 3, 2)
+        return logits.view(number, len(pixels), *logits.shape[1:]).transpose(0, 1)
 
 
 class Cohorts:
@@ -68,7 +68,7 @@ class Cohorts:
         return [torch.zeros_like(one) if velocity is None else velocity for one, velocity in kept]
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """Logits (R, K, B, classes) of pixels (R, C, H, W, B)."""
+        """Logits (R, K, classes, B) of pixels (R, C, H, W, B)."""
         found = [part.forward(pixels) for part in self.parts]
         return found[0] if len(found) == 1 else torch.cat(found, 1)[:, self._order]
 

@@ -1,4 +1,7 @@
-"""The losses of all runs at once, each at its own order and weight, and their gradients in the logits."""
+"""The losses of all runs at once, each at its own order and weight, and their gradients in the logits.
+
+The classes are not the last axis: sums over few classes are then sums of vectors of images.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,7 +16,7 @@ from training.loss.quick import BITS
 from training.run.step import Objective
 
 Losses = tuple[Tensor, Tensor]
-"""The losses (R, K) and their gradient in the logits (R, K, N, C)."""
+"""The losses (R, K) and their gradient in the logits (R, K, C, N)."""
 
 
 class Alike(NamedTuple):
@@ -47,12 +50,12 @@ class Objectives:
         return cls(tuple(_alike(each, device, dtype)), first.temperature, first.label_smoothing)
 
     def __call__(self, logits: Tensor, labels: Tensor) -> Losses:
-        """The losses (means over the batch) and the gradient of their sum, from logits (R, K, N, C), labels (R, N)."""
-        logs, heat = torch.log_softmax(logits, -1), self.temperature
-        target = torch.full_like(logs[:, :1], self.label_smoothing / logs.shape[-1])
-        target.scatter_add_(-1, labels[:, None, :, None], (1 - self.label_smoothing) * torch.ones_like(target[..., :1]))
-        losses, gradient = -(logs * target).sum(-1).mean(-1), _exp(logs).sub_(target)
-        soft = logs if heat == 1 else torch.log_softmax(logits / heat, -1)
+        """The losses (means over the batch) and the gradient of their sum, from logits (R, K, C, N), labels (R, N)."""
+        logs, heat, classes = torch.log_softmax(logits, -2), self.temperature, logits.shape[2]
+        target = torch.full_like(logs[:, :1], self.label_smoothing / classes)
+        target.scatter_add_(-2, labels[:, None, None], torch.full_like(target[..., :1, :], 1 - self.label_smoothing))
+        losses, gradient = -(logs * target).sum(-2).mean(-1), _exp(logs).sub_(target)
+        soft = logs if heat == 1 else torch.log_softmax(logits / heat, -2)
         for runs, order, pulls in self.groups:
             some = soft.index_select(0, runs)
             rows, w = _divergences(some, order)
@@ -60,7 +63,7 @@ class Objectives:
             mixture = (pulls[:, :, None] @ w.flatten(3)).view(some.shape)
             gap = _exp(some).mul_(pulls.sum(-1)[..., None, None]).sub_(mixture)
             gradient.index_add_(0, runs, gap, alpha=1 / heat)
-        return losses, gradient.div_(logs.shape[2])
+        return losses, gradient.div_(logs.shape[3])
 
 
 def _alike(each: Sequence[Objective], device: torch.device | None, dtype: torch.dtype) -> Iterator[Alike]:
@@ -83,7 +86,7 @@ def _exp(x: Tensor) -> Tensor:
 
 
 def _divergences(logs: Tensor, order: float | Tensor) -> tuple[Tensor, Tensor]:
-    """Rows of D (r, K, K, N) of student k (second axis) from peer j (third), and the mixtures w (r, K, K, N, C)."""
+    """Rows of D (r, K, K, N) of student k (second axis) from peer j (third), and the mixtures w (r, K, K, C, N)."""
     own, peer = logs[:, :, None], logs[:, None]
     if isinstance(order, Tensor):
         rows, w = _everyday(own, peer, order)
@@ -93,19 +96,19 @@ def _divergences(logs: Tensor, order: float | Tensor) -> tuple[Tensor, Tensor]:
         return torch.cat([rows for rows, _ in each]), torch.cat([w for _, w in each])
     if order == 1 and is_everyday(1.0, logs.dtype):
         p = _exp(peer)
-        rows = ((peer - own) * p).sum(-1)
+        rows = ((peer - own) * p).sum(-2)
         if rows.amax() < 60:
             return rows.clamp_(min=0), p.expand(-1, logs.shape[1], -1, -1, -1)
-    y, z = (x.expand(*logs.shape[:2], *logs.shape[1:]).contiguous() for x in (peer, own))
+    y, z = (x.expand(*logs.shape[:2], *logs.shape[1:]).mT.contiguous() for x in (peer, own))
     gap = torch.empty_like(z)
     rows = rows_and_gap(y, z, order, gap)
-    return rows, z.exp().sub_(gap)
+    return rows, z.exp().sub_(gap).mT
 
 
 def _everyday(own: Tensor, peer: Tensor, orders: Tensor) -> tuple[Tensor, Tensor]:
     """The same at orders other than 1; a student's sum with itself is what rounding makes of 1 (see `loss.joint`)."""
     w = torch.lerp(own, peer, orders).mul_(BITS).exp2_()
-    sums = w.sum(-1, keepdim=True)
+    sums = w.sum(-2, keepdim=True)
     with_itself = sums.diagonal(dim1=1, dim2=2).movedim(-1, 1)[:, :, None]
-    rows = (with_itself / sums).log_().div_(1 - orders).squeeze(-1)
+    rows = (with_itself / sums).log_().div_(1 - orders).squeeze(-2)
     return rows.clamp_(min=0), w.div_(sums)

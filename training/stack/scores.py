@@ -16,17 +16,17 @@ def reports(logits: Tensor, labels: Tensor) -> list[Report]:
     """The report of each run.
 
     Args:
-        logits: (R, K, N, C).
+        logits: (R, K, C, N).
         labels: (R, N).
     """
     logits, labels = logits.cpu(), labels.cpu()
     students = logits.shape[1]
-    log_p = logits.double().log_softmax(-1)
+    log_p = logits.double().log_softmax(2)
     ensemble = log_p.logsumexp(1, keepdim=True) - math.log(students)
     each = _scores(torch.cat([log_p, ensemble], 1), labels)
     geometric = log_p.mean(1)
     together = {"agreement": _agreement(logits), "divergence": _divergence(log_p)}
-    together["ambiguity"] = (-geometric.logsumexp(-1).mean(-1)).clamp(min=0)
+    together["ambiguity"] = (-geometric.logsumexp(1).mean(-1)).clamp(min=0)
     found = []
     betas = inverse_temperatures(geometric, labels)
     for run, beta in enumerate(betas):
@@ -43,30 +43,31 @@ def _row(scores: dict[str, list[list[float]]], run: int, who: int) -> Scores:
 
 
 def _scores(log_p: Tensor, labels: Tensor) -> dict[str, list[list[float]]]:
-    """Each score (R, K) of log-probabilities (R, K, N, C)."""
-    own = log_p.gather(-1, labels[:, None, :, None].expand(-1, log_p.shape[1], -1, 1))
-    top, guess = log_p.max(-1)
+    """Each score (R, K) of log-probabilities (R, K, C, N)."""
+    own = log_p.gather(2, labels[:, None, None].expand(-1, log_p.shape[1], -1, -1))
+    top, guess = log_p.max(2)
     hit, confidence = (guess == labels[:, None]).double(), top.exp()
     found = {"accuracy": hit.mean(-1).float().double()}  # rounded as torchmetrics rounds it
-    if log_p.shape[-1] > 5:
-        found["top5"] = (log_p.topk(5).indices == labels[:, None, :, None]).any(-1).double().mean(-1).float().double()
+    if log_p.shape[2] > 5:
+        found["top5"] = ((log_p > own).sum(2) < 5).double().mean(-1).float().double()
     found["nll"] = -own.mean((2, 3))
     place = (confidence * BINS).ceil().long().clamp(1, BINS) - 1
     gaps = log_p.new_zeros(*log_p.shape[:2], BINS).scatter_add_(-1, place, hit - confidence)
-    found["calibration_error"] = gaps.abs().sum(-1) / log_p.shape[2]
+    found["calibration_error"] = gaps.abs().sum(-1) / log_p.shape[3]
     found["overconfidence"] = confidence.mean(-1) - found["accuracy"]
     return {name: values.tolist() for name, values in found.items()}
 
 
 def _agreement(logits: Tensor) -> Tensor:
-    guess = logits.argmax(-1)
+    guess = logits.argmax(2)
     return _mean_over_pairs((guess[:, :, None] == guess[:, None]).double().mean(-1), single=1.0)
 
 
 def _divergence(log_p: Tensor) -> Tensor:
     """The mean of D_1 over images and ordered pairs, (R,): a sum of terms p log(p/q) - p + q, none of them negative."""
     own, peer = log_p[:, :, None], log_p[:, None]
-    rows = (peer.exp() * (peer - own) - peer.exp() + own.exp()).sum(-1)
+    p = peer.exp()
+    rows = ((peer - own) * p - p + own.exp()).sum(3)
     return _mean_over_pairs(rows.mean(-1), single=0.0)
 
 

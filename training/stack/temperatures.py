@@ -13,13 +13,13 @@ def inverse_temperatures(logits: Tensor, labels: Tensor) -> list[float]:
     """What `inverse_temperature` finds for each of R ensembles, by Newton steps inside brackets that shrink.
 
     Args:
-        logits: mean logits (R, N, C) in float64.
+        logits: mean logits (R, C, N) in float64.
         labels: (R, N).
     """
-    below = logits - logits.amax(-1, keepdim=True)
+    below = logits - logits.amax(1, keepdim=True)
     scale = -below.amin((1, 2))
     z = below / torch.where(scale > 0, scale, 1.0)[:, None, None]
-    own = z.gather(-1, labels[..., None])[..., 0]
+    own = z.gather(1, labels[:, None])[:, 0]
     flat = (scale == 0) | (_slope(z, own, torch.zeros_like(scale))[0] >= 0)
     found = torch.full_like(scale, math.inf).masked_fill(flat, 0.0).masked_fill(~scale.isfinite(), math.nan)
     rooted = ~flat & scale.isfinite() & (own.amin(-1) < 0)
@@ -29,9 +29,9 @@ def inverse_temperatures(logits: Tensor, labels: Tensor) -> list[float]:
 
 def _slope(z: Tensor, own: Tensor, gamma: Tensor) -> tuple[Tensor, Tensor]:
     """The mean slope of the loss in units of the scale at each gamma (R,), and its derivative."""
-    p = torch.softmax(gamma[:, None, None] * z, -1)
-    mean = (p * z).sum(-1)
-    return (mean - own).mean(-1), ((p * z * z).sum(-1) - mean * mean).mean(-1)
+    p = torch.softmax(gamma[:, None, None] * z, 1).mul_(z)  # times z
+    mean = p.sum(1)
+    return (mean - own).mean(-1), (p.mul_(z).sum(1) - mean * mean).mean(-1)
 
 
 def _roots(z: Tensor, own: Tensor) -> Tensor:

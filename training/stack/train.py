@@ -215,15 +215,15 @@ class Stack:
 
     @torch.no_grad()
     def predict(self, images: Sequence[Images], heed: bool = False) -> tuple[Tensor, Tensor]:
-        """Logits (R, K, n, C) and labels (R, n) of images that are the same for all, up to their labels."""
+        """Logits (R, K, C, n) and labels (R, n) of images that are the same for all, up to their labels."""
         self.cohorts.train(False)
         parts = []
-        for pixels in self.batches.sweep(images[0], 4 * self.recipe.batch_size):
+        for pixels in self.batches.sweep(images[0], self.recipe.batch_size):
             if heed and self.interrupt.requested:
                 raise KeyboardInterrupt
             parts.append(self.cohorts.forward(pixels))
         self.cohorts.train(True)
-        return torch.cat(parts, 2), torch.stack([one.labels for one in images])
+        return torch.cat(parts, 3), torch.stack([one.labels for one in images])
 
     def finish(self) -> Iterator[tuple[Member, Result]]:
         """Read the test set and write the result of each member.

@@ -108,7 +108,7 @@ def test_losses_and_gradients_of_all_runs_are_those_of_mutual_loss(dtype, temper
     ]
     logits = scale * torch.randn(len(orders), 3, 7, 10, generator=generator, dtype=torch.float64).to(dtype)
     labels = torch.randint(10, (len(orders), 7), generator=generator)
-    losses, gradient = Objectives.of(each, CPU, dtype)(logits, labels)
+    losses, gradient = Objectives.of(each, CPU, dtype)(logits.mT, labels)
     close = {"rtol": 2e-4, "atol": 2e-5} if dtype == torch.float32 else {"rtol": 1e-11, "atol": 1e-13}
     for run, one in enumerate(each):
         leaf = logits[run].clone().requires_grad_()
@@ -116,7 +116,7 @@ def test_losses_and_gradients_of_all_runs_are_those_of_mutual_loss(dtype, temper
                                temperature=temperature, label_smoothing=smoothing)  # fmt: skip
         expected.sum().backward()
         torch.testing.assert_close(losses[run], expected.detach(), **close)
-        torch.testing.assert_close(gradient[run], leaf.grad, **close)
+        torch.testing.assert_close(gradient[run].mT, leaf.grad, **close)
 
 
 @pytest.mark.parametrize("students", [1, 3])
@@ -125,7 +125,7 @@ def test_scores_of_all_runs_are_those_of_each(students):
     logits = 3 * torch.randn(4, students, 50, 7, generator=generator)
     labels = torch.randint(7, (4, 50), generator=generator)
     labels[0] = logits[0].mean(0).argmax(-1)  # no finite beta
-    for found, one, answers in zip(reports(logits, labels), logits, labels, strict=True):
+    for found, one, answers in zip(reports(logits.mT, labels), logits, labels, strict=True):
         expected = report(one, answers)
         assert {who: list(row) for who, row in found.items()} == {who: list(row) for who, row in expected.items()}
         for who, row in expected.items():
