@@ -7,7 +7,7 @@ has the parameters and buffers of torch's layer of that name with an axis more, 
 
 from collections.abc import Callable, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -96,12 +96,13 @@ class _Convolution(Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, rows: Window, columns: Window) -> Tensor:
         patches = _patches(x, rows, columns)
-        y = torch.bmm(weight.flatten(2), patches.flatten(1, 3).flatten(2))
+        y = x.new_empty(*weight.shape[:2], *patches.shape[4:])
+        torch.bmm(weight.flatten(2), patches.flatten(1, 3).flatten(2), out=y.flatten(2))
         if bias is not None:
-            y.add_(bias[:, :, None])
+            y.add_(bias[:, :, None, None, None])
         ctx.save_for_backward(patches, weight)
         ctx.shape, ctx.windows = x.shape, (rows, columns)
-        return y.view(*y.shape[:2], *patches.shape[4:])
+        return y
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
@@ -131,24 +132,40 @@ def _patches(x: Tensor, rows: Window, columns: Window) -> Tensor:
 
 def _spread(g: Tensor, shape: torch.Size, rows: Window, columns: Window) -> Tensor:
     """The transpose of `_patches`: each number is added to where it came from."""
-    found = g.new_zeros(shape)
-    for i in range(rows[2]):
-        to_row, from_row = _overlap(i, shape[2], g.shape[4], rows)
-        for j in range(columns[2]):
-            to_column, from_column = _overlap(j, shape[3], g.shape[5], columns)
-            found[:, :, to_row, to_column] += g[:, :, i, j, from_row, from_column]
+    down, along = (_overlaps(*axis) for axis in ((shape[2], g.shape[4], rows), (shape[3], g.shape[5], columns)))
+    first = down.whole & along.whole  # the numbers that come first are written, so that nothing need be zeroed
+    found = g.new_empty(shape) if first else g.new_zeros(shape)
+    for i, to_row, from_row, new_row in down.places:
+        for j, to_column, from_column, new_column in along.places:
+            there, here = found[:, :, to_row, to_column], g[:, :, i, j, from_row, from_column]
+            there.copy_(here) if first and new_row and new_column else there.add_(here)
     return found
 
 
+class _Overlaps(NamedTuple):
+    """Which pixels each weight of a kernel meets along an axis, and for which outputs; the padding is left out.
+
+    Attributes:
+        places: (number of the weight, its pixels, their outputs, whether it comes first to these pixels); a weight that
+            comes first meets every `stride`-th pixel, and those weights are at the front.
+        whole: whether the weights that come first meet every pixel once.
+    """
+
+    places: list[tuple[int, slice, slice, bool]]
+    whole: bool
+
+
 @cache
-def _overlap(place: int, size: int, outputs: int, window: Window) -> tuple[slice, slice]:
-    """Which pixels weight number `place` of a kernel meets along an axis, and for which outputs; not the padding."""
-    step, padding, _ = window
-    met = [k for k in range(outputs) if 0 <= step * k + place - padding < size]
-    if not met:
-        return slice(0), slice(0)
-    first, last = (step * k + place - padding for k in (met[0], met[-1]))
-    return slice(first, last + 1, step), slice(met[0], met[-1] + 1)
+def _overlaps(size: int, outputs: int, window: Window) -> _Overlaps:
+    step, padding, kernel = window
+    met = {i: [k for k in range(outputs) if 0 <= step * k + i - padding < size] for i in range(kernel)}
+    places, seen = list[tuple[int, slice, slice, bool]](), set[int]()
+    for i in sorted(filter(met.get, met), key=lambda i: -len(met[i])):
+        low, high = (step * k + i - padding for k in (met[i][0], met[i][-1]))
+        new = len(met[i]) == len(range(low % step, size, step)) and low % step not in seen
+        seen |= {low % step} if new else set()
+        places.append((i, slice(low, high + 1, step), slice(met[i][0], met[i][-1] + 1), new))
+    return _Overlaps(sorted(places, key=lambda place: not place[3]), len(seen) == min(step, size))
 
 
 class BatchNorm2d(nn.Module):
@@ -225,7 +242,7 @@ STACKED: dict[type[nn.Module], Callable[[Any], nn.Module]] = {
     nn.Flatten: _flatten,
     nn.AdaptiveAvgPool2d: _mean,
     ZeroPadding: Padding,
-    nn.ReLU: lambda layers: layers[0],
+    nn.ReLU: lambda _: nn.ReLU(inplace=True),  # no layer of a stack needs what it returned
     nn.ReLU6: lambda layers: layers[0],
     nn.Tanh: lambda layers: layers[0],
     nn.Identity: lambda layers: layers[0],

@@ -30,11 +30,11 @@ from training.stack.train import Planned
 CPU = torch.device("cpu")
 stacking = importlib.import_module("training.stack.train")  # the package exports a function of a similar name
 SHORT = Recipe(epochs=2, subset=96, momentum=0.9, augment=("crop", "flip"), crop_padding=1, checkpoint_steps=2)
-RECIPES_OF_SHORT = [dataclasses.replace(SHORT, alpha=a, weight=w) for a, w in ((1.0, 0.0), (1.0, 1.0), (2.0, 0.5))]
+VARIANTS = [dataclasses.replace(SHORT, alpha=a, weight=w) for a, w in ((1.0, 0.0), (1.0, 1.0), (2.0, 0.5))]
 
 
 def plan(folder=None):
-    each = enumerate(RECIPES_OF_SHORT)
+    each = enumerate(VARIANTS)
     return [Planned(recipe, seed, folder and folder / f"{k}-{seed}") for k, recipe in each for seed in (0, 1)]
 
 
