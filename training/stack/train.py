@@ -3,6 +3,7 @@
 import contextlib
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -100,12 +101,18 @@ def _train(runs: Sequence[Planned], source: Source, resume: bool, progress: bool
 
 
 def _splits(runs: Sequence[Planned], source: Source) -> list[Splits]:
-    """The splits of each run; those of one seed and noise are the same."""
+    """The splits of each run: the same images, whose labels differ by their noise."""
     kept: dict[tuple[int, float], Splits] = {}
-    for run in runs:
-        key = run.seed, run.recipe.label_noise
-        kept[key] = kept.get(key) or split(run.recipe, source, run.seed)
+    for recipe, seed, _ in runs:
+        found = kept.get((seed, recipe.label_noise)) or split(recipe, source, seed)
+        kept[seed, recipe.label_noise] = _with_pixels_of(next(iter(kept.values()), found), found)
     return [kept[run.seed, run.recipe.label_noise] for run in runs]
+
+
+def _with_pixels_of(first: Splits, own: Splits) -> Splits:
+    """The splits, but with the first one's pixels, so that those of each run need not be kept."""
+    train, validation = replace(first.train, labels=own.train.labels), first.validation
+    return Splits(train, replace(validation, labels=own.validation.labels), first.test)
 
 
 @contextlib.contextmanager

@@ -4,6 +4,8 @@ import dataclasses
 import importlib
 import json
 import signal
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -33,9 +35,14 @@ SHORT = Recipe(epochs=2, subset=96, momentum=0.9, augment=("crop", "flip"), crop
 VARIANTS = [dataclasses.replace(SHORT, alpha=a, weight=w) for a, w in ((1.0, 0.0), (1.0, 1.0), (2.0, 0.5))]
 
 
-def plan(folder=None):
+def plan(folder: Path | None = None) -> list[Planned]:
     each = enumerate(VARIANTS)
-    return [Planned(recipe, seed, folder and folder / f"{k}-{seed}") for k, recipe in each for seed in (0, 1)]
+    return [Planned(recipe, seed, folder / f"{k}-{seed}" if folder else None) for k, recipe in each for seed in (0, 1)]
+
+
+def place(run: Planned) -> Path:
+    assert run.folder is not None
+    return run.folder
 
 
 def run_of(recipe, seed):
@@ -61,7 +68,7 @@ def single_losses(recipe, seed, steps):
     return torch.stack(found), cohort
 
 
-VARIED = [
+VARIED: list[dict[str, Any]] = [
     {"alpha": 1.0, "weight": 0.0},
     {"alpha": 0.5, "weight": 2.0, "lr": 0.05},
     {"alpha": 1.0, "lr": "cosine:0.1:0.01"},
@@ -72,7 +79,7 @@ VARIED = [
 
 @pytest.mark.parametrize("students", [("mlp", "mlp"), ("mlp-tanh", "cnn"), ("resnet8", "resnet8")])
 def test_in_float64_the_first_steps_are_those_of_each_run_alone(students):
-    common = {"students": students, "subset": 96, "augment": ("crop", "flip", "cutout"), "crop_padding": 1}
+    common: Any = {"students": students, "subset": 96, "augment": ("crop", "flip", "cutout"), "crop_padding": 1}
     base = Recipe(**common, batch_size=16, momentum=0.9, nesterov=True, weight_decay=0.01, epochs=3, warmup_epochs=0.5)
     recipes = [dataclasses.replace(base, **change) for change in VARIED]
     seeds, steps = [0, 1, 0, 2, 1], 4
@@ -109,7 +116,7 @@ def test_losses_and_gradients_of_all_runs_are_those_of_mutual_loss(dtype, temper
     logits = scale * torch.randn(len(orders), 3, 7, 10, generator=generator, dtype=torch.float64).to(dtype)
     labels = torch.randint(10, (len(orders), 7), generator=generator)
     losses, gradient = Objectives.of(each, CPU, dtype)(logits.mT, labels)
-    close = {"rtol": 2e-4, "atol": 2e-5} if dtype == torch.float32 else {"rtol": 1e-11, "atol": 1e-13}
+    close: Any = {"rtol": 2e-4, "atol": 2e-5} if dtype == torch.float32 else {"rtol": 1e-11, "atol": 1e-13}
     for run, one in enumerate(each):
         leaf = logits[run].clone().requires_grad_()
         expected = mutual_loss(leaf, labels[run], one.alpha, one.weight, weights=one.topology,
@@ -135,19 +142,19 @@ def test_scores_of_all_runs_are_those_of_each(students):
 def test_results_and_files_are_those_of_single_runs(tmp_path):
     runs = plan(tmp_path / "stacked")
     for run, result in zip(runs, train_stacked(runs), strict=True):
-        alone = tmp_path / "alone" / run.folder.name
+        alone = tmp_path / "alone" / place(run).name
         expected = train(run.recipe, run.seed, alone)
         for part in ("test", "validation", "train"):
             for who, row in getattr(expected, part).items():
                 assert getattr(result, part)[who] == pytest.approx(row, rel=1e-3, abs=1e-4)
         assert (result.seed, result.images) == (expected.seed, expected.images)
-        assert json.loads((run.folder / "result.json").read_text()) == result.to_json()
-        files = [sorted(file.name for file in folder.iterdir()) for folder in (run.folder, alone)]
+        assert json.loads((place(run) / "result.json").read_text()) == result.to_json()
+        files = [sorted(file.name for file in folder.iterdir()) for folder in (place(run), alone)]
         assert files[0] == files[1]
         for name in ("metrics", "timing"):
-            own, other = (read_lines(folder / f"{name}.jsonl") for folder in (run.folder, alone))
+            own, other = (read_lines(folder / f"{name}.jsonl") for folder in (place(run), alone))
             assert [list(row) for row in own] == [list(row) for row in other]
-        newest, other = (max((folder / "checkpoints").glob("*.pt")) for folder in (run.folder, alone))
+        newest, other = (max((folder / "checkpoints").glob("*.pt")) for folder in (place(run), alone))
         kept, expected = (torch.load(path, weights_only=True) for path in (newest, other))
         assert newest.name[:14] == other.name[:14]
         for key in ("students", "optimizers", "generator", "losses"):
@@ -174,7 +181,7 @@ def test_an_interrupted_stack_goes_on_stacked_to_the_same_bits_and_singly_to_rou
     stop_at(monkeypatch, 5)
     with pytest.raises(KeyboardInterrupt):
         train_stacked(runs)
-    assert {max((run.folder / "checkpoints").glob("*.pt")).name[:14] for run in runs} == {"step-000000005"}
+    assert {max((place(run) / "checkpoints").glob("*.pt")).name[:14] for run in runs} == {"step-000000005"}
     monkeypatch.undo()
     first = train(*runs[0], resume=True)
     assert first.test["student 1"] == pytest.approx(whole[0].test["student 1"], rel=1e-3, abs=1e-4)
@@ -201,11 +208,11 @@ def test_after_a_kill_between_two_checkpoints_each_run_goes_on_from_its_own(tmp_
     monkeypatch.setattr(stacking.Member, "store", store)
     with pytest.raises(MemoryError):
         train_stacked(runs)
-    assert len({max((run.folder / "checkpoints").glob("*.pt")).name for run in runs}) > 1
+    assert len({max((place(run) / "checkpoints").glob("*.pt")).name for run in runs}) > 1
     monkeypatch.undo()
     for result, expected in zip(train_stacked(runs, resume=True), whole, strict=True):
         assert result.test["student 1"] == pytest.approx(expected.test["student 1"], rel=1e-4, abs=1e-5)
-    assert [row["epoch"] for row in read_lines(runs[0].folder / "metrics.jsonl")] == [0, 1]
+    assert [row["epoch"] for row in read_lines(place(runs[0]) / "metrics.jsonl")] == [0, 1]
 
 
 def test_a_run_that_fails_is_named_and_the_others_are_stored(tmp_path):
@@ -217,7 +224,7 @@ def test_a_run_that_fails_is_named_and_the_others_are_stored(tmp_path):
     assert not (tmp_path / "1" / "checkpoints").exists()
 
 
-REFUSED = {
+REFUSED: dict[str, dict[str, Any]] = {
     "one after another": {"updates": "sequential"},
     "adamw, not sgd": {"optimizer": "adamw"},
     r"processes \(data\)": {"placement": "data"},
