@@ -80,18 +80,18 @@ def timed(pool: ProcessPoolExecutor, work: Work, clock: Clock) -> float:
 def measure(name: str, size: int, quick: bool, clock: Clock, pool: ProcessPoolExecutor) -> dict[str, Any]:
     """One line: both ways take turns."""
     recipe, turns = Recipe(students=(name, name), epochs=5 if quick else 30), 3 if quick else 7
-    works: dict[str, tuple[Work, int]] = {"single": (partial(alone, recipe), 1)}
-    works["stack"] = (partial(together, recipe, size), size) if size > 1 else works["single"]
-    for work, _ in works.values():  # the first run of a process imports and allocates
-        timed(pool, partial(work.func, replace(recipe, epochs=1), *work.args[1:]), clock)  # pyright: ignore
+    works: dict[str, Callable[[Recipe], None]] = {"single": alone}
+    works["stack"] = partial(together, runs=size) if size > 1 else alone
+    for work in works.values():  # the first run of a process imports and allocates
+        timed(pool, partial(work, replace(recipe, epochs=1)), clock)
     times: dict[str, list[float]] = {way: [] for way in works}
     for turn in range(turns):
         for way in sorted(works, reverse=turn % 2 == 1):
-            work, runs = works[way]
-            times[way].append(timed(pool, work, clock) / runs / JOBS)
+            runs = JOBS * (size if way == "stack" else 1)
+            times[way].append(timed(pool, partial(works[way], recipe), clock) / runs)
     short = replace(recipe, epochs=1)
     memory = peak_memory(partial(alone, short), torch.device("cpu"))
-    stacked = peak_memory(partial(together, short, size), torch.device("cpu")) if size > 1 else memory
+    stacked = peak_memory(partial(together, short, runs=size), torch.device("cpu")) if size > 1 else memory
     return {
         "students": f"2 {name}",
         "size": size,

@@ -57,10 +57,10 @@ class Member(Run):
             for row in self._waiting["metrics"]:
                 self.curves.write(row)
         self._waiting = {name: [] for name in self._waiting}
-        with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(
-                self.seed
-            )  # the generator of a single run, whose steps draw nothing from it
+        with torch.random.fork_rng(
+            devices=[]
+        ):  # a single run has its own generator, and its steps draw nothing from it
+            torch.default_generator.manual_seed(self.seed)
             self._save(self.guard())
 
     def guard(self) -> Guard:

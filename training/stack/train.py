@@ -46,10 +46,11 @@ def train_stacked(
 ) -> list[Result]:
     """Train several runs at once and score them on the test set: what `training.train` finds for each, to rounding.
 
-    All students of all runs make a step in one forward and backward pass. Each run keeps its own order of images,
+    All students of all runs make a step in one forward and backward pass. Each run keeps its own batches,
     augmentation, label noise, order, weight and rate, and its own folder, whose files are those of a single run; it
     may be continued singly or in another stack. Two things differ: the last digits, since sums are taken in another
-    order, and that checkpoints and lines of an epoch are written at most every ten seconds.
+    order, and that checkpoints and lines of an epoch are written at most every ten seconds. The seconds of a run in
+    its files are its share of the stack's.
 
     Args:
         runs: recipe, seed and folder of each. The recipes may differ in alpha, weight, topology, lr and label_noise.
@@ -66,9 +67,10 @@ def train_stacked(
         OSError: if a file cannot be read or written.
         KeyboardInterrupt: after Ctrl-C, once a checkpoint of every run is written.
 
-    Example:
-        >>> recipes = [dataclasses.replace(training.RECIPES["digits"], alpha=alpha) for alpha in (0.5, 1.0, 2.0)]
-        >>> results = train_stacked([Planned(recipe, seed) for recipe in recipes for seed in range(8)])
+    Example: three orders from eight seeds each.
+
+        recipes = [dataclasses.replace(RECIPES["digits"], alpha=alpha) for alpha in (0.5, 1.0, 2.0)]
+        results = train_stacked([Planned(recipe, seed) for recipe in recipes for seed in range(8)])
     """
     found = {k: finished(run.folder, resume) for k, run in enumerate(runs)}
     left = [k for k, result in found.items() if result is None]
