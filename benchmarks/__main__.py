@@ -14,10 +14,10 @@ from tqdm import tqdm
 from training.run.device import choose_device
 from training.run.files.environment import commit
 
-from . import divergence, loss, simulations, step
+from . import divergence, loss, simulations, stack, step
 from .timing import Clock, machine
 
-MODULES = (divergence, loss, step, simulations)
+MODULES = (divergence, loss, step, stack, simulations)
 
 
 def main(

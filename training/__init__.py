@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from training.recipe.named import RECIPES
     from training.recipe.recipe import Recipe
     from training.run.train import train
+    from training.stack.train import Planned, train_stacked
 
 _HOMES = {
     "data": ("Images", "Source", "from_datasets", "from_tensors", "from_texts"),
@@ -27,6 +28,7 @@ _HOMES = {
     "recipe.named": ("RECIPES",),
     "recipe.recipe": ("Recipe",),
     "run.train": ("train",),
+    "stack.train": ("Planned", "train_stacked"),
 }
 
 __all__ = [
@@ -36,6 +38,7 @@ __all__ = [
     "Advice",
     "Comparison",
     "Images",
+    "Planned",
     "Recipe",
     "RenyiDivergenceLoss",
     "Result",
@@ -50,6 +53,7 @@ __all__ = [
     "renyi_divergence_loss",
     "standard_variants",
     "train",
+    "train_stacked",
 ]
 
 

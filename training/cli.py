@@ -79,6 +79,8 @@ def compare(
     folder: Path = Path("runs/comparison"),
     publish: Path | None = None,
     jobs: Jobs = -1,
+    stack: int = -1,
+    no_stack: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False,
 ) -> int:
     """Compare independent students, DML and RDML at several orders on the same seeds.
 
@@ -90,6 +92,8 @@ def compare(
         seeds: runs of each variant, from the seeds 0, 1, ...
         folder: where runs, tables and figures go.
         publish: a folder that also gets each comparison as NET.json, with the command that made it.
+        stack: how many runs of small students train together in one process; -1: as many as pay.
+        no_stack: train every run alone.
     """
     from training.experiment.comparison import compare as compare_variants
     from training.experiment.comparison import standard_variants
@@ -105,7 +109,7 @@ def compare(
         )
         variants = standard_variants(chosen, orders)
         with _saying_how_to_continue(f"the same command with --folder {folder} continues"):
-            comparison = compare_variants(chosen, variants, seeds, progress=True, folder=place, jobs=jobs)
+            comparison = compare_variants(chosen, variants, seeds, True, place, jobs, stack=1 if no_stack else stack)
         print(f"\n{comparison.title}: differences from independent students on the same seeds, 95 % intervals\n")
         print(write_comparison(comparison, place))
         print(place)

@@ -97,6 +97,11 @@ class Loader:
         for part, (pixels, labels) in zip(own, read, strict=True):
             yield self.prepare(augment(self._moved(pixels), plan[part], self._recipe), plan[part]), self._moved(labels)
 
+    def pictures(self, plan: Plan) -> Tensor:
+        """The stored images of (a part of) a plan as `epoch` yields them: (n, C, H, W)."""
+        pixels = self._moved(self._pixels[plan.order.to(self._home)])
+        return self.prepare(augment(pixels, plan.to(self._device), self._recipe), plan.to(self._device))
+
     def _read(self, parts: list[Tensor], epoch: int) -> Iterator[Batch]:
         """The training images of each part as they are stored, or as their data set makes them in this epoch."""
         if isinstance(self._images, Stream):

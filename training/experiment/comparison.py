@@ -1,6 +1,7 @@
 """Trains variants of a recipe from the same seeds and estimates their differences, paired by seed."""
 
 import dataclasses
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +15,9 @@ from training.measure.scores import Result
 from training.recipe.recipe import Recipe
 from training.run.files.run_folder import open_run, write_json
 
-from .parallel import Task, check_jobs, train_all
+from .parallel import Task, check_jobs, processes, run_all
 from .published import Environment, read_published
+from .stacking import check_stack, stacked
 
 Row = dict[str, str | int | float | None]
 ORDERS = (0.5, 1.0, 1.5, 2.0)
@@ -111,6 +113,7 @@ def compare(
     folder: Path | None = None,
     jobs: int = -1,
     source: Source | None = None,
+    stack: int = -1,
 ) -> Comparison:
     """Train every variant from the seeds 0 .. seeds - 1 and compare them, paired by seed, with the first variant.
 
@@ -132,14 +135,16 @@ def compare(
         jobs: processes at the same time; -1: one a core, divided by the threads of a run; on a GPU, or with students
             that no other process can import, one.
         source: the images of all variants; by default those that each recipe names.
+        stack: how many runs make their steps together (see `training.stack`); 1: each alone; -1: by what was measured.
 
     Raises:
-        ValueError, OSError: as `train` does; if seeds or jobs mean nothing, the folder holds other recipes, or students
-            or source cannot be handed to several processes.
+        ValueError, OSError: as `train` does; if seeds, jobs or stack mean nothing, the folder holds other recipes, or
+            students or source cannot be handed to several processes.
     """
     if seeds < 1:
         raise ValueError(f"seeds must be at least 1, got {seeds}")
     check_jobs(jobs)
+    check_stack(stack)
     variants = variants or standard_variants(base)
     for name, recipe in variants.items() if folder else ():
         open_run(_place(folder, name), recipe, resume=True)
@@ -148,7 +153,11 @@ def compare(
         for seed in range(seeds)
         for name, recipe in variants.items()
     ]
-    found = train_all(tasks, progress, jobs, source)
+    groups, said = stacked(tasks, stack, processes([task.recipe for task in tasks], jobs), source)
+    if progress and said:
+        print(said, file=sys.stderr)
+    done = run_all(groups, progress, jobs, source)
+    found = {(name, seed): result for some in done for name, seed, result in some}
     results = {name: [found[name, seed] for seed in range(seeds)] for name in variants}
     if folder is None:
         return Comparison(variants, next(iter(variants)), results)

@@ -63,15 +63,19 @@ def run_all(tasks: Sequence[Work[Found]], progress: bool, jobs: int, source: Sou
         ValueError: if there are several processes, and a student or the source cannot be handed to them.
     """
     recipes = [task.recipe for task in tasks]
-    if any(recipe.placement != "single" for recipe in recipes):
-        jobs = 1  # torchrun has started the processes already
-    if jobs == -1:
-        jobs = _default_jobs(recipes)
+    jobs = processes(recipes, jobs)
     if min(jobs, len(tasks)) == 1:
         return (task.run(progress, source) for task in tasks)
     for recipe in recipes:
         check_importable(recipe.students)
     return _on_processes(tasks, progress, jobs, source)
+
+
+def processes(recipes: Sequence[Recipe], jobs: int) -> int:
+    """How many processes `jobs` stands for."""
+    if any(recipe.placement != "single" for recipe in recipes):
+        return 1  # torchrun has started the processes already
+    return _default_jobs(recipes) if jobs == -1 else jobs
 
 
 def _default_jobs(recipes: Sequence[Recipe]) -> int:

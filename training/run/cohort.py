@@ -68,7 +68,7 @@ def build_students(
 
 def _seeded(recipe: Recipe, seed: int, k: int, shape: Shape, classes: int, pixels: Tensor | None) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)
         network = build_model(recipe.students[k], shape, classes)
         if recipe.students[k] not in BUILT_IN:
             made_alike(network, classes, recipe.output, _who(recipe, k))

@@ -18,7 +18,7 @@ from training.run.files.run_folder import append_line, probe_folder, read_lines,
 from training.run.files.tensorboard import Curves
 
 from .cohort import Cohort, predict
-from .step import objective_at, step
+from .step import Objective, objective_at, step
 from .stopping import Guard, Interrupt
 
 ASK_EVERY = 10
@@ -82,7 +82,7 @@ class Run:
             state.step += 1
             self._between_steps(guard)
         guard.check()
-        row = self._row(objective.alpha, objective.weight, steps)
+        row = self._row(objective, steps, metrics.report(*self._predict(self.splits.validation)))
         state.next_epoch()
         self._write(row, time.perf_counter() - began)
         if state.epoch % self.recipe.checkpoint_epochs == 0 or state.epoch == self.recipe.epochs:
@@ -118,11 +118,10 @@ class Run:
             guard.check_weights(self.cohort.students)
             save_state(self.folder, self.cohort, self.state, len(self.loader))
 
-    def _row(self, alpha: float, weight: float, steps: int) -> dict[str, Any]:
+    def _row(self, objective: Objective, steps: int, report: metrics.Report) -> dict[str, Any]:
         last = (self.state.epoch + 1) * steps - 1
-        row = {"epoch": self.state.epoch, "step": last + 1, "alpha": alpha, "weight": weight}
-        row |= {"lr": self.rate(last, steps), "loss": (self.state.losses / steps).tolist()}
-        return row | metrics.report(*self._predict(self.splits.validation))
+        row = {"epoch": self.state.epoch, "step": last + 1, "alpha": objective.alpha, "weight": objective.weight}
+        return row | {"lr": self.rate(last, steps), "loss": (self.state.losses / steps).tolist()} | report
 
     def _predict(self, images: Images, heed: bool = False) -> tuple[Tensor, Tensor]:
         return predict(
@@ -142,7 +141,10 @@ class Run:
         """
         parts = {"train": self.splits.train, "validation": self.splits.validation, "test": self.splits.test()}
         reports = {name: metrics.report(*self._predict(images, heed=True)) for name, images in parts.items()}
-        counts, names = {name: len(images) for name, images in parts.items()}, list(self.splits.train.names)
+        return self._conclude({name: len(images) for name, images in parts.items()}, reports)
+
+    def _conclude(self, counts: dict[str, int], reports: dict[str, metrics.Report]) -> Result:
+        names = list(self.splits.train.names)
         result = Result(self.seed, images=counts, classes=names, **reports)
         if self.folder is not None and self.leads:
             write_json(self.folder / "environment.json", self._made())

@@ -50,7 +50,7 @@ def train(
     >>> sorted(result.test), result.images["test"]
     (['cohort', 'ensemble', 'student 1', 'student 2'], 599)
     """
-    done = _finished(folder, resume)
+    done = finished(folder, resume)
     if done is not None:
         return done
     if folder is not None:
@@ -75,7 +75,12 @@ def _only_writer(folder: Path | None) -> contextlib.AbstractContextManager[None]
     return contextlib.nullcontext() if folder is None or not leads() else held(folder)
 
 
-def _finished(folder: Path | None, resume: bool) -> Result | None:
+def finished(folder: Path | None, resume: bool) -> Result | None:
+    """The result that a run's folder holds already; None if there is no folder or no result in it.
+
+    Raises:
+        ValueError: if there is one although the run shall not be resumed.
+    """
     if folder is None or not (folder / "result.json").exists():
         return None
     if not resume:

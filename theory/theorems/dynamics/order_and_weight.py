@@ -99,7 +99,7 @@ def skewed_coin(t: float) -> dict[str, Any]:
     return dict(y=logits + np.array([t / 4, 0.0]), z=logits, alpha=ORDERS[:4], beta=ORDERS[1:])
 
 
-@theorem("O1", given=PAIR | dict(alpha=Interval(1e-3, 20), beta=Interval(1e-3, 20)), source=OURS, resolution=1e-4,
+@theorem("O1", given=PAIR | dict(alpha=Interval(1e-3, 20), beta=Interval(1e-3, 20)), source=OURS, resolution=1e-3,
          tight=skewed_coin)  # fmt: skip
 def order_against_the_weight(y: Array, z: Array, alpha: Array, beta: Array) -> Pair:
     r"""$\Big\|\frac{\nabla_zD_\alpha}\alpha-\frac{\nabla_zD_\beta}\beta\Big\|_1 \le

@@ -4,6 +4,7 @@ import contextlib
 import os
 import platform
 import subprocess
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ def environment(device: torch.device) -> dict[str, Any]:
     }
 
 
+@cache
 def commit() -> str | None:
     """The commit of the code's own repository, marked + when files differ from it; None outside a repository."""
     here = Path(__file__).parent
@@ -40,6 +42,7 @@ def _git(folder: Path, *arguments: str) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
+@cache
 def version_of(name: str) -> str | None:
     """The version of an installed package; None if it is not installed."""
     try:

@@ -129,10 +129,10 @@ class Line(msgspec.Struct):
     seconds: float | msgspec.UnsetType = msgspec.UNSET
 
 
-def append_line(path: Path, row: dict[str, Any]) -> None:
-    """Append one JSON line and wait until it is on the disk."""
+def append_line(path: Path, *rows: dict[str, Any]) -> None:
+    """Append one JSON line a row and wait until they are on the disk."""
     with path.open("a") as file:
-        file.write(dump(row) + "\n")
+        file.write("".join(dump(row) + "\n" for row in rows))
         file.flush()
         os.fsync(file.fileno())
 

@@ -1,0 +1,247 @@
+"""`train_stacked`: many runs at once, from the first batch to the scores on the test set."""
+
+import contextlib
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from training.data.images import Images, Source, Splits, split
+from training.data.loader import Loader
+from training.data.sources import open_source
+from training.measure.scores import Result
+from training.recipe.recipe import Recipe
+from training.run.device import choose_device, threads
+from training.run.files.run_folder import held
+from training.run.step import objective_at
+from training.run.stopping import Interrupt
+from training.run.train import finished
+
+from .batches import Batches
+from .cohorts import Cohorts, Rates
+from .member import Member
+from .objective import Objectives
+from .rule import check_alike, why_not, why_not_these
+from .scores import reports
+
+PAUSE = 10.0
+"""Seconds that lie at least between two checkpoints of a stack: a kill loses no more than that."""
+
+
+class Planned(NamedTuple):
+    """A run: its recipe, its seed, and its folder (None: nothing is written)."""
+
+    recipe: Recipe
+    seed: int = 0
+    folder: Path | None = None
+
+
+def train_stacked(
+    runs: Sequence[Planned], source: Source | None = None, resume: bool = False, progress: bool = False
+) -> list[Result]:
+    """Train several runs at once and score them on the test set: what `training.train` finds for each, to rounding.
+
+    All students of all runs make a step in one forward and backward pass. Each run keeps its own batches,
+    augmentation, label noise, order, weight and rate, and its own folder, whose files are those of a single run; it
+    may be continued singly or in another stack. Two things differ: the last digits, since sums are taken in another
+    order, and that checkpoints and lines of an epoch are written at most every ten seconds. The seconds of a run in
+    its files are its share of the stack's.
+
+    Args:
+        runs: recipe, seed and folder of each. The recipes may differ in alpha, weight, topology, lr and label_noise.
+        source: the images; by default those that the recipes name.
+        resume: continue from the newest checkpoints; runs that stopped at different steps go on in stacks of their own.
+        progress: show a progress bar over the epochs on the standard error stream.
+
+    Returns:
+        The results, in the order of the runs.
+
+    Raises:
+        ValueError: if the recipes differ in another field or can't be stacked (see `why_not`), if the data do not fit
+            them, or if a loss is not finite (TrainingDiverged; the other runs are stored before).
+        OSError: if a file cannot be read or written.
+        KeyboardInterrupt: after Ctrl-C, once a checkpoint of every run is written.
+
+    Example: three orders from eight seeds each.
+
+        recipes = [dataclasses.replace(RECIPES["digits"], alpha=alpha) for alpha in (0.5, 1.0, 2.0)]
+        results = train_stacked([Planned(recipe, seed) for recipe in recipes for seed in range(8)])
+    """
+    found = {k: finished(run.folder, resume) for k, run in enumerate(runs)}
+    left = [k for k, result in found.items() if result is None]
+    if left:
+        check_alike([runs[k].recipe for k in left])
+        source = source or open_source(runs[0].recipe)
+        found |= zip(left, _train([runs[k] for k in left], source, resume, progress), strict=True)
+    return [result for result in found.values() if result is not None]
+
+
+def _train(runs: Sequence[Planned], source: Source, resume: bool, progress: bool) -> list[Result]:
+    recipe = runs[0].recipe
+    splits = _splits(runs, source)
+    if reason := why_not(recipe) or why_not_these(splits[0].train):
+        raise ValueError(f"these runs cannot be stacked: {reason}")
+    if source.preview:
+        splits[0].test()
+    device = choose_device(recipe.device)
+    with threads(recipe.threads), _only_writer(runs), Interrupt() as interrupt:
+        loader = Loader(splits[0].train, recipe, 0, device)
+        each = zip(runs, splits, strict=True)
+        members = [Member(*run, part, loader, interrupt, device) for run, part in each]
+        for member in members:
+            member.open(resume)
+        stacks = [Stack(some, loader, interrupt) for some in _by_position(members)]
+        for stack in stacks:
+            stack.fit(progress)
+        results = {id(member): result for stack in stacks for member, result in stack.finish()}
+    return [results[id(member)] for member in members]
+
+
+def _splits(runs: Sequence[Planned], source: Source) -> list[Splits]:
+    """The splits of each run: the same images, whose labels differ by their noise."""
+    kept: dict[tuple[int, float], Splits] = {}
+    for recipe, seed, _ in runs:
+        found = kept.get((seed, recipe.label_noise)) or split(recipe, source, seed)
+        kept[seed, recipe.label_noise] = _with_pixels_of(next(iter(kept.values()), found), found)
+    return [kept[run.seed, run.recipe.label_noise] for run in runs]
+
+
+def _with_pixels_of(first: Splits, own: Splits) -> Splits:
+    """The splits, but with the first one's pixels, so that those of each run need not be kept."""
+    train, validation = replace(first.train, labels=own.train.labels), first.validation
+    return Splits(train, replace(validation, labels=own.validation.labels), first.test)
+
+
+@contextlib.contextmanager
+def _only_writer(runs: Sequence[Planned]) -> Iterator[None]:
+    with contextlib.ExitStack() as locks:
+        for run in runs:
+            if run.folder is not None:
+                locks.enter_context(held(run.folder))
+        yield
+
+
+def _by_position(members: Sequence[Member]) -> list[list[Member]]:
+    """The members that stand at the same step, together."""
+    places: dict[tuple[int, int], list[Member]] = {}
+    for member in members:
+        places.setdefault((member.state.epoch, member.state.step), []).append(member)
+    return list(places.values())
+
+
+class Stack:
+    """Runs at the same step, which go on together."""
+
+    def __init__(self, members: Sequence[Member], loader: Loader, interrupt: Interrupt) -> None:
+        self.members, self.loader, self.interrupt = members, loader, interrupt
+        self.recipe, self.device = members[0].recipe, members[0].cohort.device
+        self.cohorts = Cohorts([member.cohort for member in members])
+        images, seeds = members[0].splits.train, [member.seed for member in members]
+        self.batches = Batches(loader, images, self.recipe, seeds, self.device)
+        self.losses = torch.stack([member.state.losses for member in members])
+        self.epoch, self.step = members[0].state.epoch, members[0].state.step
+        self._stored, self._due = time.monotonic(), False
+
+    def fit(self, progress: bool) -> None:
+        """Train all epochs that are left."""
+        epochs, runs = self.recipe.epochs, len(self.members)
+        with tqdm(total=epochs, initial=self.epoch, unit="epoch", disable=not progress, leave=False) as bar:
+            bar.set_description(f"{runs} runs")
+            while self.epoch < epochs:
+                self._epoch()
+                bar.update()
+
+    def _epoch(self) -> None:
+        began, steps = time.perf_counter(), len(self.loader)
+        objectives = Objectives.of([objective_at(one.recipe, self.epoch) for one in self.members], self.device)
+        labels = torch.stack([member.splits.train.labels for member in self.members]).to(self.device)
+        for pixels, answers in self.batches.epoch(self.epoch, labels, self.step):
+            losses = self.cohorts.step(pixels, answers, objectives, self._rates(self.epoch * steps + self.step))
+            self.losses += losses
+            self.step += 1
+            self._look_at(losses)
+            self._between_steps()
+        self._place()
+        found = reports(*self.predict([member.splits.validation for member in self.members]))
+        seconds = (time.perf_counter() - began) / len(self.members)
+        for member, report in zip(self.members, found, strict=True):
+            member.end_epoch(report, seconds)
+        self.epoch, self.step = self.epoch + 1, 0
+        self.losses.zero_()
+        self._due |= self.epoch % self.recipe.checkpoint_epochs == 0
+        self._store_if_due(at_once=self.epoch == self.recipe.epochs)
+
+    def _rates(self, step: int) -> Rates:
+        """The rates of a step of the run: a number if they are the same."""
+        rates = self._each_rate(step)
+        return rates[0] if len(set(rates)) == 1 else torch.tensor(rates, dtype=torch.float64, device=self.device)
+
+    def _each_rate(self, step: int) -> list[float]:
+        known = {member.recipe.lr: member.rate for member in self.members}
+        values = {spec: rate(step, len(self.loader)) for spec, rate in known.items()}
+        return [values[member.recipe.lr] for member in self.members]
+
+    def _look_at(self, losses: Tensor) -> None:
+        """Let a member whose loss is not finite or too large say so, once the others are stored."""
+        bad = ~(losses <= self.recipe.max_loss)
+        if not bad.any():
+            return
+        failed = bad.any(1).tolist()
+        self._store([member for member, bad in zip(self.members, failed, strict=True) if not bad])
+        first = failed.index(True)
+        self.members[first].guard().watch(self.epoch * len(self.loader) + self.step - 1, losses[first])
+
+    def _between_steps(self) -> None:
+        every = self.recipe.checkpoint_steps
+        self._due |= every is not None and self.step % every == 0
+        if self.step < len(self.loader):
+            self._store_if_due()
+        if self.interrupt.requested:
+            self._store(self.members)
+            raise KeyboardInterrupt
+
+    def _store_if_due(self, at_once: bool = False) -> None:
+        if at_once or (self._due and time.monotonic() - self._stored > PAUSE):
+            self._store(self.members)
+
+    def _store(self, members: Sequence[Member]) -> None:
+        """Write a checkpoint of each member."""
+        self._place()
+        self.cohorts.store(self._each_rate(max(0, self.epoch * len(self.loader) + self.step - 1)))
+        for member in members:
+            member.store()
+        self._stored, self._due = time.monotonic(), False
+
+    def _place(self) -> None:
+        """Tell the members where they are."""
+        for member, losses in zip(self.members, self.losses, strict=True):
+            member.state.epoch, member.state.step, member.state.losses = self.epoch, self.step, losses.clone()
+
+    @torch.no_grad()
+    def predict(self, images: Sequence[Images], heed: bool = False) -> tuple[Tensor, Tensor]:
+        """Logits (R, K, C, n) and labels (R, n) of images that are the same for all, up to their labels."""
+        self.cohorts.train(False)
+        parts = []
+        for pixels in self.batches.sweep(images[0], self.recipe.batch_size):
+            if heed and self.interrupt.requested:
+                raise KeyboardInterrupt
+            parts.append(self.cohorts.forward(pixels))
+        self.cohorts.train(True)
+        return torch.cat(parts, 3), torch.stack([one.labels for one in images])
+
+    def finish(self) -> Iterator[tuple[Member, Result]]:
+        """Read the test set and write the result of each member.
+
+        Raises:
+            KeyboardInterrupt: when asked to stop; the last checkpoints have the trained students already.
+        """
+        test = self.members[0].splits.test()
+        parts = [{"train": m.splits.train, "validation": m.splits.validation, "test": test} for m in self.members]
+        found = {name: reports(*self.predict([one[name] for one in parts], heed=True)) for name in parts[0]}
+        for k, member in enumerate(self.members):
+            yield member, member.conclude(parts[k], {name: each[k] for name, each in found.items()})
