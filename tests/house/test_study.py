@@ -1,4 +1,4 @@
-"""The committed study: its reductions are right, its files complete, and the README quotes them."""
+"""The committed study: its reductions are right, its files complete, and the site shows them."""
 
 import math
 from pathlib import Path
@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from docs import tables
 from report import study
 from report.figures import study as study_figures
 
@@ -93,8 +94,8 @@ def test_the_main_row_has_five_seeds_and_every_order(committed):
     assert [recipe["alpha"] for recipe in main["variants"].values()][1:] == [0.25, 0.5, 1, 1.5, 2, 4, "linear:2:0.5"]
 
 
-def test_the_readme_quotes_the_committed_table(committed):
-    text = (ROOT / "README.md").read_text()
+def test_the_site_shows_the_committed_table(committed):
+    text = tables.filled((ROOT / "docs" / "pages" / "study.md").read_text())
     for line in study.summary(committed).splitlines():
         assert line in text
 

@@ -34,7 +34,11 @@ PAUSE = 10.0
 
 
 class Planned(NamedTuple):
-    """A run: its recipe, its seed, and its folder (None: nothing is written)."""
+    """A run: its recipe, its seed, and its folder (None: nothing is written).
+
+    >>> Planned(RECIPES["digits"], seed=3).folder is None
+    True
+    """
 
     recipe: Recipe
     seed: int = 0
@@ -67,10 +71,13 @@ def train_stacked(
         OSError: if a file cannot be read or written.
         KeyboardInterrupt: after Ctrl-C, once a checkpoint of every run is written.
 
-    Example: three orders from eight seeds each.
+    Three orders from two seeds each:
 
-        recipes = [dataclasses.replace(RECIPES["digits"], alpha=alpha) for alpha in (0.5, 1.0, 2.0)]
-        results = train_stacked([Planned(recipe, seed) for recipe in recipes for seed in range(8)])
+    >>> from dataclasses import replace
+    >>> base = replace(RECIPES["digits"], epochs=1, subset=96)
+    >>> runs = [Planned(replace(base, alpha=alpha), seed) for alpha in (0.5, 1.0, 2.0) for seed in range(2)]
+    >>> len(train_stacked(runs))
+    6
     """
     found = {k: finished(run.folder, resume) for k, run in enumerate(runs)}
     left = [k for k, result in found.items() if result is None]
