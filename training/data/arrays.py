@@ -8,7 +8,7 @@ from torch import Tensor
 
 from .images import Images, Source, halves
 from .labels import Classes
-from .shapes import Channels, channels_last
+from .shapes import Channels, channels_last, refuse_bytes_in_floats
 from .streams import Stream
 
 
@@ -63,8 +63,7 @@ def from_tensors(
 def _floats(stack: Tensor, labels: Tensor, classes: int, names: tuple[str, ...]) -> Images:
     if not stack.isfinite().all():
         raise ValueError("images must hold finite numbers, got nan or inf")
-    if stack.numel() and stack.max() > 1 and (stack == stack.round()).all():
-        raise ValueError("images must be uint8, or floats on a scale of their own, got whole numbers stored as floats")
+    refuse_bytes_in_floats(stack)
     height, width, channels = stack.shape[1:]
     pairs = list(zip(stack.float(), labels.tolist(), strict=False))  # unequal lengths are refused below
     return Stream(torch.arange(len(stack)), labels, classes, names, pairs, (height, width, channels), "last")

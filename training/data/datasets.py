@@ -12,11 +12,12 @@ from torch.utils.data.dataloader import default_collate
 
 from .images import Images, Source, halves
 from .labels import Classes
-from .shapes import Channels
+from .shapes import Channels, refuse_bytes_in_floats
 from .streams import LABELS, Stream, item
 
-TWICE = 32
-"""Items that are read twice to see whether they change; random flips go unnoticed once in 2^32 times."""
+SOME = 32
+"""Items that are read again, to see whether they change (random flips go unnoticed once in 2^32 times) and on which
+scale they are."""
 
 
 def from_datasets(
@@ -83,6 +84,8 @@ def _read(dataset: Any, channels: Channels | None) -> tuple[Any, np.ndarray]:
         labels.append(np.asarray(label))
         if kept:
             pixels[index] = picture
+    if first.is_floating_point():
+        refuse_bytes_in_floats(torch.stack([item(indexed[i], channels)[0] for i in range(min(SOME, len(indexed)))]))
     return pixels if kept else (indexed, tuple(first.shape), first.is_floating_point()), _stacked(labels)
 
 
@@ -94,7 +97,7 @@ def _stacked(labels: list[np.ndarray]) -> np.ndarray:
 
 
 def _changes_when_read_again(indexed: Any, channels: Channels | None) -> bool:
-    some = range(min(TWICE, len(indexed)))
+    some = range(min(SOME, len(indexed)))
     pairs = ((item(indexed[i], channels)[0], item(indexed[i], channels)[0]) for i in some)
     return not all(torch.equal(*pair) for pair in pairs)
 

@@ -51,3 +51,13 @@ def _axis(shape: tuple[int, ...]) -> Channels:
     if first not in USUAL and (first == middle) != (middle == last):
         return "last" if first == middle else "first"
     raise ValueError(f"images of shape {shape} may have their channels first or last: pass channels='first' or 'last'")
+
+
+def refuse_bytes_in_floats(stack: Tensor) -> None:
+    """Refuse pictures of floats that are bytes in truth.
+
+    Raises:
+        ValueError: if all of them are whole numbers, and some are above 1.
+    """
+    if stack.numel() and stack.max() > 1 and (stack == stack.round()).all():
+        raise ValueError("images must be uint8, or floats on a scale of their own, got whole numbers stored as floats")

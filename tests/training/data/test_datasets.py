@@ -193,6 +193,7 @@ FAULTS = {
         r"one size, got .*\(5, 6, 3\) and .*\(6, 6, 3\) at i",
     ),
     "whole numbers that are no bytes": (Made(lambda x, y: (x.long(), y)), r"must be uint8 or floats .* torch.int64"),
+    "bytes stored as floats": (Made(lambda x, y: (x.float(), y)), r"got whole numbers stored as floats"),
     "not a number": (Made(lambda x, y: (x.float().log() / 0, y)), r"finite numbers, got nan or inf"),
     "text": (Made(lambda x, y: ("a.png", y)), r"images must be uint8 or floats, got <U5"),
     "fractions": (Made(lambda x, y: (x, y / 2)), r"labels must be whole numbers or names, got 0.5"),

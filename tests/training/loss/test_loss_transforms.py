@@ -9,7 +9,7 @@ from theory import peer_gradient, student_gradient, student_hessian
 from training.loss import mutual_loss, renyi_divergence_loss
 
 INF = float("inf")
-pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")  # forward mode within torch
+pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.script")  # forward mode within torch
 ORDERS = [0.0, 0.3, 0.5, 1 - 1e-9, 1.0, 1.5, 2.0, 30.0, INF]
 
 

@@ -50,7 +50,8 @@ def test_activations_keep_a_sensible_scale_at_the_start(name):
 
 @pytest.mark.parametrize("library", ["timm", "torchvision"])
 def test_a_library_that_is_not_installed_is_named(library, monkeypatch):
-    monkeypatch.setitem(sys.modules, library, None)
+    for module in (library, f"{library}.models"):  # the inner one may have been imported already
+        monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(ValueError, match=f"needs {library}, which is not installed"):
         build_model(f"{library}:resnet18", COLOUR, 10)
 
