@@ -80,9 +80,15 @@ def _run(name: str, arguments: list[str]) -> int:
         return int(tyro.cli(command, prog=f"rdml {name}", args=arguments) or 0)
     except BrokenPipeError:
         raise
-    except (ValueError, OSError, FloatingPointError) as error:  # the last: iterates that diverged
-        print(f"rdml {name}: {error}", file=sys.stderr)
+    except (ValueError, OSError, FloatingPointError, MemoryError) as error:  # the third: iterates that diverged
+        print(f"rdml {name}: {_sentence(error)}", file=sys.stderr)
         return 2
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, OSError) and error.filename:  # the system's own, "[Errno 17] File exists: 'file'"
+        return f"cannot use {error.filename} ({error.strerror}); choose another file or folder"
+    return str(error) or f"out of memory ({type(error).__name__})"
 
 
 if __name__ == "__main__":

@@ -206,6 +206,8 @@ def main(out: Path = Path("runs/advise.json"), data_root: str | None = None, onl
         data_root: folder that holds CIFAR-100; otherwise it is downloaded.
         only: problems to run; by default all.
     """
+    if unknown := [name for name in only if name not in PROBLEMS]:
+        raise SystemExit(f"there is no problem {unknown[0]!r}; the problems are {', '.join(PROBLEMS)}")
     probe_folder(out.parent)
     torch.set_num_threads(1)
     made, rows, seconds = environment(torch.device("cpu")), [], {}
