@@ -70,6 +70,8 @@ def _dispatch(name: str, arguments: list[str]) -> int:
 def _run(name: str, arguments: list[str]) -> int:
     import tyro
 
+    from theory.refusal import MISTAKES, sentence
+
     sys.path.append("")  # as `python -m rdml` has it: --students MODULE:FUNCTION may lie in the folder of the command
     room, function = COMMANDS[name].split(":")  # imported only when asked for: torch takes seconds to import
     command = getattr(importlib.import_module(room), function)
@@ -80,15 +82,9 @@ def _run(name: str, arguments: list[str]) -> int:
         return int(tyro.cli(command, prog=f"rdml {name}", args=arguments) or 0)
     except BrokenPipeError:
         raise
-    except (ValueError, OSError, FloatingPointError, MemoryError) as error:  # the third: iterates that diverged
-        print(f"rdml {name}: {_sentence(error)}", file=sys.stderr)
+    except MISTAKES as error:
+        print(f"rdml {name}: {sentence(error)}", file=sys.stderr)
         return 2
-
-
-def _sentence(error: Exception) -> str:
-    if isinstance(error, OSError) and error.filename:  # the system's own, "[Errno 17] File exists: 'file'"
-        return f"cannot use {error.filename} ({error.strerror}); choose another file or folder"
-    return str(error) or f"out of memory ({type(error).__name__})"
 
 
 if __name__ == "__main__":
