@@ -70,6 +70,8 @@ def _dispatch(name: str, arguments: list[str]) -> int:
 def _run(name: str, arguments: list[str]) -> int:
     import tyro
 
+    from theory.refusal import MISTAKES, sentence
+
     sys.path.append("")  # as `python -m rdml` has it: --students MODULE:FUNCTION may lie in the folder of the command
     room, function = COMMANDS[name].split(":")  # imported only when asked for: torch takes seconds to import
     command = getattr(importlib.import_module(room), function)
@@ -80,8 +82,8 @@ def _run(name: str, arguments: list[str]) -> int:
         return int(tyro.cli(command, prog=f"rdml {name}", args=arguments) or 0)
     except BrokenPipeError:
         raise
-    except (ValueError, OSError, FloatingPointError) as error:  # the last: iterates that diverged
-        print(f"rdml {name}: {error}", file=sys.stderr)
+    except MISTAKES as error:
+        print(f"rdml {name}: {sentence(error)}", file=sys.stderr)
         return 2
 
 

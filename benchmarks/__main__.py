@@ -11,6 +11,7 @@ from pathlib import Path
 import tyro
 from tqdm import tqdm
 
+from theory.refusal import end
 from training.run.device import choose_device
 from training.run.files.environment import commit
 
@@ -32,6 +33,7 @@ def main(
         clock: wall, or the processor's time (fair on a busy machine when OMP_NUM_THREADS=1).
     """
     out.mkdir(parents=True, exist_ok=True)  # before the measurements, which an error here would lose
+    (out / "benchmarks.json").open("a").close()
     command = shlex.join(["python", "-m", "benchmarks", *sys.argv[1:]])
     about = {"command": command, "commit": commit(), **machine(choose_device(device)), "clock": clock}
     results: dict[str, list[dict]] = {module.TITLE: [] for module in MODULES}
@@ -50,4 +52,5 @@ def main(
 
 
 if __name__ == "__main__":
-    tyro.cli(main)
+    NAME = "python -m benchmarks"
+    end(NAME, lambda: tyro.cli(main, prog=NAME))

@@ -1,8 +1,9 @@
 """`python -m docs`: build the site and follow its links."""
 
 import argparse
-import sys
 from pathlib import Path
+
+from theory.refusal import end
 
 from .build import PLACE, build
 from .links import broken
@@ -12,7 +13,9 @@ def main() -> int:
     """Build into `--out`; 1 if a page warns or a link leads nowhere."""
     parser = argparse.ArgumentParser(prog="python -m docs", description=main.__doc__)
     parser.add_argument("--out", type=Path, default=PLACE, help="folder of the built site and of what it is made from")
-    html = build(parser.parse_args().out)
+    out = parser.parse_args().out
+    out.mkdir(parents=True, exist_ok=True)  # before minutes of work
+    html = build(out)
     if html is None:
         return 1
     pages, wrong = broken(html)
@@ -22,4 +25,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    end("python -m docs", main)

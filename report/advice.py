@@ -3,11 +3,11 @@
 `results/advise/advise.json` was written by the command that it holds (see `training.experiment.advice_study`).
 """
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from training.experiment.published import PublishedAdvice, read_published
 from training.experiment.tables import markdown
 
 from . import RESULTS
@@ -29,6 +29,7 @@ def load(results: Path = RESULTS) -> Published:
 
     Raises:
         FileNotFoundError: if they are not there: they belong to the repository, not to the installed package.
+        ValueError: if they do not fit, in one sentence that names the file.
     """
     file = results / "advise" / "advise.json"
     if not file.exists():
@@ -36,7 +37,7 @@ def load(results: Path = RESULTS) -> Published:
             f"{file} is not there; it belongs to the repository, and `python -m training.experiment.advice_study` "
             "makes it anew"
         )
-    return json.loads(file.read_text())
+    return read_published(file, PublishedAdvice)
 
 
 def product(cell: Cell) -> float:

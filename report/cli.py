@@ -1,5 +1,6 @@
 """The commands `rdml report` and `rdml study`."""
 
+import math
 from pathlib import Path
 
 from . import RESULTS
@@ -18,6 +19,8 @@ def report(out: Path = Path("results/report"), seeds: int = 5, seconds: float = 
     """
     if seeds < 2:
         raise ValueError(f"seeds must be at least 2, got {seeds}")
+    if not 0 < seconds < math.inf:
+        raise ValueError(f"seconds must be positive and finite, got {seconds}")
     from .build import build_report  # torch, sympy and matplotlib, which the help does without
 
     page, passed = build_report(out, seeds, seconds)
@@ -35,10 +38,13 @@ def study(results: Path = RESULTS, out: Path | None = None) -> int:
     from report.figures import advice as advice_figures
     from report.figures import study as study_figures
     from training.experiment.tables import markdown
+    from training.run.files.run_folder import probe_folder
 
     from . import advice
     from . import study as committed
 
+    if out is not None:
+        probe_folder(out)
     found, advised = committed.load(results), advice.load(results)
     print(advice.summary(advised))
     print(committed.summary(found))

@@ -3,6 +3,7 @@
 import difflib
 import inspect
 import json
+import math
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sims.engine.backend import Backend
+from sims.engine.loop import check_sizes
 from sims.engine.sweep import write_atomically
 from sims.verdicts import Cell, Row, Study, takes_device, with_steps
 from sims.verdicts.estimate import estimated_seconds
@@ -57,8 +59,11 @@ def simulate(
     where: dict[str, Any] = {"backend": "torch" if device else "numpy", "device": device or "cpu", "dtype": dtype}
     if jobs == 0 or jobs < -1:
         raise ValueError(f"jobs must be a positive number or -1 for one a core, got {jobs}")
+    if wrong := [value for value in eta if not 0 < value < math.inf]:
+        raise ValueError(f"eta must be positive and finite, got {wrong[0]}")
     Backend(**where)  # refuses a device that is not there
     _refuse_unwritable(out)
+    check_sizes(2 if replicas is None else replicas, seed)
     plans = [_plan(one, replicas, steps, full, values, where, alone=study != "all") for one in chosen]
     if full:
         print(_forecast(plans, jobs))
@@ -99,8 +104,6 @@ def _plan(
     else:
         cells = [with_steps(cell, steps) for cell in study.cells(**values)]
     count = replicas if replicas is not None else (full and study.full_replicas) or study.replicas
-    if count < 2:
-        raise ValueError(f"replicas must be at least 2, got {count}")
     return _Plan(study, cells, count, _place(study, cells, where, alone))
 
 

@@ -1,6 +1,7 @@
 """Checks a theorem by search, witness of tightness and symbolic steps, and returns the findings as a `Verdict`."""
 
 import runpy
+import traceback
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
@@ -100,14 +101,28 @@ def search_file(path: Path, seconds: float = 10.0, seed: int = 0) -> list[Verdic
         seed: of the searches.
 
     Raises:
-        ValueError: there is no such file, or it defines nothing with `@conjecture` or `@theorem`.
+        ValueError: there is no such file, it defines nothing with `@conjecture` or `@theorem`, or what stands in it
+            raises an error, with the line that did.
     """
     if not path.is_file():
         raise ValueError(f"there is no file {str(path)!r} to take conjectures from")
-    made = [value for value in runpy.run_path(str(path)).values() if isinstance(value, Theorem)]
+    with _naming(path):
+        made = [value for value in runpy.run_path(str(path)).values() if isinstance(value, Theorem)]
     if not made:
         raise ValueError(f"{path} defines no conjecture: decorate a function with theory.statements.theorem.conjecture")
-    return [check(one, seconds, seed, CONJECTURE_POINTS) for one in made]
+    with _naming(path):
+        return [check(one, seconds, seed, CONJECTURE_POINTS) for one in made]
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Turn whatever the code of a file raises, its exit too, into one sentence that names file and line."""
+    try:
+        yield
+    except (Exception, SystemExit) as error:
+        own = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+        place = f"{path}, line {own[-1]}" if own else str(path)
+        raise ValueError(f"{place}: {type(error).__name__}: {error}") from error
 
 
 def selected(only: Sequence[str] = ()) -> list[Theorem]:
@@ -117,7 +132,7 @@ def selected(only: Sequence[str] = ()) -> list[Theorem]:
         ValueError: an entry that matches nothing.
     """
     for wanted in only:
-        if not any(_matches(theorem, wanted) for theorem in THEOREMS.values()):
+        if not wanted or not any(_matches(theorem, wanted) for theorem in THEOREMS.values()):
             labels = ", ".join(sorted({theorem.label for theorem in THEOREMS.values()}))
             raise ValueError(f"there is no theorem {wanted!r}; the labels are {labels}")
     chosen = [t for t in THEOREMS.values() if not only or any(_matches(t, wanted) for wanted in only)]

@@ -32,6 +32,10 @@ def theory(
     """
     from .check import check_all, search_file  # sympy and all theorems, which the help does without
 
+    if only and search is not None:
+        raise ValueError("only chooses among the theorems and search takes a file of conjectures: give one of them")
+    if not (seconds > 0 and seed >= 0):
+        raise ValueError(f"seconds must be positive and seed not negative, got {seconds} and {seed}")
     if json is not None:  # a folder that cannot be made is refused before the searches take their time
         json.parent.mkdir(parents=True, exist_ok=True)
         json.open("a").close()

@@ -47,6 +47,8 @@ def train(
 
     if seeds < 1:
         raise ValueError(f"seeds must be at least 1, got {seeds}")
+    if not 0 <= first_seed < 2**63 - seeds:
+        raise ValueError(f"first_seed must be from 0 to 2**63 - 1, got {first_seed}")
     check_jobs(jobs)
     chosen = override(RECIPES[recipe], flags)
     if folder is None and chosen.placement != "single":

@@ -1,6 +1,8 @@
 """The loop: constant-rate SGD, vectorised over replicas; only running moments are kept."""
 
 import math
+from collections.abc import Callable
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -49,13 +51,30 @@ def run(
     >>> abs(found.mean - plateau) < 4 * found.standard_error
     True
     """
-    if replicas < 2:
-        raise ValueError(f"replicas must be at least 2, got {replicas}")
+    check_sizes(replicas, seed)
     _keep_freed_memory()
     place, rng = Backend(backend, device, dtype, compiled), np.random.default_rng(seed)
     check_gradient(simulation.problem)
     state = place.asarray(simulation.problem.start(rng, replicas))
+    _check_shapes(state, simulation.problem.gradient, replicas)
     return _run(simulation, state, place.random(rng, seed), record, compiled).moments()
+
+
+def check_sizes(replicas: int, seed: int) -> None:
+    """Raise ValueError unless there are 2 replicas and the seed is one that NumPy takes."""
+    if not isinstance(replicas, Integral) or replicas < 2:
+        raise ValueError(f"replicas must be a whole number, at least 2, got {replicas!r}")
+    if not isinstance(seed, Integral) or seed < 0:
+        raise ValueError(f"seed must be a whole number that is not negative, got {seed!r}")
+
+
+def _check_shapes(state: Array, gradient: Callable[[Array], Array], replicas: int) -> None:
+    """Refuse states and gradients of other shapes, which would broadcast to wrong numbers."""
+    if state.ndim != 2 or state.shape[0] != replicas or not state.shape[1]:
+        raise ValueError(f"start must give states of shape ({replicas}, d), got {tuple(state.shape)}")
+    found = getattr(gradient(state), "shape", None)
+    if found is None or tuple(found) != tuple(state.shape):
+        raise ValueError(f"gradient must have the states' shape {tuple(state.shape)}, got {found and tuple(found)}")
 
 
 def states_along(simulation: Simulation, replicas: int, seed: int, points: int, **where: Any) -> NDArray[np.float64]:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from numbers import Real
 
 from .backend import Array, Random, array_namespace
 
@@ -45,21 +46,29 @@ True
 def gaussian(sigma: float) -> Oracle:
     """Gaussian noise with E||n||^2 = sigma^2, spread evenly over the coordinates.
 
+    Raises:
+        ValueError: sigma negative or infinite.
+
     >>> import numpy as np
     >>> noise = gaussian(2.0).noise(np.random.default_rng(0), (100_000, 4))
     >>> round(float((noise**2).sum(axis=-1).mean()), 1)
     4.0
     """
-    return Oracle("Gaussian", lambda rng, shape: rng.standard_normal(shape) * (sigma / math.sqrt(shape[-1])))
+    size = _finite("sigma", sigma)
+    return Oracle("Gaussian", lambda rng, shape: rng.standard_normal(shape) * (size / math.sqrt(shape[-1])))
 
 
 def rademacher(sigma: float) -> Oracle:
     """Signs of fair coins with E||n||^2 = sigma^2: the covariance of `gaussian`, for a fraction of its time.
 
+    Raises:
+        ValueError: sigma negative or infinite.
+
     >>> rademacher(2.0).name, rademacher(2.0).is_exact
     ('Rademacher', False)
     """
-    return Oracle("Rademacher", lambda rng, shape: rng.signs(shape) * (sigma / math.sqrt(shape[-1])))
+    size = _finite("sigma", sigma)
+    return Oracle("Rademacher", lambda rng, shape: rng.signs(shape) * (size / math.sqrt(shape[-1])))
 
 
 def constant_bias(zeta: float, oracle: Oracle = EXACT) -> Oracle:
@@ -72,7 +81,7 @@ def constant_bias(zeta: float, oracle: Oracle = EXACT) -> Oracle:
     >>> constant_bias(1.0).bias(np.zeros((1, 4)))
     array([[0.5, 0.5, 0.5, 0.5]])
     """
-    size = _finite(zeta)
+    size = _finite("zeta", zeta)
     name = _joined("constant bias", oracle)
     return replace(oracle, name=name, bias=lambda g: 0 * g + size / math.sqrt(g.shape[-1]))
 
@@ -87,7 +96,7 @@ def adversarial_bias(zeta: float, oracle: Oracle = EXACT) -> Oracle:
     >>> adversarial_bias(1.0).bias(np.array([[3.0, 4.0]]))
     array([[-0.6, -0.8]])
     """
-    size = _finite(zeta)
+    size = _finite("zeta", zeta)
     return replace(oracle, name=_joined("adversarial bias", oracle), bias=lambda g: -size * _direction(g))
 
 
@@ -100,10 +109,10 @@ def _direction(gradient: Array) -> Array:
     return scaled / xp.sqrt(xp.sum(scaled * scaled, axis=-1, keepdims=True))
 
 
-def _finite(zeta: float) -> float:
-    if not 0 <= zeta < math.inf:
-        raise ValueError(f"zeta must be non-negative and finite, got {zeta}")
-    return zeta
+def _finite(name: str, size: float) -> float:
+    if not isinstance(size, Real) or not 0 <= size < math.inf:
+        raise ValueError(f"{name} must be non-negative and finite, got {size!r}")
+    return float(size)
 
 
 def _joined(name: str, oracle: Oracle) -> str:

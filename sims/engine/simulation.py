@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from numbers import Integral, Real
 
 import numpy as np
 from numpy.random import Generator
@@ -25,6 +26,9 @@ class Problem:
             is not stated, and then nothing checks the gradient.
         beta: a bound on the curvature of every loss; None if it is not stated.
 
+    Raises:
+        ValueError: what is no function, no student, a beta that is negative or infinite.
+
     >>> import numpy as np
     >>> bowl = Problem(lambda x: x, lambda rng, replicas: rng.standard_normal((replicas, 2)), beta=1.0)
     >>> bowl.gradient(np.array([[1.0, 2.0]]))
@@ -37,13 +41,22 @@ class Problem:
     value: Callable[[Array], Array] | None = None
     beta: float | None = None
 
+    def __post_init__(self) -> None:
+        for name in ("gradient", "start", "value"):
+            if not callable(given := getattr(self, name)) and (name, given) != ("value", None):
+                raise ValueError(f"{name} of a problem must be a function, got {given!r}")
+        if not isinstance(self.students, Integral) or self.students < 1:
+            raise ValueError(f"students must be a whole number, at least 1, got {self.students!r}")
+        if self.beta is not None and not 0 <= self.beta < math.inf:
+            raise ValueError(f"beta must be non-negative and finite, or None, got {self.beta}")
+
 
 @dataclass(frozen=True)
 class Schedule:
     """A constant learning rate: `burn_in` steps that are not counted, then `steps` that are.
 
     Raises:
-        ValueError: a rate that is not positive and finite, no counted step, a negative burn-in.
+        ValueError: a rate that is not positive and finite, no counted step, a negative burn-in, a part of a step.
 
     >>> Schedule(eta=0.1, steps=100, burn_in=20)
     Schedule(eta=0.1, steps=100, burn_in=20)
@@ -56,6 +69,8 @@ class Schedule:
     def __post_init__(self) -> None:
         if not 0 < self.eta < math.inf:
             raise ValueError(f"eta must be positive and finite, got {self.eta}")
+        if not all(isinstance(count, Integral) for count in (self.steps, self.burn_in)):
+            raise ValueError(f"steps and burn_in must be whole numbers, got {self.steps!r} and {self.burn_in!r}")
         if self.steps < 1 or self.burn_in < 0:
             raise ValueError(f"steps must be at least 1 and burn_in at least 0, got {self.steps} and {self.burn_in}")
 
@@ -80,6 +95,9 @@ class Simulation:
     theory: float
 
     def __post_init__(self) -> None:
+        for name, kind in (("problem", Problem), ("oracle", Oracle), ("schedule", Schedule), ("theory", Real)):
+            if not isinstance(value := getattr(self, name), kind):
+                raise ValueError(f"{name} of a simulation must be a {kind.__name__}, got {value!r}")
         beta, eta = self.problem.beta, self.schedule.eta
         if beta is not None and eta * beta > 2:
             raise ValueError(f"eta must be at most 2/beta = {2 / beta:g}, got {eta}")

@@ -16,9 +16,10 @@ from threading import Thread
 from typing import Any
 
 import numpy as np
+import msgspec
 from joblib import Parallel, delayed
 
-from .loop import run
+from .loop import check_sizes, run
 from .simulation import Simulation
 
 Numbers = dict[str, Any]
@@ -69,11 +70,18 @@ def sweep(
     >>> [(row["eta"], row["replicas"]) for row in rows]
     [(0.1, 4), (0.5, 4)]
     """
+    check_sizes(replicas, seed)
+    if not isinstance(grid, Mapping):
+        raise ValueError(f"grid must map each keyword to its values, got {grid!r}")
     if empty := [name for name, values in grid.items() if not len(values)]:
         raise ValueError(f"every keyword of the grid needs a value, got none for {', '.join(empty)}")
     axes = [np.asarray(values).tolist() for values in grid.values()]  # Python's numbers, which JSON can write
     points = [dict(zip(grid, values, strict=True)) for values in product(*axes)]
-    return collect([_task(make(**point), point, replicas, seed, where) for point in points], folder, jobs, progress)
+    made = [make(**point) for point in points]
+    if wrong := [one for one in made if not isinstance(one, Simulation)]:
+        raise ValueError(f"make must return a Simulation, got {wrong[0]!r}")
+    tasks = [_task(one, point, replicas, seed, where) for one, point in zip(made, points, strict=True)]
+    return collect(tasks, folder, jobs, progress)
 
 
 def _task(simulation: Simulation, point: Numbers, replicas: int, seed: int, where: Mapping[str, Any]) -> Task:
@@ -134,7 +142,18 @@ def _numbered(k: int, work: Callable[[], Numbers]) -> tuple[int, Numbers]:
 def _load(task: Task, folder: Path | None) -> Numbers | None:
     if folder is None or not (folder / task.file).exists():
         return None
-    return json.loads((folder / task.file).read_text())["numbers"]
+    file = folder / task.file
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=_Kept).numbers
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ValueError(f"{file} is no finished cell ({error}); delete it to run the cell again") from error
+
+
+class _Kept(msgspec.Struct):
+    """What the file of a finished cell holds, besides the settings that gave it its name."""
+
+    name: str
+    numbers: dict[str, float | int | str | None]
 
 
 def _save(task: Task, numbers: Numbers, folder: Path | None) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sims.engine import Record, Simulation, run
+from sims.engine.loop import check_sizes
 from sims.engine.sweep import Numbers, Task, arriving, collect
 
 from .fits import Fit, fitted, in_words
@@ -134,7 +135,8 @@ class Study:
         Raises:
             ValueError: fewer than 2 replicas, or what `run` refuses.
         """
-        chosen, count = self.cells() if cells is None else cells, replicas or self.replicas
+        chosen, count = self.cells() if cells is None else cells, self.replicas if replicas is None else replicas
+        check_sizes(count, seed)
         tasks = [_task(cell, count, seed + k, where) for k, cell in enumerate(chosen)]
         return self._judged(chosen, count, collect(tasks, folder, jobs, progress, self.name))
 

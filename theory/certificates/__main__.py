@@ -5,6 +5,8 @@ from typing import Literal
 import tyro
 from tqdm import tqdm
 
+from theory.refusal import end
+
 from . import load, save
 from .statements import SQUARES, STATEMENTS
 
@@ -21,8 +23,8 @@ def main(action: tyro.conf.Positional[Literal["prove", "verify"]], only: tuple[s
     """
     names = (*STATEMENTS, *SQUARES)
     chosen = [name for name in names if not only or name.startswith(only)]
-    if not chosen:
-        raise SystemExit(f"nothing is named {', '.join(only)}; there are {', '.join(names)}")
+    if not chosen or "" in only:
+        raise ValueError(f"nothing is named {', '.join(only)}; there are {', '.join(names)}")
     good = [_proved(name) if action == "prove" else _verified(name) for name in tqdm(chosen)]
     return 0 if all(good) else 1
 
@@ -48,4 +50,5 @@ def _verified(name: str) -> bool:
 
 
 if __name__ == "__main__":
-    raise SystemExit(tyro.cli(main, prog="python -m theory.certificates"))
+    NAME = "python -m theory.certificates"
+    end(NAME, lambda: tyro.cli(main, prog=NAME))

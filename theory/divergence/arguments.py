@@ -13,6 +13,18 @@ LARGEST_LOGIT = 1e300
 """Finite logits stay below this, so that no difference of two overflows."""
 
 
+def as_floats(values: ArrayLike, name: str) -> Array:
+    """The values as float64; refuses what is no array of real numbers: text, dates, masked entries, ragged rows."""
+    try:
+        found = np.asanyarray(values)
+        if found.dtype.kind in "biufO" and not np.ma.is_masked(found):
+            return np.asarray(found, np.float64)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise ValueError(f"{name} must be an array of real numbers: {error}") from None
+    told = "masked entries" if np.ma.is_masked(found) else f"dtype {found.dtype}"
+    raise ValueError(f"{name} must be an array of real numbers, got {told}")
+
+
 def refuse_where(bad: Mask, name: str, values: Array, must: str) -> None:
     """Raise ValueError naming the first offending value and its index, if there is any."""
     if not bad.any():
@@ -24,7 +36,7 @@ def refuse_where(bad: Mask, name: str, values: Array, must: str) -> None:
 
 def as_order(alpha: ArrayLike) -> Array:
     """The order(s) as float64; refuses NaN and negative ones."""
-    order = np.asarray(alpha, np.float64)
+    order = as_floats(alpha, "alpha")
     if not (order >= 0).all():
         refuse_where(~(order >= 0), "alpha", order, "be in [0, inf]")
     return order + 0.0  # -0.0 becomes 0.0
@@ -32,7 +44,7 @@ def as_order(alpha: ArrayLike) -> Array:
 
 def as_logits(logits: ArrayLike, name: str, axis: int) -> Array:
     """Logits with the class axis last; refuses NaN, +inf, finite values beyond 1e300 and rows without a class."""
-    values = np.asarray(logits, np.float64)
+    values = as_floats(logits, name)
     if values.size and values.ndim and values.min() >= -LARGEST_LOGIT and values.max() <= LARGEST_LOGIT:
         return _class_axis_last(values, name, axis)  # a NaN fails both comparisons
     refuse_where(np.isnan(values) | (values == np.inf), name, values, "be finite or -inf")
@@ -46,7 +58,7 @@ def as_logits(logits: ArrayLike, name: str, axis: int) -> Array:
 
 def as_probabilities(p: ArrayLike, name: str, axis: int) -> Array:
     """Probabilities with the class axis last; refuses negative values, NaN, and rows that miss 1 by more than 1e-6."""
-    values = np.asarray(p, np.float64)
+    values = as_floats(p, name)
     if values.size == 0 or not values.min() >= 0:
         refuse_where(~(values >= 0), name, values, "be non-negative")
     rows = _class_axis_last(values, name, axis)

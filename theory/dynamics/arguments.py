@@ -3,25 +3,25 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from theory.divergence.arguments import Array, refuse_where
+from theory.divergence.arguments import Array, as_floats, refuse_where
 
 ROUNDING = 1e-10
 
 
 def non_negative(name: str, value: ArrayLike) -> Array:
-    number = np.asarray(value, np.float64)
+    number = as_floats(value, name)
     refuse_where(~(number >= 0), name, number, "be non-negative")
     return number
 
 
 def positive(name: str, value: ArrayLike) -> Array:
-    number = np.asarray(value, np.float64)
+    number = as_floats(value, name)
     refuse_where(~((number > 0) & (number < np.inf)), name, number, "be positive and finite")
     return number
 
 
 def symmetric(name: str, matrix: ArrayLike) -> Array:
-    m = np.asarray(matrix, np.float64)
+    m = as_floats(matrix, name)
     if m.ndim != 2 or m.shape[0] != m.shape[1] or not np.isfinite(m).all():
         raise ValueError(f"{name} must be a finite square matrix, got shape {m.shape}")
     if np.abs(m - m.T).max() > ROUNDING * max(np.abs(m).max(), 1e-300):

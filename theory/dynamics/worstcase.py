@@ -9,8 +9,11 @@ $\zeta^2/n$, the bias of the last step, after which no gradient is counted. At $
 0.47 to 0.83 of the bound.
 """
 
+from argparse import ArgumentParser
 from dataclasses import dataclass
 from typing import Any
+
+from theory.refusal import end
 
 from .descent import biased_sgd_bound
 
@@ -86,4 +89,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    NAME = "python -m theory.dynamics.worstcase"
+    ArgumentParser(prog=NAME, description=main.__doc__).parse_args()  # it takes none
+    end(NAME, main)

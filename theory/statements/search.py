@@ -34,10 +34,12 @@ def search(claim: Claim, seconds: float = 10.0, seed: int = 0, points: int = 20_
         points: the number of points to evaluate, about; divided by `claim.cost`.
 
     Raises:
-        ValueError: a budget that is not positive.
+        ValueError: a budget that is not positive, a negative seed, or a function that does not return two real sides.
     """
     if not (seconds > 0 and points > 0):
         raise ValueError(f"seconds and points must be positive, got seconds={seconds} and points={points}")
+    if not isinstance(seed, int) or seed < 0:
+        raise ValueError(f"seed must be a whole number that is not negative, got {seed!r}")
     deadline = Deadline(seconds)
     run = Record(_with_batching_known(claim, deadline), deadline, max(60, points // claim.cost))
     with suppress(OutOfTime):

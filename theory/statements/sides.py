@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from theory.divergence.arguments import Array, Mask
+from theory.divergence.arguments import Array, Mask, as_floats
 
 from .domains import Point
 
@@ -29,14 +29,21 @@ def tidy(function: Callable[..., tuple[Any, Any]], point: Point, reached: Any, b
     """Evaluate a function that follows the batch convention, or one that takes a single point, on a batch."""
     n = len(next(iter(point.values())))
     together = takes_batches(function, point) if batched is None else batched
-    values = function(**point) if together else _one_by_one(function, point, n)
-    lhs, rhs = (np.asarray(side, np.float64) for side in values)
+    values = two(function(**point)) if together else _one_by_one(function, point, n)
+    lhs, rhs = (as_floats(side, "each side of a statement") for side in values)
     lhs, rhs = np.broadcast_arrays(lhs, rhs)
     return Sides(lhs.reshape(n, -1), rhs.reshape(n, -1), np.broadcast_to(np.asarray(reached, bool), (n,)))
 
 
+def two(values: Any) -> tuple[Any, Any]:
+    """The two sides; refuses anything but a pair, so that the columns of one array are not taken for them."""
+    if not isinstance(values, tuple | list) or len(values) != 2:
+        raise ValueError(f"a statement must return its two sides, lhs and rhs, got {values!r:.80}")
+    return values[0], values[1]
+
+
 def _one_by_one(function: Callable[..., tuple[Any, Any]], point: Point, n: int) -> tuple[Any, Any]:
-    rows = [function(**{name: values[i] for name, values in point.items()}) for i in range(n)]
+    rows = [two(function(**{name: values[i] for name, values in point.items()})) for i in range(n)]
     return np.stack([np.asarray(r[0]) for r in rows]), np.stack([np.asarray(r[1]) for r in rows])
 
 
@@ -48,7 +55,7 @@ def takes_batches(function: Callable[..., tuple[Any, Any]], point: Point) -> boo
     few = {name: values[:3] for name, values in point.items()}
     n = len(next(iter(few.values())))
     try:
-        together = [np.asarray(side) for side in function(**few)]
+        together = [np.asarray(side) for side in two(function(**few))]
     except (ValueError, TypeError, IndexError):
         return False
     alone = [function(**{name: values[i] for name, values in few.items()}) for i in range(n)]

@@ -185,12 +185,19 @@ def conjecture(
 def stated(function: Callable[..., tuple[Any, Any]], **attributes: Any) -> Theorem:
     """The checked `Theorem` of a function, unregistered."""
     name, given = getattr(function, "__name__", "theorem"), attributes["given"]
+    if not callable(function):
+        raise ValueError(f"a statement must be a function of the variables in `given`, got {function!r}")
+    if not (isinstance(given, Mapping) and given and all(isinstance(domain, Domain) for domain in given.values())):
+        raise ValueError(f"given of {name} must name a domain such as Logits() for each variable, got {given!r}")
     allowed = {"status": ("proved", "cited", "numerical", "conjecture"), "relation": ("<=", "==")}
     for key, values in allowed.items():
         if attributes[key] not in values:
             raise ValueError(f"{key} of {name} must be one of {', '.join(values)}, got {attributes[key]!r}")
-    if not attributes["source"].strip():
-        raise ValueError(f"{name} must name its source, got an empty string")
+    for key, values in (("classes", attributes.get("classes", (2,))), ("cost", (attributes.get("cost", 1),))):
+        if not values or not all(isinstance(value, int) and value >= 1 for value in values):
+            raise ValueError(f"{key} of {name} must be at least 1, got {attributes[key]!r}")
+    if not isinstance(attributes["source"], str) or not attributes["source"].strip():
+        raise ValueError(f"{name} must name its source, got {attributes['source']!r}")
     if list(inspect.signature(function).parameters) != list(given):
         raise ValueError(f"{name} must take exactly the variables in `given`, {', '.join(given)}, in that order")
     statement = inspect.cleandoc(function.__doc__ or "")

@@ -39,6 +39,9 @@ class Images:
     names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        if not (isinstance(self.pixels, Tensor) and isinstance(self.labels, Tensor)):
+            kinds = f"{type(self.pixels).__name__} and {type(self.labels).__name__}"
+            raise ValueError(f"{self.noun}s and labels must be tensors (from_tensors takes arrays, too), got {kinds}")
         self.check_pixels()
         if self.labels.shape != self.pixels.shape[:1] or self.labels.dtype != torch.int64:
             raise ValueError(
@@ -123,7 +126,7 @@ def split(recipe: Recipe, source: Source, seed: int = 0) -> Splits:
             class shall be noisy, or another part has images of another size or of other classes (the test set: when it
             is read).
     """
-    images = source.train()
+    images = _read(source, "train")
     rest, held_out = _parts(images, recipe, source)
     if recipe.subset is not None:
         rest = rest[_subset(images.labels[rest], recipe.subset)]
@@ -133,9 +136,18 @@ def split(recipe: Recipe, source: Source, seed: int = 0) -> Splits:
     images = _with_noise(images, recipe, seed)
     validation = images[held_out]
     if source.validation is not None:
-        own = _fitting(source.validation(), like, "validation", recipe.image_size)
+        own = _fitting(_read(source, "validation"), like, "validation", recipe.image_size)
         validation = _with_noise(own, recipe, seed)
-    return Splits(images[rest], validation, lambda: _fitting(source.test(), like, "test", recipe.image_size))
+    return Splits(images[rest], validation, lambda: _fitting(_read(source, "test"), like, "test", recipe.image_size))
+
+
+def _read(source: Source, part: str) -> Images:
+    if not isinstance(source, Source):
+        raise ValueError(f"source must be a training.Source, such as from_tensors makes, got {type(source).__name__}")
+    images = getattr(source, part)()
+    if not isinstance(images, Images):
+        raise ValueError(f"{part} of a source must give training.Images, got {type(images).__name__}")
+    return images
 
 
 def _with_noise(images: Images, recipe: Recipe, seed: int) -> Images:
@@ -175,7 +187,8 @@ def _stratified(labels: Tensor, share: float, name: str) -> tuple[Tensor, Tensor
     try:
         parts = train_test_split(np.arange(len(labels)), test_size=share, stratify=labels.numpy(), random_state=0)
     except ValueError as error:
-        raise ValueError(f"{name}={share} cannot split {len(labels)} items by class: {error}") from error
+        told = f"{name} must leave every class items on both sides"
+        raise ValueError(f"{told}, got a share of {share:.3g} of {len(labels)} items: {error}") from error
     return torch.from_numpy(np.sort(parts[0])), torch.from_numpy(np.sort(parts[1]))
 
 

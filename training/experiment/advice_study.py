@@ -23,6 +23,7 @@ import torch
 import tyro
 from torch import Tensor
 
+from theory.refusal import end
 from training.data.labels import noisy_labels
 from training.data.sources import open_source
 from training.loss import mutual_loss
@@ -206,6 +207,10 @@ def main(out: Path = Path("runs/advise.json"), data_root: str | None = None, onl
         data_root: folder that holds CIFAR-100; otherwise it is downloaded.
         only: problems to run; by default all.
     """
+    if unknown := [name for name in only if name not in PROBLEMS]:
+        raise ValueError(f"there is no problem {unknown[0]!r}; the problems are {', '.join(PROBLEMS)}")
+    if out.is_dir():
+        raise ValueError(f"out must be a file, got the folder {out}")
     probe_folder(out.parent)
     torch.set_num_threads(1)
     made, rows, seconds = environment(torch.device("cpu")), [], {}
@@ -229,4 +234,5 @@ def _public(arguments: list[str]) -> list[str]:
 
 
 if __name__ == "__main__":
-    sys.exit(tyro.cli(main))
+    NAME = "python -m training.experiment.advice_study"
+    end(NAME, lambda: tyro.cli(main, prog=NAME))

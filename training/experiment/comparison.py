@@ -141,11 +141,15 @@ def compare(
         ValueError, OSError: as `train` does; if seeds, jobs or stack mean nothing, the folder holds other recipes, or
             students or source cannot be handed to several processes.
     """
-    if seeds < 1:
+    if not isinstance(seeds, int) or seeds < 1:
         raise ValueError(f"seeds must be at least 1, got {seeds}")
     check_jobs(jobs)
     check_stack(stack)
-    variants = variants or standard_variants(base)
+    variants = standard_variants(base) if variants is None else variants
+    if not (isinstance(variants, dict) and variants and all(isinstance(one, Recipe) for one in variants.values())):
+        raise ValueError(f"variants must be recipes by name, at least one, got {variants!r:.80}")
+    if source is not None and not isinstance(source, Source):
+        raise ValueError(f"source must be a training.Source, got {type(source).__name__}")
     for name, recipe in variants.items() if folder else ():
         open_run(_place(folder, name), recipe, resume=True)
     tasks = [

@@ -76,9 +76,22 @@ def _with_device(recipe: Recipe, device: str | None) -> Recipe:
 def _each_seed(run: Path, recipe: Recipe, part: Part, source: Source | None) -> Iterator[tuple[int, Tensor, Tensor]]:
     """(seed, logits, labels) of every seed of a run; each seed has its own label noise."""
     images = source or open_source(recipe)
-    for seed in sorted(int(folder.name.removeprefix("seed-")) for folder in run.glob("seed-*")):
+    for seed in seeds_of(run):
         splits = split(recipe, images, seed)
         yield seed, *predictions(run / f"seed-{seed}", recipe, splits, seed, part)
+
+
+def seeds_of(run: Path) -> list[int]:
+    """The seeds of a run folder; another folder whose name begins with seed- is none of them.
+
+    Raises:
+        ValueError: if there is none.
+    """
+    names = [folder.name.removeprefix("seed-") for folder in run.glob("seed-*") if folder.is_dir()]
+    found = sorted(int(name) for name in names if name.isdecimal() and name == str(int(name)))
+    if not found:
+        raise ValueError(f"{run} holds no run of a seed: there is no folder seed-0, seed-1, ... in it")
+    return found
 
 
 def predictions(folder: Path, recipe: Recipe, splits: Splits, seed: int, part: Part) -> tuple[Tensor, Tensor]:

@@ -4,7 +4,7 @@ Other keys are allowed and kept.
 """
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -101,6 +101,40 @@ class PublishedMeasurement(msgspec.Struct):
 
     command: str
     runs: list[MeasuredRun]
+
+
+class AdvisedProblem(msgspec.Struct):
+    """A problem of the study of the advice; see `advice_study.Problem`."""
+
+    title: str
+    seeds: int
+
+
+class AdvisedCell(msgspec.Struct):
+    """What was predicted and what happened in one cell; see `advice_study.cells`."""
+
+    problem: str
+    noise: float
+    epoch: int
+    alpha: float
+    lam: float
+    beta: float
+    predicted_student: str
+    predicted_ensemble: str
+    student_gain: float
+    student_se: float
+    ensemble_gain: float
+    ensemble_se: float
+
+
+class PublishedAdvice(msgspec.Struct):
+    """What `python -m training.experiment.advice_study` writes."""
+
+    command: str
+    made: Made
+    seconds: dict[str, float]
+    problems: dict[str, AdvisedProblem]
+    cells: Annotated[list[AdvisedCell], msgspec.Meta(min_length=1)]
 
 
 def read_published(path: Path, kind: Any) -> dict[str, Any]:

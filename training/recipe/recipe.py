@@ -5,7 +5,8 @@ import json
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from types import NoneType, UnionType
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from . import schedule
 from .schema import fitted
@@ -118,6 +119,7 @@ class Recipe:
 
     def __post_init__(self) -> None:
         _require(isinstance(self.students, tuple | list), "students", "a tuple", self.students)
+        _check_types(self)
         object.__setattr__(self, "students", _names(self.students))
         _check_objective(self)
         _check_data(self)
@@ -175,6 +177,21 @@ def _names(students: tuple[Student, ...]) -> tuple[str, ...]:
     return names
 
 
+WORDS = {int: "a whole number", bool: "True or False", str: "a string"}
+
+
+def _check_types(recipe: Recipe) -> None:
+    """Counts, switches and names have their types; a float as a number of epochs would be cut off or fail late."""
+    for item in dataclasses.fields(recipe):
+        kinds = get_args(item.type) if isinstance(item.type, UnionType) else (item.type,)
+        kind = next((kind for kind in (bool, int, str) if kind in kinds and float not in kinds), None)
+        if kind is None or item.name == "data_root":  # a Path is as good there
+            continue
+        value = getattr(recipe, item.name)
+        fits = isinstance(value, kind) and isinstance(value, bool) == (kind is bool)
+        _require(fits or (value is None and NoneType in kinds), item.name, WORDS[kind], value)
+
+
 def _check_objective(recipe: Recipe) -> None:
     _require(len(recipe.students) >= 1, "students", "at least one architecture", recipe.students)
     _require(recipe.epochs >= 1, "epochs", "at least 1", recipe.epochs)
@@ -199,7 +216,7 @@ def _check_data(recipe: Recipe) -> None:
     _require(recipe.image_size is None or 1 <= recipe.image_size <= 4096, "image_size", "1 to 4096", recipe.image_size)
     _require(1 <= recipe.text_words <= 2**16, "text_words", "1 to 65536", recipe.text_words)
     _require(2 <= recipe.text_buckets <= 2**24, "text_buckets", "2 to 16777216", recipe.text_buckets)
-    _require(recipe.crop_padding >= 1, "crop_padding", "at least 1", recipe.crop_padding)
+    _require(1 <= recipe.crop_padding <= 4096, "crop_padding", "1 to 4096", recipe.crop_padding)
     _require(recipe.cutout_size >= 1, "cutout_size", "at least 1", recipe.cutout_size)
     unknown = set(recipe.augment) - {"crop", "flip", "cutout"}
     _require(not unknown, "augment", "made of crop, flip and cutout", recipe.augment)

@@ -50,6 +50,10 @@ def train(
     >>> sorted(result.test), result.images["test"]
     (['cohort', 'ensemble', 'student 1', 'student 2'], 599)
     """
+    if not isinstance(recipe, Recipe):
+        raise ValueError(f"recipe must be a training.Recipe, got {type(recipe).__name__}")
+    if not isinstance(seed, int) or not 0 <= seed < 2**63:
+        raise ValueError(f"seed must be a whole number from 0 to 2**63 - 1, got {seed!r}")
     done = finished(folder, resume)
     if done is not None:
         return done

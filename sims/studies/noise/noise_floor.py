@@ -41,8 +41,8 @@ def _cell(
 ) -> Cell:
     """Burnt in until the start has decayed by 1e-8. On a quadratic bias and noise do not mix: X is their sum."""
     contraction = abs(1 - eta * BETA)
+    floor = float(noise_floor(eta, BETA, variance)) + bias**2  # refuses a rate at which the start never decays
     burn_in = math.ceil(math.log(1e-8) / math.log(contraction)) if contraction else 1
-    floor = float(noise_floor(eta, BETA, variance)) + bias**2
     return Cell(name, Simulation(QUADRATIC, oracle, Schedule(eta, steps, burn_in), floor), series=series)
 
 

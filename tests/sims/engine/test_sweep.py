@@ -110,6 +110,17 @@ def test_a_bad_grid_is_refused_before_anything_runs(grid: dict, sentence: str, t
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("content", ["", "{", "null", "[]", "{}", '{"name": "a", "numbers": {"measured": []}}', "\x00"])
+def test_a_damaged_cell_names_its_file(content: str, tmp_path: Path):
+    whole = table({"eta": [0.1]}, folder=tmp_path)
+    (file,) = tmp_path.iterdir()
+    file.write_text(content)
+    with pytest.raises(ValueError, match=f"{file.name} is no finished cell"):
+        table({"eta": [0.1]}, folder=tmp_path)
+    file.unlink()
+    assert table({"eta": [0.1]}, folder=tmp_path) == whole
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="asks /proc")
 def test_workers_end_after_the_process_that_was_killed(tmp_path: Path):
     """Each leaves its number, and would work or wait for minutes."""

@@ -76,6 +76,29 @@ def test_a_file_without_conjectures_or_no_file_is_refused(tmp_path):
         search_file(tmp_path / "missing.py")
 
 
+OWN = TRUE.split("    r", maxsplit=1)[0] + '    "one"\n    '
+
+
+@pytest.mark.parametrize(
+    ("code", "sentence"),
+    [
+        ("1 / 0", "line 1: ZeroDivisionError"),
+        ("raise SystemExit(0)", "line 1: SystemExit"),
+        ("def (", "SyntaxError"),
+        (OWN + "raise KeyError(3)", "KeyError: 3"),
+        (OWN + "return y", "must return its two sides"),
+        (OWN + "return None", "must return its two sides"),
+        (OWN + "return y * 1j, z", "must be an array of real numbers"),
+        (OWN.replace("Logits()", "3") + "return y, z", "must name a domain"),
+    ],
+)
+def test_what_the_code_of_a_file_raises_is_one_sentence_that_names_it(tmp_path, code, sentence):
+    (tmp_path / "mine.py").write_text(code)
+    with pytest.raises(ValueError, match="mine.py") as refusal:
+        search_file(tmp_path / "mine.py", seconds=1)
+    assert sentence in str(refusal.value)
+
+
 def test_a_domain_that_the_hypothesis_rarely_reaches_is_reported():
     @conjecture(
         given={"y": Logits(), "z": Logits(), "alpha": Order(0, 2)}, where=lambda y, z, alpha: np.abs(alpha - 1.3) < 1e-3
