@@ -15,8 +15,8 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
-import numpy as np
 import msgspec
+import numpy as np
 from joblib import Parallel, delayed
 
 from .loop import check_sizes, run

@@ -13,8 +13,6 @@ from argparse import ArgumentParser
 from dataclasses import dataclass
 from typing import Any
 
-from theory.refusal import end
-
 from .descent import biased_sgd_bound
 
 STEPS = (1, 2, 3, 4, 5, 6, 7, 8)
@@ -89,6 +87,9 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    NAME = "python -m theory.dynamics.worstcase"
-    ArgumentParser(prog=NAME, description=main.__doc__).parse_args()  # it takes none
-    end(NAME, main)
+    parser = ArgumentParser(prog="python -m theory.dynamics.worstcase", description=main.__doc__)
+    parser.parse_args()  # it takes none
+    try:
+        main()
+    except ValueError as error:  # PEPit is not installed
+        parser.error(str(error))

@@ -90,7 +90,7 @@ def seeds_of(run: Path) -> list[int]:
     names = [folder.name.removeprefix("seed-") for folder in run.glob("seed-*") if folder.is_dir()]
     found = sorted(int(name) for name in names if name.isdecimal() and name == str(int(name)))
     if not found:
-        raise ValueError(f"{run} holds no run of a seed: there is no folder seed-0, seed-1, ... in it")
+        raise ValueError(f"{run} must hold at least one seed, a folder seed-0, seed-1, ..., got none")
     return found
 
 

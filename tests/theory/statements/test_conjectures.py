@@ -94,7 +94,7 @@ OWN = TRUE.split("    r", maxsplit=1)[0] + '    "one"\n    '
 )
 def test_what_the_code_of_a_file_raises_is_one_sentence_that_names_it(tmp_path, code, sentence):
     (tmp_path / "mine.py").write_text(code)
-    with pytest.raises(ValueError, match="mine.py") as refusal:
+    with pytest.raises(ValueError, match=r"mine\.py") as refusal:
         search_file(tmp_path / "mine.py", seconds=1)
     assert sentence in str(refusal.value)
 

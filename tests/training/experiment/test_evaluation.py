@@ -16,5 +16,5 @@ def test_a_folder_that_is_not_of_a_seed_is_not_counted(tmp_path: Path):
 
 def test_a_run_without_a_seed_is_refused(tmp_path: Path):
     (tmp_path / "seed-foo").mkdir()
-    with pytest.raises(ValueError, match="holds no run of a seed"):
+    with pytest.raises(ValueError, match="must hold at least one seed"):
         seeds_of(tmp_path)
