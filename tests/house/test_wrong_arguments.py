@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -48,18 +49,23 @@ def test_a_damaged_study_of_the_advice_names_its_file(content: str, tmp_path: Pa
     assert "advise.json" in capsys.readouterr().err
 
 
+def wrong(value: Any) -> Any:
+    """The value, of which a type checker knows nothing."""
+    return value
+
+
 @pytest.mark.parametrize(
     "call",
     [
-        lambda: train(3),
-        lambda: train(Recipe(), seed=1.5),
-        lambda: train(Recipe(), source=3),
-        lambda: Recipe(epochs=1.5),
-        lambda: Recipe(amp="x"),
-        lambda: Recipe(topology=3),
-        lambda: Images([], None, 4),
+        lambda: train(wrong(3)),
+        lambda: train(Recipe(), seed=wrong(1.5)),
+        lambda: train(Recipe(), source=wrong(3)),
+        lambda: Recipe(epochs=wrong(1.5)),
+        lambda: Recipe(amp=wrong("x")),
+        lambda: Recipe(topology=wrong(3)),
+        lambda: Images(wrong([]), wrong(None), 4),
         lambda: compare(Recipe(), {}),
-        lambda: compare(Recipe(), {"a": 3}),
+        lambda: compare(Recipe(), wrong({"a": 3})),
     ],
 )
 def test_what_has_another_type_is_refused(call):

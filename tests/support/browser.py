@@ -1,6 +1,7 @@
 """A headless Chromium that a test drives by its DevTools protocol over a pipe: no driver and no package is needed."""
 
 import base64
+import fcntl
 import json
 import os
 import shutil
@@ -140,8 +141,8 @@ def chromium(path: str) -> Iterator[Page]:
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         heard, commands = os.pipe()
         answers, said = os.pipe()
-        # Chromium reads commands from file descriptor 3 and answers on 4; numbers from 10 on keep clear of these
-        ends = [os.dup2(end, 10 + k) for k, end in enumerate((heard, said))]
+        # Chromium reads commands from file descriptor 3 and answers on 4; free numbers from 10 on keep clear of these
+        ends = [fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 10) for end in (heard, said)]
         actions = [(os.POSIX_SPAWN_DUP2, end, 3 + k) for k, end in enumerate(ends)]
         silent = (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0)  # it misses a desktop, line after line
         command, room = [path, *FLAGS, f"--user-data-dir={profile}"], {**os.environ, "HOME": profile}
@@ -151,3 +152,5 @@ def chromium(path: str) -> Iterator[Page]:
         finally:
             os.kill(process, signal.SIGTERM)
             os.waitpid(process, 0)
+            for end in (heard, commands, answers, said, *ends):
+                os.close(end)

@@ -24,4 +24,4 @@ def test_no_real_numbers_are_refused(call, wrong):
 
 def test_masked_entries_are_not_read():
     with pytest.raises(ValueError, match="masked entries"):
-        renyi_divergence(np.ma.array([0.5, 0.5], mask=[1, 0]), [0.5, 0.5], 1)
+        renyi_divergence(np.ma.masked_equal([0.5, 0.25], 0.5), [0.5, 0.5], 1)
