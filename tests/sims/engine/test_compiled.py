@@ -19,7 +19,10 @@ from sims import (
 from sims.engine.compiled_blocks import Blocks
 from sims.models.students import Students, overlapping_classes
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.script.*:DeprecationWarning")  # within torch
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:.*torch.jit.script.*:DeprecationWarning"),  # within torch
+    pytest.mark.filterwarnings("ignore:Guards may run slower on Python 3.13.0:RuntimeWarning"),  # torch's own advice
+]
 
 SCHEDULE = Schedule(0.3, 61, 19)  # not multiples of a block
 
