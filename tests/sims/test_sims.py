@@ -121,7 +121,10 @@ def test_there_is_no_bias_at_order_one_half():
     [
         (lambda: Schedule(0.0, 10), "eta must be positive and finite, got 0.0"),
         (lambda: Schedule(0.1, 0), "steps must be at least 1 and burn_in at least 0, got 0 and 0"),
-        (lambda: run(Simulation(BOWL, EXACT, Schedule(0.1, 10), 0.0), 1, 0), "replicas must be at least 2, got 1"),
+        (
+            lambda: run(Simulation(BOWL, EXACT, Schedule(0.1, 10), 0.0), 1, 0),
+            "replicas must be a whole number, at least 2, got 1",
+        ),
     ],
 )
 def test_refusals_name_the_value(call, sentence: str):

@@ -115,7 +115,7 @@ def test_the_estimate_scales_with_the_steps_of_every_cell(monkeypatch: pytest.Mo
         ),
         ("rotating_pair", {"eta": (-0.1,)}, "eta must be positive and finite, got -0.1"),
         ("noise_floor", {"order": (1.0,)}, "the study 'noise_floor' takes no values of order"),
-        ("noise_floor", {"replicas": 0}, "replicas must be at least 2, got 0"),
+        ("noise_floor", {"replicas": 0}, "replicas must be a whole number, at least 2, got 0"),
         ("noise_floor", {"steps": 0}, "steps must be at least 1 and burn_in at least 0, got 0 and 27"),
         ("noise_floor", {"jobs": 0}, "jobs must be a positive number or -1 for one a core, got 0"),
         ("rotating_pair", {"dtype": "float32"}, "the study 'rotating_pair' compares more digits than float32 has;"),
