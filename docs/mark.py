@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from .formulas import FORMULA
+from report.formulas import FORMULA
 
 
 def mathematics(text: str) -> str:

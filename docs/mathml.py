@@ -1,17 +1,18 @@
 """A Sphinx extension: formulas as MathML, which browsers show without a script and without the network."""
 
 from typing import Any
+from xml.etree.ElementTree import tostring
 
 from docutils.nodes import Element, SkipNode
 from sphinx.application import Sphinx
 from sphinx.util import logging
 
-from .formulas import mathml
+from report.formulas import mathml
 
 
 def _show(translator: Any, node: Element, display: bool) -> None:
     try:
-        text = mathml(node.astext(), display)
+        text = tostring(mathml(node.astext(), display), encoding="unicode", short_empty_elements=False)
     except ValueError as error:
         logging.getLogger(__name__).warning(str(error), location=node)
         text = ""

@@ -33,9 +33,9 @@ QUESTIONS = (
     ),
     Question(
         "Is there a bias, and which losses have none?",
-        r"At order 1/2 there is no bias: the updates are SGD on a potential. At every other positive order a "
-        r"pair of students attains a bias that stays however small the learning rate. Exactly the symmetric "
-        r"f-divergences have a potential.",
+        r"At order 1/2 there is no bias: the updates are SGD on a potential. At every other finite positive order a "
+        r"pair of students attains a bias that stays however small the learning rate. Among f-divergences "
+        r"exactly the symmetric ones have a potential.",
         ("potential", "rotation", "conservative_rules", "no_bias"),
     ),
     Question(

@@ -1,20 +1,18 @@
 """Writes numbers and figures into one HTML file that fetches nothing."""
 
-import re
 from dataclasses import dataclass
 from functools import cache
-from html import unescape
 from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import tostring
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
-from latex2mathml.converter import convert_to_element
 from markupsafe import Markup, escape
 
 from training.run.files.run_folder import write_atomically
 
 from . import views
+from .formulas import FORMULA, mathml
 from .picture import Picture
 
 
@@ -49,7 +47,7 @@ def render(data: dict[str, Any], pictures: dict[str, Picture], missing: Missing 
 @cache
 def mathematics(text: str) -> Markup:
     """Text with $LaTeX$ in it as HTML with MathML, which browsers render without a script."""
-    pieces = re.split(r"(?<!\\)\$(.+?)(?<!\\)\$", text, flags=re.DOTALL)
+    pieces = FORMULA.split(text)
     return Markup("").join(_formula(piece) if i % 2 else escape(piece) for i, piece in enumerate(pieces))
 
 
@@ -57,13 +55,11 @@ LEFT_OUT = ("href", "src", "style", "xmlns", "display")  # the last two say what
 
 
 def _formula(latex: str) -> Markup:
-    """MathML in which every word of the source is text; latex2mathml's own string would keep HTML elements in it."""
     try:
-        tree = convert_to_element(latex)
-    except Exception:  # a parser's many ways to refuse what anybody may have written: show it as it is
+        tree = mathml(latex)
+    except ValueError:  # anybody may have written it: show it as it is
         return Markup("<code>{}</code>").format(latex)
     for node in tree.iter():
-        node.text, node.tail = unescape(node.text or ""), unescape(node.tail or "")
         node.attrib = {key: value for key, value in node.attrib.items() if key not in LEFT_OUT}
     return Markup(tostring(tree, encoding="unicode", method="xml", short_empty_elements=False))
 

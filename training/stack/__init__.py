@@ -2,7 +2,8 @@
 
 `layers` has the stacked layers, `network` a stack of one architecture, `cohorts` the students of all runs and their
 update, `objective` their losses at once, `batches` what each run sees, `scores` their scores, `member` one run and its
-files, `rule` which runs may and should go together; `train_stacked` is the function that users call.
+files, `stack` the steps of them all, `rule` which runs may and should go together; `train_stacked` is the function that
+users call.
 """
 
 from .train import Planned, train_stacked

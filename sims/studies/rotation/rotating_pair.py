@@ -76,7 +76,7 @@ STUDY = Study(
     name="rotating_pair",
     title="The O(1) bias, attained: a rotating pair of students",
     lesson=(
-        "Two students, one parameter each, no gradient noise, started anywhere. At every positive order except "
+        "Two students, one parameter each, no gradient noise, started anywhere. At every positive order tried except "
         r"$\alpha=\frac12$ they lock at a distance where each still pulls on the other, and rotate for "
         r"ever: the mean squared gradient $X$ does not depend on the learning rate, so it survives $\eta "
         r"\to 0$. At order $\frac12$ the divergence is symmetric, the updates descend a potential, and $X$ "

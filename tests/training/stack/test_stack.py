@@ -30,7 +30,7 @@ from training.stack.scores import reports
 from training.stack.train import Planned
 
 CPU = torch.device("cpu")
-stacking = importlib.import_module("training.stack.train")  # the package exports a function of a similar name
+stacking = importlib.import_module("training.stack.stack")  # the package exports a function of a similar name
 SHORT = Recipe(epochs=2, subset=96, momentum=0.9, augment=("crop", "flip"), crop_padding=1, checkpoint_steps=2)
 VARIANTS = [dataclasses.replace(SHORT, alpha=a, weight=w) for a, w in ((1.0, 0.0), (1.0, 1.0), (2.0, 0.5))]
 

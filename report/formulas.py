@@ -1,8 +1,8 @@
-"""Formulas in a text, and what they are in MathML."""
+"""Formulas in a text, and what they are in MathML: of the report and of the site."""
 
 import re
 from html import unescape
-from xml.etree.ElementTree import tostring
+from xml.etree.ElementTree import Element
 
 from latex2mathml.converter import convert_to_element
 
@@ -13,8 +13,8 @@ FORMULA = re.compile(r"(?<!\\)\$(.+?)(?<!\\)\$", re.DOTALL)
 """A formula between dollars."""
 
 
-def mathml(latex: str, display: bool = False) -> str:
-    """The formula as MathML.
+def mathml(latex: str, display: bool = False) -> Element:
+    """The formula as MathML, in which every word of the source is text: a string would keep HTML elements in it.
 
     Raises:
         ValueError: a formula that cannot be converted, or a command that would be shown as its own name.
@@ -31,4 +31,4 @@ def mathml(latex: str, display: bool = False) -> str:
             node.tag = "mi"  # an operator would have blanks around it
     if unknown := re.search(r"\\[A-Za-z]+", "".join(tree.itertext())):
         raise ValueError(f"the formula {latex!r} has the unknown command {unknown[0]}")
-    return tostring(tree, encoding="unicode", short_empty_elements=False)
+    return tree
