@@ -46,7 +46,7 @@ def run(
 
     >>> from sims import Problem, Schedule, gaussian
     >>> bowl = Problem(lambda x: x, lambda rng, replicas: rng.standard_normal((replicas, 1)), beta=1.0)
-    >>> plateau = 0.1 / (2 - 0.1)  # eta sigma^2 / (2 - eta), see theory.convergence.noise_floor
+    >>> plateau = 0.1 / (2 - 0.1)  # eta sigma^2 / (2 - eta), see theory.dynamics.stationary.noise_floor
     >>> found = run(Simulation(bowl, gaussian(1.0), Schedule(0.1, 2000, 200), plateau), replicas=50, seed=0)
     >>> abs(found.mean - plateau) < 4 * found.standard_error
     True

@@ -38,8 +38,8 @@ class Group(NamedTuple):
 
 def check_stack(stack: int) -> None:
     """Raise ValueError unless stack is positive or -1."""
-    if stack < 1 and stack != -1:
-        raise ValueError(f"stack must be a positive number, or -1 for as many as pay, got {stack}")
+    if not isinstance(stack, int) or (stack < 1 and stack != -1):
+        raise ValueError(f"stack must be a positive number, or -1 for as many as pay, got {stack!r}")
 
 
 def stacked(tasks: Sequence[Task], size: int, jobs: int, source: Source | None = None) -> tuple[list[Group], str]:

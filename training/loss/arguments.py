@@ -43,6 +43,13 @@ def check_number(name: str, value: float, positive: bool = False) -> None:
         raise ValueError(f"{name} must be finite{' and > 0' * positive}, got {value}")
 
 
+def check_tensors(**logits: Tensor) -> None:
+    """Raise TypeError for what is no tensor."""
+    for name, x in logits.items():
+        if not isinstance(x, Tensor):
+            raise TypeError(f"{name} must be a tensor, got {type(x).__name__}")
+
+
 def as_order(alpha: float | Tensor) -> float:
     """The order as a float in [0, inf]."""
     if isinstance(alpha, Tensor):
@@ -50,7 +57,7 @@ def as_order(alpha: float | Tensor) -> float:
         if alpha.numel() != 1:
             raise ValueError(f"alpha must be one number, got a tensor of shape {tuple(alpha.shape)}")
         alpha = alpha.item()
-    if not alpha >= 0:
+    if isinstance(alpha, str) or not alpha >= 0:
         raise ValueError(f"alpha must be in [0, inf], got {alpha}")
     return float(alpha)
 
@@ -59,7 +66,7 @@ def as_orders(alpha: float | Matrix, count: int) -> list[list[float]]:
     """The orders of all ordered pairs of `count` students, row k for student k; the diagonal is not checked."""
     if isinstance(alpha, Tensor):
         _check_not_learned(alpha)
-    if isinstance(alpha, (int, float)) or (isinstance(alpha, Tensor) and alpha.numel() == 1):
+    if isinstance(alpha, (int, float, str)) or (isinstance(alpha, Tensor) and alpha.numel() == 1):
         return [[as_order(alpha)] * count] * count
     rows = square("alpha", alpha, count)
     return [[x if j == k else as_order(x) for j, x in enumerate(row)] for k, row in enumerate(rows)]

@@ -86,6 +86,8 @@ def _as_students(logits: Sequence[Tensor] | Tensor, dim: int) -> Tensor:
         students = torch.stack(list(logits) if axis == -1 else [x.movedim(axis, -1) for x in logits])
     if not students.is_floating_point():
         raise TypeError(f"the logits of all students must be floating point, got {students.dtype}")
+    if not students.shape[-1]:
+        raise ValueError(f"the logits of all students must have at least one class, got {tuple(students.shape)} in all")
     return students
 
 

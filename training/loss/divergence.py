@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from . import kernel, quick
-from .arguments import as_order, as_row_weights, as_rows, check_reduction, share_of_each
+from .arguments import as_order, as_row_weights, as_rows, check_reduction, check_tensors, share_of_each
 from .blocks import rows_and_gap
 from .derivatives import Kept, Worked, divergences, transformed
 
@@ -65,6 +65,7 @@ def renyi_divergence_loss(
     """
     order = as_order(alpha)
     check_reduction(reduction)
+    check_tensors(student_logits=student_logits, peer_logits=peer_logits)
     peer = peer_logits.detach() if detach_peer else peer_logits
     if peer.device != student_logits.device:
         peer = peer.to(student_logits.device)

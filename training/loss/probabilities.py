@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from .arguments import axis_from_the_end
+
 
 def refuse_probabilities(logits: Sequence[Tensor] | Tensor, dim: int = -1) -> None:
     r"""Raise ValueError if all rows of a batch are nonnegative and sum to one: somebody took the softmax before.
@@ -20,7 +22,9 @@ def refuse_probabilities(logits: Sequence[Tensor] | Tensor, dim: int = -1) -> No
         dim: the class axis.
 
     Raises:
-        ValueError: all rows are nonnegative and sum to one within 1e-3, or within 2 eps of a dtype that is less exact.
+        ValueError: all rows are nonnegative and sum to one within 1e-3, or within 2 eps of a dtype that is less exact;
+            an axis that the logits do not have.
+        TypeError: logits that are no tensor.
 
     >>> import torch
     >>> logits = torch.tensor([[0.0, 2.0], [1.0, -1.0]])
@@ -30,16 +34,21 @@ def refuse_probabilities(logits: Sequence[Tensor] | Tensor, dim: int = -1) -> No
     ValueError: the logits are probabilities (every row is nonnegative and sums to 1), but ...
     """
     if isinstance(logits, Tensor):
-        if _are_probabilities(logits.detach(), dim):
-            raise ValueError(_sentence("the logits"))
+        _refuse("the logits", logits, dim)
         return
     for k, student in enumerate(logits):
-        if _are_probabilities(student.detach(), dim):
-            raise ValueError(_sentence(f"the logits of student {k}"))
+        _refuse(f"the logits of student {k}", student, dim)
+
+
+def _refuse(subject: str, logits: Tensor, dim: int) -> None:
+    if not isinstance(logits, Tensor):
+        raise TypeError(f"{subject} must be a tensor, got {type(logits).__name__}")
+    if logits.ndim and _are_probabilities(logits.detach(), axis_from_the_end(dim, logits.ndim, subject)):
+        raise ValueError(_sentence(subject))
 
 
 def _are_probabilities(x: Tensor, dim: int) -> bool:
-    if x.ndim == 0 or x.shape[dim] < 2 or x.numel() < 2 * x.shape[dim] or not bool((x >= 0).all()):
+    if x.shape[dim] < 2 or x.numel() < 2 * x.shape[dim] or not bool((x >= 0).all()):
         return False
     slack = max(1e-3, 2 * torch.finfo(x.dtype).eps) if x.is_floating_point() else 0.0
     sums = x.sum(dim, dtype=torch.promote_types(x.dtype, torch.float32))

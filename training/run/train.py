@@ -50,10 +50,7 @@ def train(
     >>> sorted(result.test), result.images["test"]
     (['cohort', 'ensemble', 'student 1', 'student 2'], 599)
     """
-    if not isinstance(recipe, Recipe):
-        raise ValueError(f"recipe must be a training.Recipe, got {type(recipe).__name__}")
-    if not isinstance(seed, int) or not 0 <= seed < 2**63:
-        raise ValueError(f"seed must be a whole number from 0 to 2**63 - 1, got {seed!r}")
+    check_run(recipe, seed)
     done = finished(folder, resume)
     if done is not None:
         return done
@@ -72,6 +69,14 @@ def train(
         run = Run(cohort, loader, splits, seed, folder, interrupt)
         run.fit(resume, progress)
         return run.finish()
+
+
+def check_run(recipe: Recipe, seed: int) -> None:
+    """Raise ValueError unless these are a recipe and a seed."""
+    if not isinstance(recipe, Recipe):
+        raise ValueError(f"recipe must be a training.Recipe, got {type(recipe).__name__}")
+    if not isinstance(seed, int) or not 0 <= seed < 2**63:
+        raise ValueError(f"seed must be a whole number from 0 to 2**63 - 1, got {seed!r}")
 
 
 def _only_writer(folder: Path | None) -> contextlib.AbstractContextManager[None]:

@@ -14,7 +14,7 @@ from training.recipe.recipe import Recipe
 from training.run.device import choose_device, threads
 from training.run.files.run_folder import held
 from training.run.stopping import Interrupt
-from training.run.train import finished
+from training.run.train import check_run, finished
 
 from .member import Member
 from .rule import check_alike, why_not, why_not_these
@@ -67,6 +67,7 @@ def train_stacked(
     >>> len(train_stacked(runs))
     6
     """
+    _check(runs)
     found = {k: finished(run.folder, resume) for k, run in enumerate(runs)}
     left = [k for k, result in found.items() if result is None]
     if left:
@@ -74,6 +75,16 @@ def train_stacked(
         source = source or open_source(runs[0].recipe)
         found |= zip(left, _train([runs[k] for k in left], source, resume, progress), strict=True)
     return [result for result in found.values() if result is not None]
+
+
+def _check(runs: Sequence[Planned]) -> None:
+    for run in runs:
+        if not isinstance(run, Planned):
+            raise ValueError(f"runs must be a list of training.Planned, got one of {type(run).__name__}")
+        check_run(run.recipe, run.seed)
+    folders = [run.folder for run in runs if run.folder is not None]
+    if twice := [folder for folder in folders if folders.count(folder) > 1]:
+        raise ValueError(f"every run needs a folder of its own, got {twice[0]} twice")
 
 
 def _train(runs: Sequence[Planned], source: Source, resume: bool, progress: bool) -> list[Result]:

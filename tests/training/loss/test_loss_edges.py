@@ -16,6 +16,11 @@ PEER = torch.zeros(2, 3)
     ("call", "error", "sentence"),
     [
         (lambda: renyi_divergence_loss(PEER, PEER, -1), ValueError, "alpha must be in [0, inf], got -1"),
+        (
+            lambda: mutual_loss([PEER, PEER], LABELS[2:4], "x"),  # pyright: ignore[reportArgumentType]
+            ValueError,
+            "alpha must be in [0, inf], got x",
+        ),
         (lambda: renyi_divergence_loss(PEER, PEER, float("nan")), ValueError, "alpha must be in [0, inf], got nan"),
         (
             lambda: renyi_divergence_loss(PEER, PEER, torch.ones(2)),
@@ -76,6 +81,16 @@ PEER = torch.zeros(2, 3)
             lambda: mutual_loss([PEER, PEER.tolist()], LABELS[2:4], 1),  # pyright: ignore[reportArgumentType]
             TypeError,
             "the logits must be a tensor for each student, got ['Tensor', 'list']",
+        ),
+        (
+            lambda: mutual_loss(torch.zeros(2, 2, 0), LABELS[2:4], 1),
+            ValueError,
+            "the logits of all students must have at least one class, got (2, 2, 0) in all",
+        ),
+        (
+            lambda: renyi_divergence_loss(PEER, PEER.numpy(), 1),  # pyright: ignore[reportArgumentType]
+            TypeError,
+            "peer_logits must be a tensor, got ndarray",
         ),
         (
             lambda: mutual_loss([PEER, PEER], [0, 1], 1),  # pyright: ignore[reportArgumentType]

@@ -47,3 +47,23 @@ def test_the_student_is_named():
 )
 def test_what_may_be_logits_is_left_alone(logits):
     refuse_probabilities(logits)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "sentence"),
+    [
+        (
+            lambda: refuse_probabilities(random_logits(2, 3), 9),
+            ValueError,
+            "dim must be one of the 2 axes of the logits",
+        ),
+        (
+            lambda: refuse_probabilities([random_logits(2, 3).numpy()]),  # pyright: ignore[reportArgumentType]
+            TypeError,
+            "student 0 must be a tensor, got ndarray",
+        ),
+    ],
+)
+def test_what_has_no_such_axis_or_is_no_tensor_is_named(call, error, sentence):
+    with pytest.raises(error, match=sentence):
+        call()

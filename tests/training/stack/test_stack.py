@@ -243,6 +243,22 @@ def test_what_cannot_be_stacked_is_refused_with_its_reason(sentence):
         train_stacked([Planned(recipe, 0), Planned(recipe, 1)])
 
 
+@pytest.mark.parametrize(
+    ("runs", "sentence"),
+    [
+        ([SHORT], "runs must be a list of training.Planned, got one of Recipe"),
+        ([Planned(SHORT, -1)], "seed must be a whole number"),
+        (
+            [Planned(SHORT, 0, Path("a")), Planned(SHORT, 1, Path("a"))],
+            "every run needs a folder of its own, got a twice",
+        ),
+    ],
+)
+def test_what_is_no_plan_is_refused_before_anything_is_written(runs, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        train_stacked(runs)
+
+
 def test_runs_that_differ_in_another_field_are_refused():
     check_alike([SHORT, dataclasses.replace(SHORT, alpha=2.0, weight=0.5, lr=0.01, label_noise=0.1, topology="ring")])
     with pytest.raises(ValueError, match=r"may differ in alpha, .* got epochs 2 and 3"):
