@@ -13,8 +13,10 @@ from .resnet import Shape
 
 MODELS: dict[str, Callable[[Shape, int], nn.Module]] = {
     "mlp": small.mlp,
+    "mlp-wide": partial(small.mlp, hidden=256),
     "mlp-tanh": small.tanh_mlp,
     "cnn": small.cnn,
+    "cnn-wide": partial(small.cnn, widen=2),
     "resnet8": partial(resnet.cifar_resnet, depth=8),
     "resnet8-stride2": partial(resnet.cifar_resnet, depth=8, stem_stride=2),
     "resnet20": partial(resnet.cifar_resnet, depth=20),

@@ -5,17 +5,17 @@ from torch import nn
 from .resnet import Shape
 
 
-def mlp(shape: Shape, classes: int) -> nn.Module:
-    """Two hidden layers of 128 rectified units."""
+def mlp(shape: Shape, classes: int, hidden: int = 128) -> nn.Module:
+    """Two hidden layers of 128 rectified units, or of another number."""
     height, width, channels = shape
     inputs = height * width * channels
     return nn.Sequential(
         nn.Flatten(),
-        nn.Linear(inputs, 128),
+        nn.Linear(inputs, hidden),
         nn.ReLU(),
-        nn.Linear(128, 128),
+        nn.Linear(hidden, hidden),
         nn.ReLU(),
-        nn.Linear(128, classes),
+        nn.Linear(hidden, classes),
     )
 
 
@@ -30,16 +30,17 @@ def tanh_mlp(shape: Shape, classes: int) -> nn.Module:
     )
 
 
-def cnn(shape: Shape, classes: int) -> nn.Module:
+def cnn(shape: Shape, classes: int, widen: int = 1) -> nn.Module:
     """Three 3 x 3 convolutions (16, 32, 64 channels), the last two with stride 2, then the mean over positions."""
+    first, second, third = 16 * widen, 32 * widen, 64 * widen
     return nn.Sequential(
-        nn.Conv2d(shape[2], 16, 3, padding=1),
+        nn.Conv2d(shape[2], first, 3, padding=1),
         nn.ReLU(),
-        nn.Conv2d(16, 32, 3, stride=2, padding=1),
+        nn.Conv2d(first, second, 3, stride=2, padding=1),
         nn.ReLU(),
-        nn.Conv2d(32, 64, 3, stride=2, padding=1),
+        nn.Conv2d(second, third, 3, stride=2, padding=1),
         nn.ReLU(),
         nn.AdaptiveAvgPool2d(1),
         nn.Flatten(),
-        nn.Linear(64, classes),
+        nn.Linear(third, classes),
     )

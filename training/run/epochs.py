@@ -1,8 +1,9 @@
 """The epochs of a run: steps, validation scores, checkpoints, and the test set once at the end."""
 
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -12,6 +13,7 @@ from training.data.images import Images, Splits
 from training.data.loader import Loader
 from training.measure import scores as metrics
 from training.measure.scores import Result
+from training.recipe.recipe import Recipe
 from training.run.files.checkpoint import State, resume_state, save_state
 from training.run.files.environment import environment
 from training.run.files.run_folder import append_line, probe_folder, read_lines, truncate_lines, write_json
@@ -23,6 +25,29 @@ from .stopping import Guard, Interrupt
 
 ASK_EVERY = 10
 """Steps between two checks whether another process was asked to stop."""
+
+
+class Answers(NamedTuple):
+    """What the students of a run answered to one part of the images, after some epochs.
+
+    Attributes:
+        recipe, seed: the run.
+        part: "validation" after every epoch; at the end also "train", "validation" and "test".
+        epoch: how many are done.
+        logits: (K, N, C).
+        labels: (N,), as noisy as the recipe asks (those of the test set: never).
+    """
+
+    recipe: Recipe
+    seed: int
+    part: str
+    epoch: int
+    logits: Tensor
+    labels: Tensor
+
+
+Watch = Callable[[Answers], None]
+"""Is handed the answers from which a run's scores are computed."""
 
 
 class Run:
@@ -42,6 +67,7 @@ class Run:
         self.state = State(torch.zeros(len(cohort.recipe.students), dtype=torch.float64, device=cohort.device))
         self.rate, self.leads = self.recipe.rate, cohort.placement.leads
         self.curves: Curves | None = None
+        self.watch: Watch | None = None
 
     def fit(self, resume: bool, progress: bool) -> None:
         """Train all epochs that are left."""
@@ -82,7 +108,7 @@ class Run:
             state.step += 1
             self._between_steps(guard)
         guard.check()
-        row = self._row(objective, steps, metrics.report(*self._predict(self.splits.validation)))
+        row = self._row(objective, steps, self._report("validation", state.epoch + 1))
         state.next_epoch()
         self._write(row, time.perf_counter() - began)
         if state.epoch % self.recipe.checkpoint_epochs == 0 or state.epoch == self.recipe.epochs:
@@ -123,6 +149,16 @@ class Run:
         row = {"epoch": self.state.epoch, "step": last + 1, "alpha": objective.alpha, "weight": objective.weight}
         return row | {"lr": self.rate(last, steps), "loss": (self.state.losses / steps).tolist()} | report
 
+    def _report(self, part: str, epoch: int, images: Images | None = None, heed: bool = False) -> metrics.Report:
+        logits, labels = self._predict(images or self.splits.validation, heed)
+        self.show(part, epoch, logits, labels)
+        return metrics.report(logits, labels)
+
+    def show(self, part: str, epoch: int, logits: Tensor, labels: Tensor) -> None:
+        """Hand answers to who watches the run."""
+        if self.watch is not None:
+            self.watch(Answers(self.recipe, self.seed, part, epoch, logits, labels))
+
     def _predict(self, images: Images, heed: bool = False) -> tuple[Tensor, Tensor]:
         return predict(
             self.cohort, (batch for batch in self.loader.sweep(images) if not heed or self._unless_stopped())
@@ -140,7 +176,7 @@ class Run:
             KeyboardInterrupt: when asked to stop; the last checkpoint has the trained students already.
         """
         parts = {"train": self.splits.train, "validation": self.splits.validation, "test": self.splits.test()}
-        reports = {name: metrics.report(*self._predict(images, heed=True)) for name, images in parts.items()}
+        reports = {name: self._report(name, self.recipe.epochs, images, heed=True) for name, images in parts.items()}
         return self._conclude({name: len(images) for name, images in parts.items()}, reports)
 
     def _conclude(self, counts: dict[str, int], reports: dict[str, metrics.Report]) -> Result:

@@ -16,7 +16,7 @@ from training.run.files.run_folder import held
 
 from .cohort import build_cohort
 from .device import choose_device, threads, warn_of_imitated_bfloat16
-from .epochs import Run
+from .epochs import Run, Watch
 from .placement import leads, placed
 from .stopping import Interrupt
 
@@ -28,6 +28,7 @@ def train(
     source: Source | None = None,
     resume: bool = False,
     progress: bool = False,
+    watch: Watch | None = None,
 ) -> Result:
     """Train the recipe's students from one seed and score them on the test set.
 
@@ -38,6 +39,7 @@ def train(
         source: the images; by default those that `recipe.data` names.
         resume: continue from the newest checkpoint in `folder`, to the same bits as a run that was never stopped.
         progress: show a progress bar on the standard error stream.
+        watch: is handed the logits of which the run computes its scores (`training.run.epochs.Answers`).
 
     Raises:
         ValueError: if data or students do not fit the recipe, or a loss is not finite (TrainingDiverged); if a student
@@ -67,6 +69,7 @@ def train(
         cohort = build_cohort(recipe, seed, splits.train, device, placement)
         loader = Loader(splits.train, recipe, seed, device, placement.share)
         run = Run(cohort, loader, splits, seed, folder, interrupt)
+        run.watch = watch
         run.fit(resume, progress)
         return run.finish()
 

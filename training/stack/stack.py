@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from training.data.images import Images
 from training.data.loader import Loader
-from training.measure.scores import Result
+from training.measure.scores import Report, Result
 from training.run.step import objective_at
 from training.run.stopping import Interrupt
 
@@ -56,7 +56,7 @@ class Stack:
             self._look_at(losses)
             self._between_steps()
         self._place()
-        found = reports(*self.predict([member.splits.validation for member in self.members]))
+        found = self._reports("validation", self.epoch + 1, [member.splits.validation for member in self.members])
         seconds = (time.perf_counter() - began) / len(self.members)
         for member, report in zip(self.members, found, strict=True):
             member.end_epoch(report, seconds)
@@ -123,6 +123,13 @@ class Stack:
         self.cohorts.train(True)
         return torch.cat(parts, 3), torch.stack([one.labels for one in images])
 
+    def _reports(self, part: str, epoch: int, images: Sequence[Images], heed: bool = False) -> list[Report]:
+        """The report of each member on its images, once who watches has seen the answers."""
+        logits, labels = self.predict(images, heed)
+        for member, own, right in zip(self.members, logits.mT, labels, strict=True):
+            member.show(part, epoch, own, right)
+        return reports(logits, labels)
+
     def finish(self) -> Iterator[tuple[Member, Result]]:
         """Read the test set and write the result of each member.
 
@@ -131,6 +138,6 @@ class Stack:
         """
         test = self.members[0].splits.test()
         parts = [{"train": m.splits.train, "validation": m.splits.validation, "test": test} for m in self.members]
-        found = {name: reports(*self.predict([one[name] for one in parts], heed=True)) for name in parts[0]}
+        found = {name: self._reports(name, self.epoch, [one[name] for one in parts], True) for name in parts[0]}
         for k, member in enumerate(self.members):
             yield member, member.conclude(parts[k], {name: each[k] for name, each in found.items()})

@@ -12,6 +12,7 @@ from training.data.sources import open_source
 from training.measure.scores import Result
 from training.recipe.recipe import Recipe
 from training.run.device import choose_device, threads
+from training.run.epochs import Watch
 from training.run.files.run_folder import held
 from training.run.stopping import Interrupt
 from training.run.train import check_run, finished
@@ -34,7 +35,11 @@ class Planned(NamedTuple):
 
 
 def train_stacked(
-    runs: Sequence[Planned], source: Source | None = None, resume: bool = False, progress: bool = False
+    runs: Sequence[Planned],
+    source: Source | None = None,
+    resume: bool = False,
+    progress: bool = False,
+    watch: Watch | None = None,
 ) -> list[Result]:
     """Train several runs at once and score them on the test set: what `training.train` finds for each, to rounding.
 
@@ -49,6 +54,7 @@ def train_stacked(
         source: the images; by default those that the recipes name.
         resume: continue from the newest checkpoints; runs that stopped at different steps go on in stacks of their own.
         progress: show a progress bar over the epochs on the standard error stream.
+        watch: is handed the logits of which each run's scores are computed, as by `train`.
 
     Returns:
         The results, in the order of the runs.
@@ -73,7 +79,7 @@ def train_stacked(
     if left:
         check_alike([runs[k].recipe for k in left])
         source = source or open_source(runs[0].recipe)
-        found |= zip(left, _train([runs[k] for k in left], source, resume, progress), strict=True)
+        found |= zip(left, _train([runs[k] for k in left], source, resume, progress, watch), strict=True)
     return [result for result in found.values() if result is not None]
 
 
@@ -87,7 +93,7 @@ def _check(runs: Sequence[Planned]) -> None:
         raise ValueError(f"every run needs a folder of its own, got {twice[0]} twice")
 
 
-def _train(runs: Sequence[Planned], source: Source, resume: bool, progress: bool) -> list[Result]:
+def _train(runs: Sequence[Planned], source: Source, resume: bool, progress: bool, watch: Watch | None) -> list[Result]:
     recipe = runs[0].recipe
     splits = _splits(runs, source)
     if reason := why_not(recipe) or why_not_these(splits[0].train):
@@ -100,6 +106,7 @@ def _train(runs: Sequence[Planned], source: Source, resume: bool, progress: bool
         each = zip(runs, splits, strict=True)
         members = [Member(*run, part, loader, interrupt, device) for run, part in each]
         for member in members:
+            member.watch = watch
             member.open(resume)
         stacks = [Stack(some, loader, interrupt) for some in _by_position(members)]
         for stack in stacks:
