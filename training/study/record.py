@@ -1,8 +1,8 @@
 """What is kept of a run: numbers of its held-out answers at some epochs, and of its test answers at the end.
 
 The held-out images are split in two halves, by turns: on the first, beta* of independent students is found, on the
-second every gain is measured. Their labels are as noisy as those of training. Of the test set the accuracy is that on
-its own labels, the NLL that on labels with as much noise.
+second every gain is measured. The best student is that of the least NLL on both. Held-out labels are as noisy as those
+of training. Of the test set the accuracy is that on its own labels, the NLL that on labels with as much noise.
 """
 
 import contextlib
@@ -11,6 +11,7 @@ from dataclasses import asdict
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from training.data.labels import noisy_labels
@@ -42,10 +43,13 @@ class Recorder:
             record["test"], record["test_scaled"] = (
                 test_numbers(answers._replace(logits=logits)) for logits in (answers.logits, scaled)
             )
+            best = answers._replace(logits=answers.logits[record["best"]][None])
+            record["test"] |= {f"best_{name}": test_numbers(best)[f"student_{name}"] for name in ("nll", "accuracy")}
         elif answers.epoch in self.epochs and answers.epoch not in record["path"]:
             self._held_out(answers, record)
         if answers.part == "validation" and answers.epoch == answers.recipe.epochs:
             record["temperatures"] = [_temperature(one, answers.labels) for one in answers.logits]
+            record["best"] = min(range(len(answers.logits)), key=lambda k: _nll(answers.logits[k], answers.labels))
 
     def _held_out(self, answers: Answers, record: dict[str, Any]) -> None:
         first, second = (part_of(answers, start) for start in (0, 1))
@@ -100,6 +104,10 @@ def _advice(logits: Tensor, labels: Tensor) -> dict[str, Any] | None:
         found = asdict(advise(logits, labels, resamples=300))
         return {name: found[name] if math.isfinite(found[name]) else None for name in ADVISED}
     return None
+
+
+def _nll(logits: Tensor, labels: Tensor) -> float:
+    return F.cross_entropy(logits.double(), labels).item()
 
 
 def _temperature(logits: Tensor, labels: Tensor) -> float:
