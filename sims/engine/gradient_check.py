@@ -3,6 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from theory.typed import check_arguments
+
 from .simulation import Problem
 
 POINTS, STEP, TOLERANCE = 3, 1e-3, 1e-6
@@ -23,9 +25,12 @@ def check_gradient(problem: Problem) -> None:
     Traceback (most recent call last):
     ValueError: the gradient disagrees with the value by 1: coordinate 0 is 1 where the derivative is 2
     """
+    check_arguments(check_gradient, locals())
     if problem.value is None:
         return
     at = np.asarray(problem.start(np.random.default_rng(0), POINTS), np.float64)
+    if at.ndim != 2:
+        raise ValueError(f"start must give states of shape ({POINTS}, d), got {at.shape}")
     stated = np.asarray(problem.gradient(at), np.float64)
     if stated.shape != at.shape:
         raise ValueError(f"the gradient must have the states' shape {at.shape}, got {stated.shape}")
@@ -52,6 +57,8 @@ def _difference(problem: Problem, at: NDArray[np.float64], step: float) -> tuple
     h = step * np.maximum(1, np.abs(at))
     moves = h[:, None, :] * np.eye(dimension)  # one coordinate a row
     ahead, behind = (problem.value((at[:, None, :] + s * moves).reshape(-1, dimension)) for s in (1, -1))
+    if len(np.atleast_1d(ahead)) != count * dimension:
+        raise ValueError(f"value must give a loss of each of {count * dimension} states, got shape {np.shape(ahead)}")
     values = [np.asarray(v, np.float64).reshape(count, dimension, -1) for v in (ahead, behind)]
     owner = np.arange(dimension) * values[0].shape[-1] // dimension
     own = [v[:, np.arange(dimension), owner] for v in values]

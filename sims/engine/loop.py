@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from theory.typed import check_arguments, shown
+
 from .accumulator import Accumulator
 from .backend import Array, Backend, Random, array_namespace
 from .gradient_check import check_gradient
@@ -51,6 +53,7 @@ def run(
     >>> abs(found.mean - plateau) < 4 * found.standard_error
     True
     """
+    check_arguments(run, locals())
     check_sizes(replicas, seed)
     _keep_freed_memory()
     place, rng = Backend(backend, device, dtype, compiled), np.random.default_rng(seed)
@@ -62,10 +65,10 @@ def run(
 
 def check_sizes(replicas: int, seed: int) -> None:
     """Raise ValueError unless there are 2 replicas and the seed is one that NumPy takes."""
-    if not isinstance(replicas, Integral) or replicas < 2:
-        raise ValueError(f"replicas must be a whole number, at least 2, got {replicas!r}")
+    if not isinstance(replicas, Integral) or not 2 <= replicas < 2**31:
+        raise ValueError(f"replicas must be a whole number, at least 2, got {shown(replicas)}")
     if not isinstance(seed, Integral) or seed < 0:
-        raise ValueError(f"seed must be a whole number that is not negative, got {seed!r}")
+        raise ValueError(f"seed must be a whole number that is not negative, got {shown(seed)}")
 
 
 def _check_shapes(state: Array, gradient: Callable[[Array], Array], replicas: int) -> None:

@@ -8,6 +8,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from theory.typed import check_fields
+
 from .backend import Array
 
 
@@ -39,6 +41,7 @@ class Record:
     paths: int = 1
 
     def __post_init__(self) -> None:
+        check_fields(self)
         for name, least in (("every", 1), ("basins", 0), ("trace", 0), ("paths", 0)):
             if getattr(self, name) < least:
                 raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}")
@@ -62,6 +65,9 @@ class Trace:
     steps: NDArray[np.int64]
     squared_gradient: NDArray[np.float64]
     states: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
 
 @dataclass(frozen=True)
@@ -90,6 +96,9 @@ class Moments:
     histogram: NDArray[np.float64] | None = None
     basin_time: NDArray[np.float64] | None = None
     trace: Trace | None = None
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
     @property
     def mean(self) -> float:

@@ -3,7 +3,8 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from numbers import Real
+
+from theory.typed import check, check_arguments, check_fields
 
 from .backend import Array, Random, array_namespace
 
@@ -28,6 +29,9 @@ class Oracle:
     noise: Callable[[Random, tuple[int, ...]], Array] | None = None
     bias: Callable[[Array], Array] | None = None
     sample: Callable[[Random, Array], Array] | None = None
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
     @property
     def is_exact(self) -> bool:
@@ -81,6 +85,7 @@ def constant_bias(zeta: float, oracle: Oracle = EXACT) -> Oracle:
     >>> constant_bias(1.0).bias(np.zeros((1, 4)))
     array([[0.5, 0.5, 0.5, 0.5]])
     """
+    check_arguments(constant_bias, locals())
     size = _finite("zeta", zeta)
     name = _joined("constant bias", oracle)
     return replace(oracle, name=name, bias=lambda g: 0 * g + size / math.sqrt(g.shape[-1]))
@@ -96,6 +101,7 @@ def adversarial_bias(zeta: float, oracle: Oracle = EXACT) -> Oracle:
     >>> adversarial_bias(1.0).bias(np.array([[3.0, 4.0]]))
     array([[-0.6, -0.8]])
     """
+    check_arguments(adversarial_bias, locals())
     size = _finite("zeta", zeta)
     return replace(oracle, name=_joined("adversarial bias", oracle), bias=lambda g: -size * _direction(g))
 
@@ -110,7 +116,8 @@ def _direction(gradient: Array) -> Array:
 
 
 def _finite(name: str, size: float) -> float:
-    if not isinstance(size, Real) or not 0 <= size < math.inf:
+    check(name, size, float)
+    if not 0 <= size < math.inf:
         raise ValueError(f"{name} must be non-negative and finite, got {size!r}")
     return float(size)
 

@@ -3,11 +3,12 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from numbers import Integral, Real
 
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
+
+from theory.typed import check_fields
 
 from .accumulator import flushed
 from .backend import Array, array_namespace
@@ -42,10 +43,8 @@ class Problem:
     beta: float | None = None
 
     def __post_init__(self) -> None:
-        for name in ("gradient", "start", "value"):
-            if not callable(given := getattr(self, name)) and (name, given) != ("value", None):
-                raise ValueError(f"{name} of a problem must be a function, got {given!r}")
-        if not isinstance(self.students, Integral) or self.students < 1:
+        check_fields(self)
+        if self.students < 1:
             raise ValueError(f"students must be a whole number, at least 1, got {self.students!r}")
         if self.beta is not None and not 0 <= self.beta < math.inf:
             raise ValueError(f"beta must be non-negative and finite, or None, got {self.beta}")
@@ -67,10 +66,9 @@ class Schedule:
     burn_in: int = 0
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if not 0 < self.eta < math.inf:
             raise ValueError(f"eta must be positive and finite, got {self.eta}")
-        if not all(isinstance(count, Integral) for count in (self.steps, self.burn_in)):
-            raise ValueError(f"steps and burn_in must be whole numbers, got {self.steps!r} and {self.burn_in!r}")
         if self.steps < 1 or self.burn_in < 0:
             raise ValueError(f"steps must be at least 1 and burn_in at least 0, got {self.steps} and {self.burn_in}")
 
@@ -95,9 +93,9 @@ class Simulation:
     theory: float
 
     def __post_init__(self) -> None:
-        for name, kind in (("problem", Problem), ("oracle", Oracle), ("schedule", Schedule), ("theory", Real)):
-            if not isinstance(value := getattr(self, name), kind):
-                raise ValueError(f"{name} of a simulation must be a {kind.__name__}, got {value!r}")
+        check_fields(self)
+        if math.isnan(self.theory):
+            raise ValueError("theory must be a number, got nan")
         beta, eta = self.problem.beta, self.schedule.eta
         if beta is not None and eta * beta > 2:
             raise ValueError(f"eta must be at most 2/beta = {2 / beta:g}, got {eta}")

@@ -19,6 +19,8 @@ import msgspec
 import numpy as np
 from joblib import Parallel, delayed
 
+from theory.typed import check_arguments, shown
+
 from .loop import check_sizes, run
 from .simulation import Simulation
 
@@ -70,9 +72,9 @@ def sweep(
     >>> [(row["eta"], row["replicas"]) for row in rows]
     [(0.1, 4), (0.5, 4)]
     """
+    check_arguments(sweep, locals())
+    check_arguments(run, where)
     check_sizes(replicas, seed)
-    if not isinstance(grid, Mapping):
-        raise ValueError(f"grid must map each keyword to its values, got {grid!r}")
     if empty := [name for name, values in grid.items() if not len(values)]:
         raise ValueError(f"every keyword of the grid needs a value, got none for {', '.join(empty)}")
     axes = [np.asarray(values).tolist() for values in grid.values()]  # Python's numbers, which JSON can write
@@ -118,6 +120,8 @@ def collect(
 
 def arriving(tasks: Iterable[Task], jobs: int | None = None) -> Iterator[tuple[int, Numbers]]:
     """The place and the numbers of each task, once it is done; tasks are taken when a process is free for them."""
+    if jobs is not None and not 0 < abs(jobs) < 2**15:
+        raise ValueError(f"jobs must be a positive number, or -1 for one a core, got {shown(jobs)}")
     watched: Any = {"initializer": _end_with, "initargs": (os.getpid(),)}
     workers = Parallel(n_jobs=jobs, return_as="generator_unordered", **watched)
     found: Any = workers(delayed(_numbered)(k, task.work) for k, task in enumerate(tasks))

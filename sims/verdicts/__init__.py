@@ -1,4 +1,4 @@
-"""How a study judges what it measured: cells, rules, fits and rows; this room imports sims.engine."""
+"""How a study judges what it measured: cells, rules, fits and rows; this room imports theory and sims.engine."""
 
 from .fits import Fit
 from .results import MEAN_SQUARE, RATE, Axis, Panel, Row, StudyResult

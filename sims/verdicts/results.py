@@ -3,6 +3,8 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from theory.typed import check_fields
+
 
 @dataclass(frozen=True)
 class Row:
@@ -37,6 +39,9 @@ class Row:
     relation: str = "="
     panel: int | None = 0
     interval: tuple[float, float] | None = None
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
 
 @dataclass(frozen=True)
@@ -80,6 +85,9 @@ class StudyResult:
     rule: str
     rows: tuple[Row, ...]
     panels: tuple[Panel, ...] = (Panel(),)
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
     @property
     def passed(self) -> bool:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from sims.engine import Record, Simulation, run
 from sims.engine.loop import check_sizes
 from sims.engine.sweep import Numbers, Task, arriving, collect
+from theory.typed import check_arguments, check_fields
 
 from .fits import Fit, fitted, in_words
 from .results import Panel, Row, StudyResult
@@ -76,6 +77,9 @@ class Cell:
     relation: str = "="
     panel: int | None = 0
 
+    def __post_init__(self) -> None:
+        check_fields(self)
+
 
 @dataclass(frozen=True)
 class Study:
@@ -113,6 +117,9 @@ class Study:
     double: bool = False
     fits: Callable[[], Sequence[Fit]] = tuple
 
+    def __post_init__(self) -> None:
+        check_fields(self)
+
     def run(
         self,
         replicas: int | None = None,
@@ -135,8 +142,12 @@ class Study:
         Raises:
             ValueError: fewer than 2 replicas, or what `run` refuses.
         """
+        check_arguments(Study.run, locals())
+        check_arguments(run, where)
         chosen, count = self.cells() if cells is None else cells, self.replicas if replicas is None else replicas
         check_sizes(count, seed)
+        if not chosen:
+            raise ValueError(f"cells of {self.name} must be at least one, got none")
         tasks = [_task(cell, count, seed + k, where) for k, cell in enumerate(chosen)]
         return self._judged(chosen, count, collect(tasks, folder, jobs, progress, self.name))
 

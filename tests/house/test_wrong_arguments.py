@@ -2,9 +2,9 @@
 
 import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
+from wrong import wrong
 
 import rdml
 from report import RESULTS
@@ -47,11 +47,6 @@ def test_a_damaged_study_of_the_advice_names_its_file(content: str, tmp_path: Pa
     monkeypatch.setattr("sys.argv", ["rdml", "study", "--results", str(tmp_path / "results")])
     assert rdml.main() == 2
     assert "advise.json" in capsys.readouterr().err
-
-
-def wrong(value: Any) -> Any:
-    """The value, of which a type checker knows nothing."""
-    return value
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """The checks of arguments: every public function checks its own here, once, and refuses a wrong one in one sentence."""
 
+from numbers import Integral
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -71,8 +73,8 @@ def as_probabilities(p: ArrayLike, name: str, axis: int) -> Array:
 def _class_axis_last(values: Array, name: str, axis: int) -> Array:
     if values.ndim == 0:
         raise ValueError(f"{name} must have a class axis, got the scalar {float(values)!r}")
-    if not -values.ndim <= axis < values.ndim:
-        raise ValueError(f"axis must be within the {values.ndim} axes of {name}, got {axis}")
+    if not isinstance(axis, Integral) or not -values.ndim <= axis < values.ndim:
+        raise ValueError(f"axis must be within the {values.ndim} axes of {name}, got {axis!r}")
     rows = values if axis in (-1, values.ndim - 1) else np.moveaxis(values, axis, -1)
     if rows.shape[-1] == 0:
         raise ValueError(f"{name} must have at least one class, got shape {values.shape} with the class axis {axis}")

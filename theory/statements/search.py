@@ -12,6 +12,8 @@ from typing import Any
 
 from numpy.random import Generator, default_rng
 
+from theory.typed import check_arguments, shown
+
 from .claim import Claim
 from .climb import optimised
 from .record import Deadline, OutOfTime, Record, Worst
@@ -36,10 +38,11 @@ def search(claim: Claim, seconds: float = 10.0, seed: int = 0, points: int = 20_
     Raises:
         ValueError: a budget that is not positive, a negative seed, or a function that does not return two real sides.
     """
-    if not (seconds > 0 and points > 0):
-        raise ValueError(f"seconds and points must be positive, got seconds={seconds} and points={points}")
-    if not isinstance(seed, int) or seed < 0:
-        raise ValueError(f"seed must be a whole number that is not negative, got {seed!r}")
+    check_arguments(search, locals())
+    if not (seconds > 0 and 0 < points < 2**63):
+        raise ValueError(f"seconds and points must be positive, got seconds={seconds} and points={shown(points)}")
+    if seed < 0:
+        raise ValueError(f"seed must be a whole number that is not negative, got {seed}")
     deadline = Deadline(seconds)
     run = Record(_with_batching_known(claim, deadline), deadline, max(60, points // claim.cost))
     with suppress(OutOfTime):

@@ -11,6 +11,7 @@ import numpy as np
 import sympy
 
 from theory.divergence.arguments import Array
+from theory.typed import check_fields
 
 from .claim import Claim, Relation, batched
 from .domains import Domain
@@ -61,6 +62,9 @@ class Theorem(Claim):
     tight: Witness | None = field(default=None, repr=False)
     certificates: tuple[str, ...] = ()
     _identities: dict[str, Callable[..., Expressions]] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
     def identity(self, step: Callable[..., Expressions]) -> Callable[..., Expressions]:
         """Attach a step of the proof: a function that returns sympy expressions which must simplify to 0.

@@ -1,8 +1,10 @@
 """Arguments of the losses: each is checked, refused in one sentence that names the value, or converted."""
 
 import math
+import sys
 from collections.abc import Sequence
-from typing import NamedTuple
+from numbers import Integral, Real
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -16,6 +18,7 @@ REDUCTIONS = ("none", "batchmean", "sum", "mean")
 >>> REDUCTIONS
 ('none', 'batchmean', 'sum', 'mean')
 """
+LARGEST = sys.float_info.max
 Matrix = Sequence[Sequence[float]] | Tensor
 
 
@@ -33,14 +36,46 @@ Pairs = tuple[Pair, ...]
 
 def check_reduction(reduction: str, known: Sequence[str] = REDUCTIONS) -> None:
     """Raise ValueError for an unknown reduction."""
-    if reduction not in known:
+    if not isinstance(reduction, str) or reduction not in known:
         raise ValueError(f"reduction must be one of {', '.join(known)}, got {reduction!r}")
 
 
 def check_number(name: str, value: float, positive: bool = False) -> None:
     """Raise ValueError unless the value is finite and, if asked, positive."""
-    if not math.isfinite(value) or (positive and value <= 0):
+    if not _is_number(value) or not abs(value) <= LARGEST or (positive and value <= 0):
         raise ValueError(f"{name} must be finite{' and > 0' * positive}, got {value}")
+
+
+def _is_number(value: Any) -> bool:
+    if type(value) in (float, int):  # the usual case, at once: asking whether something is Real takes longer
+        return True
+    if isinstance(value, Tensor):
+        return value.numel() == 1 and not (value.is_complex() or value.dtype == torch.bool)
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def check_share(name: str, value: float) -> None:
+    """Raise ValueError unless the value is in [0, 1]."""
+    if not _is_number(value) or not 0 <= value <= 1:
+        raise ValueError(f"{name} must be in [0, 1], got {value}")
+
+
+def check_switch(name: str, value: bool) -> None:
+    """Raise ValueError unless the value is True or False."""
+    if not isinstance(value, bool):
+        raise ValueError(f"{name} must be True or False, got {value!r:.80}")
+
+
+def check_axis(dim: int) -> None:
+    """Raise ValueError for what is no number of an axis."""
+    if type(dim) is not int and (not isinstance(dim, Integral) or isinstance(dim, bool)):
+        raise ValueError(f"dim must be the number of an axis, got {dim!r:.80}")
+
+
+def check_listed(logits: Sequence[Tensor]) -> None:
+    """Raise TypeError unless the logits are in a list or the like."""
+    if isinstance(logits, str | dict | set) or not hasattr(logits, "__len__") or not getattr(logits, "ndim", 1):
+        raise TypeError(f"the logits must be a tensor for each student, got {type(logits).__name__}")
 
 
 def check_tensors(**logits: Tensor) -> None:
@@ -48,6 +83,8 @@ def check_tensors(**logits: Tensor) -> None:
     for name, x in logits.items():
         if not isinstance(x, Tensor):
             raise TypeError(f"{name} must be a tensor, got {type(x).__name__}")
+        if x.layout != torch.strided:
+            raise TypeError(f"{name} must be dense, got {x.layout}")
 
 
 def as_order(alpha: float | Tensor) -> float:
@@ -57,7 +94,7 @@ def as_order(alpha: float | Tensor) -> float:
         if alpha.numel() != 1:
             raise ValueError(f"alpha must be one number, got a tensor of shape {tuple(alpha.shape)}")
         alpha = alpha.item()
-    if isinstance(alpha, str) or not alpha >= 0:
+    if not _is_number(alpha) or not alpha >= 0 or LARGEST < alpha < math.inf:
         raise ValueError(f"alpha must be in [0, inf], got {alpha}")
     return float(alpha)
 
@@ -66,7 +103,7 @@ def as_orders(alpha: float | Matrix, count: int) -> list[list[float]]:
     """The orders of all ordered pairs of `count` students, row k for student k; the diagonal is not checked."""
     if isinstance(alpha, Tensor):
         _check_not_learned(alpha)
-    if isinstance(alpha, (int, float, str)) or (isinstance(alpha, Tensor) and alpha.numel() == 1):
+    if isinstance(alpha, Real | str) or (isinstance(alpha, Tensor) and alpha.numel() == 1):
         return [[as_order(alpha)] * count] * count
     rows = square("alpha", alpha, count)
     return [[x if j == k else as_order(x) for j, x in enumerate(row)] for k, row in enumerate(rows)]
@@ -108,7 +145,10 @@ def square(name: str, matrix: Matrix, count: int) -> list[list[float]]:
         if matrix.ndim != 2:
             raise ValueError(f"{name} must be a matrix, got shape {tuple(matrix.shape)}")
         matrix = matrix.tolist()
-    rows = [[float(x) for x in row] for row in matrix]
+    try:
+        rows = [[float(x) for x in row] for row in matrix]
+    except (TypeError, ValueError, OverflowError):
+        raise ValueError(f"{name} must be a {count} x {count} matrix of numbers, got {matrix!r:.80}") from None
     if [len(row) for row in rows] != [count] * count:
         raise ValueError(f"{name} must be a {count} x {count} matrix, got rows of {[len(row) for row in rows]}")
     return rows
@@ -116,6 +156,7 @@ def square(name: str, matrix: Matrix, count: int) -> list[list[float]]:
 
 def as_rows(y: Tensor, z: Tensor, dim: int) -> tuple[Tensor, Tensor]:
     """The logits of peer and student, broadcast to one shape, with the classes last."""
+    check_axis(dim)
     if dim == -1 and y.shape == z.shape and y.ndim and z.shape[-1] and y.is_floating_point() and z.is_floating_point():
         return y, z
     for name, x in (("student_logits", z), ("peer_logits", y)):
@@ -140,7 +181,7 @@ def _broadcast(rows_y: Tensor, rows_z: Tensor, y: Tensor, z: Tensor) -> tuple[Te
 
 def as_row_weights(weights: Tensor, logits: Tensor) -> Tensor:
     """What each row of the logits (..., C) counts (...), in their dtype to compute in and on their device."""
-    weights = torch.as_tensor(weights)
+    weights = _as_tensor("row_weights", weights)
     if weights.shape != logits.shape[:-1]:
         raise ValueError(f"row_weights must have shape {tuple(logits.shape[:-1])}, got {tuple(weights.shape)}")
     return _as_counts("row_weights", weights, logits)
@@ -148,10 +189,20 @@ def as_row_weights(weights: Tensor, logits: Tensor) -> Tensor:
 
 def as_class_weights(weights: Sequence[float] | Tensor, logits: Tensor) -> Tensor:
     """What each class of the logits (..., C) counts (C,), in their dtype to compute in and on their device."""
-    weights = torch.as_tensor(weights)
+    weights = _as_tensor("class_weights", weights)
     if weights.shape != logits.shape[-1:]:
         raise ValueError(f"class_weights must have shape {tuple(logits.shape[-1:])}, got {tuple(weights.shape)}")
     return _as_counts("class_weights", weights, logits)
+
+
+def _as_tensor(name: str, values: Any) -> Tensor:
+    try:
+        found = values if isinstance(values, Tensor) else torch.as_tensor(values)
+    except (TypeError, ValueError, RuntimeError):
+        raise ValueError(f"{name} must be real numbers, got {values!r:.80}") from None
+    if found.is_complex():
+        raise ValueError(f"{name} must be real numbers, got {found.dtype}")
+    return found
 
 
 def _as_counts(name: str, weights: Tensor, logits: Tensor) -> Tensor:
@@ -182,6 +233,7 @@ def readable(x: Tensor) -> bool:
 
 def axis_from_the_end(dim: int, ndim: int, name: str) -> int:
     """The axis as a negative number."""
+    check_axis(dim)
     if not -ndim <= dim < ndim:
         raise ValueError(f"dim must be one of the {ndim} axes of {name}, got {dim}")
     return dim if dim < 0 else dim - ndim

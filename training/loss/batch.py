@@ -7,7 +7,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .arguments import as_class_weights, as_row_weights, axis_from_the_end, readable, refuse_learned, share_of_each
+from .arguments import (
+    as_class_weights,
+    as_row_weights,
+    axis_from_the_end,
+    check_listed,
+    readable,
+    refuse_learned,
+    share_of_each,
+)
 from .blocks import compute_dtype
 
 Counts = tuple[()] | tuple[Tensor, Tensor]
@@ -60,6 +68,7 @@ def as_batch(logits: Sequence[Tensor] | Tensor, labels: Tensor, options: Options
 
 def number_of_students(logits: Sequence[Tensor] | Tensor, labels: Tensor) -> int:
     """How many students there are, each with logits of the same shape."""
+    check_listed(logits)
     if not isinstance(labels, Tensor):
         raise TypeError(f"labels must be a tensor, got {type(labels).__name__}")
     if isinstance(logits, Tensor):

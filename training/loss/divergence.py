@@ -7,7 +7,16 @@ import torch
 from torch import Tensor, nn
 
 from . import kernel, quick
-from .arguments import as_order, as_row_weights, as_rows, check_reduction, check_tensors, share_of_each
+from .arguments import (
+    as_order,
+    as_row_weights,
+    as_rows,
+    check_axis,
+    check_reduction,
+    check_switch,
+    check_tensors,
+    share_of_each,
+)
 from .blocks import rows_and_gap
 from .derivatives import Kept, Worked, divergences, transformed
 
@@ -65,6 +74,8 @@ def renyi_divergence_loss(
     """
     order = as_order(alpha)
     check_reduction(reduction)
+    check_switch("detach_peer", detach_peer)
+    check_switch("compiled", compiled)
     check_tensors(student_logits=student_logits, peer_logits=peer_logits)
     peer = peer_logits.detach() if detach_peer else peer_logits
     if peer.device != student_logits.device:
@@ -104,6 +115,9 @@ class RenyiDivergenceLoss(nn.Module):
     ) -> None:
         super().__init__()
         check_reduction(reduction)
+        check_axis(dim)
+        check_switch("detach_peer", detach_peer)
+        check_switch("compiled", compiled)
         self.alpha, self.reduction, self.dim = as_order(alpha), reduction, dim
         self.detach_peer, self.compiled = detach_peer, compiled
 

@@ -7,7 +7,17 @@ import torch
 from torch import Tensor
 
 from . import joint, kernel
-from .arguments import Matrix, Pairs, as_orders, as_weights, check_number, check_reduction, pairs_of
+from .arguments import (
+    Matrix,
+    Pairs,
+    as_orders,
+    as_weights,
+    check_number,
+    check_reduction,
+    check_share,
+    check_switch,
+    pairs_of,
+)
 from .batch import Batch, Options, as_batch, number_of_students
 from .bounds import refuse_what_must_diverge
 from .derivatives import Kept, transformed
@@ -95,8 +105,8 @@ def mutual_loss(
     check_number("weight", weight)
     check_number("temperature", temperature, positive=True)
     check_reduction(reduction, ("mean", "sum", "none"))
-    if not 0 <= label_smoothing <= 1:
-        raise ValueError(f"label_smoothing must be in [0, 1], got {label_smoothing}")
+    check_share("label_smoothing", label_smoothing)
+    check_switch("compiled", compiled)
     options = Options(dim, label_smoothing, ignore_index, class_weights, row_weights, reduction)
     count = number_of_students(logits, labels)
     pairs = pairs_of(as_weights(weights, count), as_orders(alpha, count), weight * temperature**2)

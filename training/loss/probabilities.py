@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from .arguments import axis_from_the_end
+from .arguments import axis_from_the_end, check_listed, check_tensors
 
 
 def refuse_probabilities(logits: Sequence[Tensor] | Tensor, dim: int = -1) -> None:
@@ -36,13 +36,15 @@ def refuse_probabilities(logits: Sequence[Tensor] | Tensor, dim: int = -1) -> No
     if isinstance(logits, Tensor):
         _refuse("the logits", logits, dim)
         return
+    check_listed(logits)
     for k, student in enumerate(logits):
         _refuse(f"the logits of student {k}", student, dim)
 
 
 def _refuse(subject: str, logits: Tensor, dim: int) -> None:
-    if not isinstance(logits, Tensor):
-        raise TypeError(f"{subject} must be a tensor, got {type(logits).__name__}")
+    check_tensors(**{subject: logits})
+    if logits.is_complex():
+        raise TypeError(f"{subject} must be real, got {logits.dtype}")
     if logits.ndim and _are_probabilities(logits.detach(), axis_from_the_end(dim, logits.ndim, subject)):
         raise ValueError(_sentence(subject))
 

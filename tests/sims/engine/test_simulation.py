@@ -9,10 +9,12 @@ import pytest
 from array_api_compat import array_namespace
 from hypothesis import given
 from hypothesis import strategies as st
+from wrong import wrong
 
 from sims import (
     EXACT,
     STUDIES,
+    Oracle,
     Problem,
     Record,
     Schedule,
@@ -23,6 +25,7 @@ from sims import (
     gaussian,
     rademacher,
     run,
+    sweep,
 )
 from sims.engine.backend import NumpyRandom, TorchRandom
 
@@ -193,6 +196,22 @@ def test_true_gradients_pass_the_check_and_small_mistakes_do_not(scale: float, c
         (lambda: Record(every=0), "every must be at least 1, got 0"),
         (lambda: Record(edges=(1.0, 1.0)), "edges must increase, got [1.0, 1.0]"),
         (lambda: constant_bias(-1.0), "zeta must be non-negative and finite, got -1.0"),
+        (lambda: constant_bias(1.0, wrong("x")), "oracle must be a sims.Oracle, got 'x'"),
+        (lambda: Record(every=wrong(1.5)), "every must be a whole number, got 1.5"),
+        (lambda: Schedule(wrong("x"), 1), "eta must be a number, got 'x'"),
+        (lambda: Oracle("x", noise=wrong(3)), "noise must be a function or None, got 3"),
+        (lambda: Simulation(BOWL, EXACT, Schedule(0.1, 1), float("nan")), "theory must be a number, got nan"),
+        (lambda: run(wrong(None), 2, 0), "simulation must be a sims.Simulation, got None"),
+        (lambda: run(SMALL, 10**30, 0), "replicas must be a whole number, at least 2, got 1000"),
+        (lambda: check_gradient(wrong(3)), "problem must be a sims.Problem, got 3"),
+        (
+            lambda: check_gradient(Problem(BOWL.gradient, BOWL.start, value=lambda state: state.sum())),
+            "value must give a loss of each of",
+        ),
+        (lambda: sweep(wrong(3), {}, 2), "make must be a function, got 3"),
+        (lambda: sweep(lambda: SMALL, {}, 2, jobs=0), "jobs must be a positive number, or -1 for one a core, got 0"),
+        (lambda: sweep(lambda: SMALL, {}, 2, backend=b"x"), "backend must be a string, got b'x'"),
+        (lambda: STUDIES["rotating_pair"].run(cells=[]), "cells of rotating_pair must be at least one, got none"),
     ],
 )
 def test_bad_input_is_one_sentence(call, sentence: str):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from wrong import wrong
 
 from theory import renyi_divergence_from_logits, student_gradient
 from training.loss import RenyiDivergenceLoss, mutual_loss, renyi_divergence_loss
@@ -262,6 +263,56 @@ PEER = torch.zeros(2, 3)
             ValueError,
             "the loss of student 1 has no lower bound: at orders >= 1 its peers repel it with net weight -2; "
             "repel at orders below 1, where the divergence is bounded",
+        ),
+        (
+            lambda: renyi_divergence_loss(PEER, PEER, wrong(None)),
+            ValueError,
+            "alpha must be in [0, inf], got None",
+        ),
+        (
+            lambda: renyi_divergence_loss(PEER, PEER, 1, dim=wrong("x")),
+            ValueError,
+            "dim must be the number of an axis, got 'x'",
+        ),
+        (
+            lambda: RenyiDivergenceLoss(1, dim=wrong("x")),
+            ValueError,
+            "dim must be the number of an axis, got 'x'",
+        ),
+        (
+            lambda: renyi_divergence_loss(PEER, PEER, 1, detach_peer=wrong("no")),
+            ValueError,
+            "detach_peer must be True or False, got 'no'",
+        ),
+        (
+            lambda: renyi_divergence_loss(PEER.to_sparse(), PEER, 1),
+            TypeError,
+            "student_logits must be dense, got torch.sparse_coo",
+        ),
+        (
+            lambda: renyi_divergence_loss(PEER, PEER, 1, row_weights=wrong({})),
+            ValueError,
+            "row_weights must be real numbers, got {}",
+        ),
+        (
+            lambda: mutual_loss([PEER, PEER], LABELS[2:4], 1, weight=wrong(True)),
+            ValueError,
+            "weight must be finite, got True",
+        ),
+        (
+            lambda: mutual_loss([PEER, PEER], LABELS[2:4], 1, label_smoothing=wrong("x")),
+            ValueError,
+            "label_smoothing must be in [0, 1], got x",
+        ),
+        (
+            lambda: mutual_loss(wrong(3), LABELS[2:4], 1),
+            TypeError,
+            "the logits must be a tensor for each student, got int",
+        ),
+        (
+            lambda: mutual_loss([PEER, PEER], LABELS[2:4], wrong([[0, "x"], [1, 0]])),
+            ValueError,
+            "alpha must be a 2 x 2 matrix of numbers, got [[0, 'x'], [1, 0]]",
         ),
     ],
 )
