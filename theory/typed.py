@@ -74,6 +74,8 @@ def _words(hint: Any) -> str:
         return " or ".join(map(_words, inner))
     if kind is Literal:
         return f"one of {', '.join(map(str, inner))}"
+    if kind is tuple and inner and inner[-1] is not Ellipsis:
+        return f"a {'pair' if len(inner) == 2 else 'tuple'} ({', '.join(map(_words, inner))})"
     if kind in LISTS:
         return f"a list, each item {_words(inner[0])}" if inner else "a list"
     if kind in MAPPINGS:
@@ -99,7 +101,7 @@ def _fits(value: Any, hint: Any) -> bool:
 def _is_number(value: Any, kind: type) -> bool:
     if isinstance(value, bool) or not isinstance(value, Integral if kind is int else Real):
         return False
-    return kind is int or not isinstance(value, int) or abs(value) <= sys.float_info.max
+    return kind is int or type(value) is not int or abs(value) <= sys.float_info.max
 
 
 def _is_list(value: Any, kind: Any, inner: tuple[Any, ...]) -> bool:

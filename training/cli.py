@@ -40,13 +40,12 @@ def train(
         folder: the run folder; by default runs/RECIPE-TIME.
         resume: continue the interrupted run in the folder.
     """
-    from training.experiment.parallel import Task, check_jobs, train_all
+    from training.experiment.parallel import Task, check_jobs, check_seeds, train_all
     from training.experiment.tables import run_table
     from training.run.files.run_folder import open_run, write_json
     from training.run.placement import leads
 
-    if seeds < 1:
-        raise ValueError(f"seeds must be at least 1, got {seeds}")
+    check_seeds(seeds)
     if not 0 <= first_seed < 2**63 - seeds:
         raise ValueError(f"first_seed must be from 0 to 2**63 - 1, got {first_seed}")
     check_jobs(jobs)

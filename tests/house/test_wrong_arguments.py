@@ -8,7 +8,9 @@ from wrong import wrong
 
 import rdml
 from report import RESULTS
-from training import Images, Recipe, compare, train
+from training import Images, Recipe, Result, Source, compare, from_datasets, standard_variants, train
+from training.data import open_source, split
+from training.networks import build_model
 
 SHORT = "--epochs 1 --subset 64 --jobs 1 --folder run"
 
@@ -61,6 +63,24 @@ def test_a_damaged_study_of_the_advice_names_its_file(content: str, tmp_path: Pa
         lambda: Images(wrong([]), wrong(None), 4),
         lambda: compare(Recipe(), {}),
         lambda: compare(Recipe(), wrong({"a": 3})),
+        lambda: compare(wrong(3), {"a": Recipe()}),
+        lambda: compare(Recipe(), jobs=wrong(1.5)),
+        lambda: train(Recipe(), folder=wrong("runs")),
+        lambda: train(Recipe(), resume=wrong("no")),
+        lambda: train(Recipe(), seed=wrong(True)),
+        lambda: Recipe(temperature=wrong("x")),
+        lambda: Recipe(momentum=wrong(None)),
+        lambda: Recipe(augment=wrong("flip")),
+        lambda: Recipe(data_root=wrong(3)),
+        lambda: Recipe(epochs=10**400),
+        lambda: Source(train=wrong(3), test=wrong(None)),
+        lambda: open_source(wrong(3)),
+        lambda: split(wrong(3), wrong(None)),
+        lambda: standard_variants(Recipe(), wrong("12")),
+        lambda: standard_variants(wrong(3)),
+        lambda: build_model("mlp", (8, 8, 0), 2),
+        lambda: from_datasets(wrong(3), wrong(3)),
+        lambda: Result(0, test=wrong({"ensemble": 3}), validation={}, train={}, images={}),
     ],
 )
 def test_what_has_another_type_is_refused(call):

@@ -48,7 +48,7 @@ def test_a_value_of_the_type_passes(value: Any, hint: Any):
         ("x", Path | None, "a pathlib.Path or None, got 'x'"),
         ("12", tuple[float, ...], "a list, each item a number, got '12'"),
         ((1.0, "x"), tuple[float, ...], "a list, each item a number"),
-        ((1.0,), tuple[float, float], "a list, each item a number"),
+        ((1.0,), tuple[float, float], r"a pair \(a number, a number\)"),
         (np.array("x"), Iterable[str], "a list, each item a string"),
         ("ab", Iterable[str], "a list, each item a string, got 'ab'"),
         ({1: 2.0}, dict[str, float], "a mapping, each value a number"),

@@ -1,4 +1,6 @@
-"""Images and texts from files to batches on the device; this room imports training.recipe."""
+"""Images and texts from files to batches on the device; this room imports training.recipe and the files of
+theory.
+"""
 
 from .arrays import from_tensors
 from .datasets import from_datasets

@@ -1,12 +1,13 @@
 """`from_tensors`: a source of images from arrays or tensors of pictures and labels."""
 
-from functools import cache
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from .images import Images, Source, halves
+from theory.typed import check_arguments
+
+from .images import Images, Source, at_hand
 from .labels import Classes
 from .shapes import Channels, channels_last, refuse_bytes_in_floats
 from .streams import Stream
@@ -35,7 +36,7 @@ def from_tensors(
         validation: images and labels of a validation part; by default it is taken from the training images.
 
     Raises:
-        ValueError: when a half is read, if its images are neither or its labels do not fit.
+        ValueError: if images are neither, or labels do not fit.
 
     >>> import numpy as np
     >>> pictures, names = np.zeros((6, 8, 8), np.uint8), ["cat", "dog"] * 3
@@ -43,21 +44,14 @@ def from_tensors(
     >>> source.train().names, source.train().labels.tolist()
     (('cat', 'dog'), [0, 1, 0, 1])
     """
-    if channels not in (None, "first", "last"):
-        raise ValueError(f"channels must be 'first' or 'last', got {channels!r}")
-    if validation is not None and not (isinstance(validation, tuple | list) and len(validation) == 2):
-        raise ValueError(f"validation must be a pair of images and labels, got {type(validation).__name__}")
-    known = cache(lambda: Classes.of(labels, classes))
+    check_arguments(from_tensors, locals())
+    known = Classes.of(labels, classes)
 
     def half(pixels: Any, answers: Any) -> Images:
-        stack, about = channels_last(pixels, channels), (known().encode(answers), len(known()), known().names)
+        stack, about = channels_last(pixels, channels), (known.encode(answers), len(known), known.names)
         return _floats(stack, *about) if stack.is_floating_point() and stack.ndim == 4 else Images(stack, *about)
 
-    return halves(
-        lambda: half(images, labels),
-        lambda: half(test_images, test_labels),
-        None if validation is None else lambda: half(*validation),
-    )
+    return at_hand(half(images, labels), half(test_images, test_labels), validation and half(*validation))
 
 
 def _floats(stack: Tensor, labels: Tensor, classes: int, names: tuple[str, ...]) -> Images:

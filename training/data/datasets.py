@@ -10,6 +10,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, RandomSampler, SequentialSampler, Subset, SubsetRandomSampler
 from torch.utils.data.dataloader import default_collate
 
+from theory.typed import check_arguments
+
 from .images import Images, Source, halves
 from .labels import Classes
 from .shapes import Channels, refuse_bytes_in_floats
@@ -40,7 +42,8 @@ def from_datasets(
         validation: a validation part; by default it is taken from `train`, and then has its random transforms too.
 
     Raises:
-        ValueError: when a half is read, in a sentence that says what is wrong with an item.
+        ValueError: at once for what is no data set; when a half is read, in a sentence that says what is wrong with an
+            item.
 
     >>> import torch
     >>> from torch.utils.data import TensorDataset
@@ -49,6 +52,9 @@ def from_datasets(
     >>> source.train().classes
     2
     """
+    check_arguments(from_datasets, locals())
+    for part in (train, test, *([] if validation is None else [validation])):
+        _check_kind(_without_loader(part))
     first, given = cache(lambda: _read(train, channels)), _class_names(train)
     known = cache(lambda: Classes.of(first()[1], classes if classes is not None or not given else len(given)))
 
@@ -102,15 +108,25 @@ def _changes_when_read_again(indexed: Any, channels: Channels | None) -> bool:
     return not all(torch.equal(*pair) for pair in pairs)
 
 
-def _indexed(dataset: Any) -> Any:
-    """The data set by index; an iterable one as the list of its items."""
+def _check_kind(dataset: Any) -> None:
     if isinstance(dataset, Mapping):
         raise ValueError(f"a dataset must be one part, got several: {', '.join(map(str, dataset))}")
-    if isinstance(dataset, IterableDataset) or not (hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__")):
-        if not hasattr(dataset, "__iter__"):
-            raise ValueError(f"a dataset must be map-style or iterable, got {type(dataset).__name__}")
-        return list(dataset)
-    return dataset
+    known = (_has_index(dataset) or _is_iterable(dataset)) and getattr(dataset, "ndim", 1)
+    if isinstance(dataset, str | bytes) or not known:
+        raise ValueError(f"a dataset must be map-style or iterable, got {type(dataset).__name__}")
+
+
+def _has_index(dataset: Any) -> bool:
+    return hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__")
+
+
+def _is_iterable(dataset: Any) -> bool:
+    return isinstance(dataset, IterableDataset) or (hasattr(dataset, "__iter__") and not _has_index(dataset))
+
+
+def _indexed(dataset: Any) -> Any:
+    """The data set by index; an iterable one as the list of its items."""
+    return list(dataset) if _is_iterable(dataset) else dataset
 
 
 def _without_loader(dataset: Any) -> Any:

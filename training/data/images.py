@@ -9,9 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from theory.typed import check_arguments, check_fields, shown
 from training.recipe.recipe import Recipe
 
-from .labels import noisy_labels
+from .labels import MOST, noisy_labels
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,12 @@ class Images:
         if not (isinstance(self.pixels, Tensor) and isinstance(self.labels, Tensor)):
             kinds = f"{type(self.pixels).__name__} and {type(self.labels).__name__}"
             raise ValueError(f"{self.noun}s and labels must be tensors (from_tensors takes arrays, too), got {kinds}")
+        check_fields(self)
+        if not 1 <= self.classes <= MOST or len(self.names) not in (0, self.classes):
+            raise ValueError(
+                f"classes must be a positive number, and names one for each class or none, got {shown(self.classes)} "
+                f"and {len(self.names)} names"
+            )
         self.check_pixels()
         if self.labels.shape != self.pixels.shape[:1] or self.labels.dtype != torch.int64:
             raise ValueError(
@@ -55,7 +62,7 @@ class Images:
 
     def check_pixels(self) -> None:
         """Raise ValueError unless the pixels are bytes of that shape."""
-        if self.pixels.dtype != torch.uint8 or self.pixels.ndim != 4:
+        if self.pixels.dtype != torch.uint8 or self.pixels.ndim != 4 or not all(self.pixels.shape[1:]):
             raise ValueError(
                 f"images must be uint8 of shape (N, H, W, C), got {self.pixels.dtype} of shape "
                 f"{tuple(self.pixels.shape)}"
@@ -96,12 +103,20 @@ class Source:
     validation: Callable[[], Images] | None = None
     preview: bool = False
 
+    def __post_init__(self) -> None:
+        check_fields(self)
+
 
 def halves(
     train: Callable[[], Images], test: Callable[[], Images], validation: Callable[[], Images] | None = None
 ) -> Source:
     """A source whose test half is read once, before the first epoch, and then kept for the end."""
     return Source(train, cache(test), validation, preview=True)
+
+
+def at_hand(train: Images, test: Images, validation: Images | None = None) -> Source:
+    """A source of parts that are in memory, so that they are checked before anything is trained on them."""
+    return halves(lambda: train, lambda: test, None if validation is None else lambda: validation)
 
 
 @dataclass(frozen=True)
@@ -122,11 +137,14 @@ def split(recipe: Recipe, source: Source, seed: int = 0) -> Splits:
     else: each seed has its own noise, which all variants share. The test set keeps its labels.
 
     Raises:
-        ValueError: if a class has too few images to be split, the subset or batch is larger than the set, labels of one
-            class shall be noisy, or another part has images of another size or of other classes (the test set: when it
-            is read).
+        ValueError: if there are not two classes, a class has too few images to be split, the subset or batch is larger
+            than the set, labels of one class shall be noisy, or another part has images of another size or of other
+            classes (the test set: when it is read).
     """
+    check_arguments(split, locals())
     images = _read(source, "train")
+    if len(images) and len(there := images.labels.unique()) < 2:
+        raise ValueError(f"training needs {images.noun}s of at least 2 classes, got class {int(there)} only")
     rest, held_out = _parts(images, recipe, source)
     if recipe.subset is not None:
         rest = rest[_subset(images.labels[rest], recipe.subset)]
@@ -142,8 +160,6 @@ def split(recipe: Recipe, source: Source, seed: int = 0) -> Splits:
 
 
 def _read(source: Source, part: str) -> Images:
-    if not isinstance(source, Source):
-        raise ValueError(f"source must be a training.Source, such as from_tensors makes, got {type(source).__name__}")
     images = getattr(source, part)()
     if not isinstance(images, Images):
         raise ValueError(f"{part} of a source must give training.Images, got {type(images).__name__}")

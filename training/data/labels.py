@@ -7,6 +7,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from theory.typed import check_arguments, shown
+
+MOST = 10**6
 NOISE_STREAM = 0x6E6F
 """Added to the seed of the label noise, which makes it independent of everything else drawn from that seed."""
 
@@ -28,8 +31,8 @@ class Classes:
         Raises:
             ValueError: if the labels are something else, or are names and not that many.
         """
-        if number is not None and not (isinstance(number, int) and number > 0):
-            raise ValueError(f"classes must be a positive number, got {number!r}")
+        if number is not None and not (isinstance(number, int) and 0 < number <= MOST):
+            raise ValueError(f"classes must be a positive number, at most {MOST}, got {shown(number)}")
         flat, width = flatten(labels)
         number = width if number is None else number
         if number is not None and flat.dtype.kind == "i":
@@ -141,6 +144,7 @@ def noisy_labels(labels: Tensor, classes: int, share: float, seed: int) -> Tenso
     Raises:
         ValueError: a share outside [0, 1), or a single class.
     """
+    check_arguments(noisy_labels, locals())
     if not 0 <= share < 1:
         raise ValueError(f"label_noise must be in [0, 1), got {share!r}")
     if classes < 2:

@@ -33,6 +33,8 @@ def as_tensor(pixels: Any) -> Tensor:
         ValueError: if they are no numbers, or pictures of several sizes.
     """
     if isinstance(pixels, Tensor):
+        if pixels.is_meta or pixels.layout != torch.strided:
+            raise ValueError(f"images must be dense and hold numbers, got {pixels.layout} on {pixels.device}")
         return pixels.detach().cpu()
     try:
         array = np.asarray(pixels)

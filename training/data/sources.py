@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from theory.typed import check_arguments
 from training.data.files.download import Remote, fetch
 from training.data.files.formats import check_labels, read_cifar, read_idx
 from training.data.files.layouts import EMNIST, as_images, emnist, idx_places, npz, read_table, stl10, svhn
@@ -28,6 +29,7 @@ def open_source(recipe: Recipe) -> Source:
         ValueError: if the images are not named but handed over, or a file is damaged (when it is read).
         OSError: if a file is missing or cannot be downloaded.
     """
+    check_arguments(open_source, locals())
     if recipe.data not in SOURCES:
         raise ValueError(f"data={recipe.data!r} needs a source: train(recipe, source=from_tensors(...))")
     return SOURCES[recipe.data](recipe)

@@ -8,9 +8,8 @@ lacks included. Of V words over B numbers about V / B share theirs with a given 
 
 import re
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache, partial
 from itertools import islice
 from typing import Any, ClassVar
 
@@ -18,7 +17,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .images import Images, Source, halves
+from theory.typed import check, check_arguments, shown
+
+from .images import Images, Source, at_hand
 from .labels import Classes
 
 HAN = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
@@ -40,10 +41,11 @@ class Texts(Images):
 
     def check_pixels(self) -> None:
         """Raise ValueError unless the numbers are such rows."""
-        if self.pixels.dtype != torch.int32 or self.pixels.ndim != 2:
+        if self.pixels.dtype != torch.int32 or self.pixels.ndim != 2 or not self.pixels.shape[1]:
             raise ValueError(
                 f"texts must be int32 of shape (N, W), got {self.pixels.dtype} of shape {tuple(self.pixels.shape)}"
             )
+        _check_range("buckets", self.buckets, 2, 2**24)
         if self.pixels.numel() and not 0 <= self.pixels.min() <= self.pixels.max() < self.buckets:
             raise ValueError(f"words must have numbers in 0..{self.buckets - 1}, got {self.pixels.max()}")
 
@@ -99,32 +101,25 @@ def from_texts(
         buckets: how many numbers words are given, 2 to 2^24.
 
     Raises:
-        ValueError: words, buckets or a validation part that are none; when a half is read, if a text is no string or is
-            empty, or the labels do not fit.
+        ValueError: words, buckets or a validation part that are none, a text that is no string or is empty, or labels
+            that do not fit.
 
     >>> source = from_texts(["a dull film", "a fine film"], ["bad", "good"], ["dull"], ["bad"], words=4)
     >>> source.train().names, tuple(source.train().pixels.shape)
     (('bad', 'good'), (2, 4))
     """
+    check_arguments(from_texts, locals())
     _check_range("words", words, 1, 2**16)
     _check_range("buckets", buckets, 2, 2**24)
-    if validation is not None and not (isinstance(validation, tuple | list) and len(validation) == 2):
-        raise ValueError(f"validation must be a pair of texts and labels, got {type(validation).__name__}")
-    known = cache(lambda: Classes.of(labels, classes))
+    known = Classes.of(labels, classes)
 
-    def half(some: Any, answers: Any) -> Callable[[], Texts]:
-        numbers = cache(partial(_numbers, some, words, buckets))  # an iterator can be read only once
-        return lambda: Texts(numbers(), known().encode(answers), len(known()), known().names, buckets)
+    def half(some: Any, answers: Any) -> Texts:
+        check("texts", some, Iterable[str])
+        return Texts(word_numbers(some, words, buckets), known.encode(answers), len(known), known.names, buckets)
 
-    return halves(half(texts, labels), half(test_texts, test_labels), half(*validation) if validation else None)
+    return at_hand(half(texts, labels), half(test_texts, test_labels), validation and half(*validation))
 
 
-def _check_range(name: str, value: object, least: int, most: int) -> None:
-    if not (isinstance(value, int) and least <= value <= most):
-        raise ValueError(f"{name} must be a whole number in {least}..{most}, got {value!r}")
-
-
-def _numbers(texts: Any, words: int, buckets: int) -> Tensor:
-    if isinstance(texts, str | bytes) or not hasattr(texts, "__iter__"):
-        raise ValueError(f"texts must be a list of strings, got {texts if texts is None else type(texts).__name__}")
-    return word_numbers(texts, words, buckets)
+def _check_range(name: str, value: int, least: int, most: int) -> None:
+    if not least <= value <= most:
+        raise ValueError(f"{name} must be a whole number in {least}..{most}, got {shown(value)}")

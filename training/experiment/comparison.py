@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 from scipy.special import stdtrit
 
+from theory.typed import check_arguments, check_fields
 from training.data.images import Source
 from training.measure.scores import Result
 from training.recipe.recipe import Recipe
 from training.run.files.run_folder import open_run, write_json
 
-from .parallel import Task, check_jobs, processes, run_all
+from .parallel import Task, check_jobs, check_seeds, processes, run_all
 from .published import Environment, read_published
 from .stacking import check_stack, stacked
 
@@ -46,6 +47,14 @@ class Comparison:
     results: dict[str, list[Result]]
     made: tuple[dict[str, Any], ...] = ()
     seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        if self.reference not in self.variants or self.results.keys() != self.variants.keys():
+            found = f"{self.reference!r} and {[*self.results]}"
+            raise ValueError(f"reference and results must be of the variants {[*self.variants]}, got {found}")
+        if not all(self.results.values()):
+            raise ValueError("results must hold at least one seed of every variant, got none")
 
     @property
     def title(self) -> str:
@@ -93,15 +102,18 @@ def standard_variants(base: Recipe, orders: tuple[float | str, ...] = ORDERS) ->
     """Independent students, and the base recipe at each order or schedule; order 1 is Deep Mutual Learning (DML).
 
     Raises:
-        ValueError: an order outside [0, inf], or no schedule.
+        ValueError: an order outside [0, inf], or no schedule, or one twice.
 
     >>> list(standard_variants(Recipe(), orders=(0.5, 1)))
     ['independent', 'RDML 0.5', 'DML (order 1)']
     """
+    check_arguments(standard_variants, locals())
     named = {"independent": dataclasses.replace(base, weight=0.0)}
     for order in orders:
-        shown = order if isinstance(order, str) else f"{order:g}"
-        named["DML (order 1)" if order == 1 else f"RDML {shown}"] = dataclasses.replace(base, alpha=order)
+        written = order if isinstance(order, str) else f"{order:g}"
+        named["DML (order 1)" if order == 1 else f"RDML {written}"] = dataclasses.replace(base, alpha=order)
+    if len(named) != 1 + len(orders):
+        raise ValueError(f"orders must differ, got {', '.join(map(str, orders))}")
     return named
 
 
@@ -141,15 +153,15 @@ def compare(
         ValueError, OSError: as `train` does; if seeds, jobs or stack mean nothing, the folder holds other recipes, or
             students or source cannot be handed to several processes.
     """
-    if not isinstance(seeds, int) or seeds < 1:
-        raise ValueError(f"seeds must be at least 1, got {seeds}")
+    check_arguments(compare, locals())
+    check_seeds(seeds)
     check_jobs(jobs)
     check_stack(stack)
     variants = standard_variants(base) if variants is None else variants
-    if not (isinstance(variants, dict) and variants and all(isinstance(one, Recipe) for one in variants.values())):
-        raise ValueError(f"variants must be recipes by name, at least one, got {variants!r:.80}")
-    if source is not None and not isinstance(source, Source):
-        raise ValueError(f"source must be a training.Source, got {type(source).__name__}")
+    if not variants:
+        raise ValueError("variants must be recipes by name, at least one, got none")
+    if folder is not None:
+        _check_places(folder, variants)
     for name, recipe in variants.items() if folder else ():
         open_run(_place(folder, name), recipe, resume=True)
     tasks = [
@@ -182,6 +194,15 @@ def _provenance(folders: list[Path]) -> tuple[tuple[dict[str, Any], ...], float]
 def _place(folder: Path | None, name: str) -> Path:
     plain = "".join(letter if letter.isalnum() or letter in ".-" else "-" for letter in name)
     return Path(folder or ".") / plain.strip("-")
+
+
+def _check_places(folder: Path, variants: dict[str, Recipe]) -> None:
+    """Raise ValueError unless every variant has a folder of its own."""
+    places = [_place(folder, name) for name in variants]
+    if len({*places, folder, folder / ".."}) < len(places) + 2:
+        raise ValueError(
+            f"variants must have names that differ in letters and digits, as their folders do, got {[*variants]}"
+        )
 
 
 def _collect(results: list[Result]) -> dict[tuple[str, str], np.ndarray]:

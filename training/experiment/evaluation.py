@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 from torch import Tensor
 
+from theory.typed import check_arguments
 from training.data.images import Source, Splits, split
 from training.data.loader import Loader
 from training.data.sources import open_source
@@ -37,6 +38,7 @@ def evaluate_run(
     Raises:
         ValueError: if the folder holds no run, or a seed of it no good checkpoint; if there is no such device.
     """
+    check_arguments(evaluate_run, locals())
     recipe = _with_device(read_recipe(run), device)
     reports = {}
     for seed, logits, labels in _each_seed(run, recipe, part, source):
@@ -60,6 +62,7 @@ def advise_run(run: Path, source: Source | None = None, device: str | None = Non
     Raises:
         ValueError: as `evaluate_run` and `advise` do; or if the students of the run were coupled.
     """
+    check_arguments(advise_run, locals())
     recipe = _with_device(read_recipe(run), device)
     if any(schedule.values(recipe.weight, "weight", recipe.epochs)):
         raise ValueError(

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from theory.dynamics.detaching import dropped_gradient_bound
+from theory.typed import check_arguments, shown
 from training.data.images import Source, split
 from training.data.loader import Loader, planes
 from training.data.sources import open_source
@@ -24,7 +25,7 @@ from training.run.files.environment import environment
 from training.run.files.run_folder import probe_folder, write_json
 from training.run.step import objective_at, step
 
-from .parallel import check_jobs, run_all
+from .parallel import check_jobs, check_seeds, run_all
 from .published import MeasuredRun, read_published
 from .tables import markdown
 
@@ -161,8 +162,10 @@ def measure(
         ValueError: as `follow`; seeds or jobs that mean nothing; no order or rate, or a rate that is not positive.
         OSError: if the folder cannot be written.
     """
-    if seeds < 1 or not orders or not rates:
+    check_arguments(measure, locals())
+    if seeds < 1 or not len(orders) or not len(rates):
         raise ValueError(f"measure needs an order, a rate and a seed, got {orders}, {rates} and {seeds} seeds")
+    check_seeds(seeds)
     if not all(0 < rate < np.inf for rate in rates):
         raise ValueError(f"measure needs positive, finite rates, got {', '.join(f'{rate:g}' for rate in rates)}")
     check_jobs(jobs)
@@ -211,8 +214,8 @@ def _check(recipe: Recipe, records: int) -> None:
             finite = False
         if not finite:
             raise ValueError(f"measure needs a constant, finite {name}, got {getattr(recipe, name)!r}")
-    if len(recipe.students) < 2 or records < 2:
-        raise ValueError(f"measure needs 2 students and 2 records, got {len(recipe.students)} and {records}")
+    if len(recipe.students) < 2 or not 2 <= records <= 10**6:
+        raise ValueError(f"measure needs 2 students and 2 records, got {len(recipe.students)} and {shown(records)}")
 
 
 def _check_students(students: Sequence[nn.Module]) -> None:

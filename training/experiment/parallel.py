@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 import joblib
 from tqdm import tqdm
 
+from theory.typed import shown
 from training.data.images import Source
 from training.measure.scores import Result
 from training.networks import Local, check_importable
@@ -46,8 +47,14 @@ class Task(NamedTuple):
 
 def check_jobs(jobs: int) -> None:
     """Raise ValueError unless jobs is positive or -1; to be called before anything is written."""
-    if jobs < 1 and jobs != -1:
-        raise ValueError(f"jobs must be a positive number or -1 for one a core, got {jobs}")
+    if jobs != -1 and not 1 <= jobs < 2**15:
+        raise ValueError(f"jobs must be a positive number or -1 for one a core, got {shown(jobs)}")
+
+
+def check_seeds(seeds: int) -> None:
+    """Raise ValueError unless it is a number of seeds."""
+    if not 1 <= seeds <= 10**6:
+        raise ValueError(f"seeds must be at {'least 1' if seeds < 1 else 'most 1000000'}, got {shown(seeds)}")
 
 
 def run_all(tasks: Sequence[Work[Found]], progress: bool, jobs: int, source: Source | None = None) -> Iterator[Found]:

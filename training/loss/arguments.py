@@ -72,7 +72,7 @@ def check_axis(dim: int) -> None:
         raise ValueError(f"dim must be the number of an axis, got {dim!r:.80}")
 
 
-def check_listed(logits: Sequence[Tensor]) -> None:
+def check_listed(logits: Any) -> None:
     """Raise TypeError unless the logits are in a list or the like."""
     if isinstance(logits, str | dict | set) or not hasattr(logits, "__len__") or not getattr(logits, "ndim", 1):
         raise TypeError(f"the logits must be a tensor for each student, got {type(logits).__name__}")
@@ -103,10 +103,15 @@ def as_orders(alpha: float | Matrix, count: int) -> list[list[float]]:
     """The orders of all ordered pairs of `count` students, row k for student k; the diagonal is not checked."""
     if isinstance(alpha, Tensor):
         _check_not_learned(alpha)
-    if isinstance(alpha, Real | str) or (isinstance(alpha, Tensor) and alpha.numel() == 1):
-        return [[as_order(alpha)] * count] * count
-    rows = square("alpha", alpha, count)
+    given: Any = alpha
+    if _is_single(given):
+        return [[as_order(given)] * count] * count
+    rows = square("alpha", given, count)
     return [[x if j == k else as_order(x) for j, x in enumerate(row)] for k, row in enumerate(rows)]
+
+
+def _is_single(alpha: Any) -> bool:
+    return alpha.numel() == 1 if isinstance(alpha, Tensor) else isinstance(alpha, Real | str)
 
 
 def _check_not_learned(alpha: Tensor) -> None:

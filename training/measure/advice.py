@@ -11,6 +11,8 @@ from scipy import stats
 from torch import Tensor
 
 from theory.cohorts import accounting, phases
+from theory.divergence.arguments import as_floats
+from theory.typed import check_arguments, check_fields, shown
 
 from .evidence import TESTED
 from .temperature import bootstrap_interval, inverse_temperature
@@ -56,6 +58,15 @@ class Advice:
     students: int
     examples: int
     seeds: int = 1
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        if not (self.low <= self.high and self.low >= 0 and self.beta >= 0):
+            found = f"{self.beta}, {self.low} and {self.high}"
+            raise ValueError(f"beta, low and high must be an estimate and its interval, got {found}")
+        if min(self.students, self.examples, self.seeds) < 1:
+            found = f"{self.students}, {self.examples} and {self.seeds}"
+            raise ValueError(f"students, examples and seeds must be positive, got {found}")
 
     @property
     def phase(self) -> str:
@@ -152,9 +163,13 @@ def advise(logits: Any, labels: Any, *, level: float = 0.95, resamples: int = 10
     >>> found.beta > 2, found.phase, found.ensemble
     (True, 'underfit', 'loses')
     """
-    if not (0 < level < 1 and resamples >= 100):
-        raise ValueError(f"level must be in (0, 1) and resamples at least 100, got {level!r} and {resamples!r}")
-    z, y = _as_students(logits), np.asarray(_to_array(labels))
+    check_arguments(advise, locals())
+    if not (0 < level < 1 and 100 <= resamples <= 10**6 and seed >= 0):
+        raise ValueError(
+            "level must be in (0, 1), resamples 100 to 1000000 and seed not negative, got "
+            f"{level}, {shown(resamples)} and {seed}"
+        )
+    z, y = _as_students(logits), as_floats(_to_array(labels), "labels")
     student, together, ambiguity = (values.mean() for values in accounting.accounting(z, y))
     mean, index = torch.from_numpy(z.mean(0)), torch.from_numpy(y.astype(np.int64))
     beta = _calibrated(mean, index)
@@ -173,6 +188,7 @@ def combine(advices: Sequence[Advice]) -> Advice:
     Raises:
         ValueError: no advice, or cohorts of different sizes.
     """
+    check_arguments(combine, locals())
     sizes = {(one.students, one.examples) for one in advices}
     if len(sizes) != 1:
         raise ValueError(f"seeds must have the same numbers of students and examples, at least one seed, got {sizes}")
@@ -194,8 +210,8 @@ def _to_array(values: Any) -> Any:
 
 def _as_students(logits: Any) -> np.ndarray:
     try:
-        z = np.asarray(_to_array(logits), np.float64)
-    except (TypeError, ValueError):
+        z = as_floats(_to_array(logits), "logits")
+    except ValueError:
         raise ValueError("logits must be numbers of shape (K, N, C), the same for every student") from None
     if z.ndim != 3 or z.shape[0] < 2 or z.shape[1] < 2 or z.shape[2] < 2:
         raise ValueError(f"logits must have shape (K, N, C) with at least two of each, got shape {z.shape}")

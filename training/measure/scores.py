@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from theory.typed import check_arguments, check_fields
 from training.loss import renyi_divergence_loss
 
 from .temperature import inverse_temperature
@@ -28,8 +29,18 @@ def report(logits: Tensor, labels: Tensor) -> Report:
     Args:
         logits: (K, N, C).
         labels: (N,).
+
+    Raises:
+        ValueError: logits of another shape, or labels that are not one of the C classes for each of the N.
     """
+    check_arguments(report, locals())
     logits, labels = logits.cpu(), labels.cpu()  # one copy: the numbers below are looked at one by one
+    if logits.ndim != 3 or not logits.numel() or not logits.is_floating_point():
+        raise ValueError(f"logits must be floats of shape (K, N, C), got {logits.dtype} of shape {tuple(logits.shape)}")
+    if labels.shape != logits.shape[1:2] or labels.dtype != torch.int64:
+        raise ValueError(f"labels must be int64 of shape (N,), got {labels.dtype} of shape {tuple(labels.shape)}")
+    if labels.min() < 0 or labels.max() >= logits.shape[-1]:
+        raise ValueError(f"labels must be in 0..{logits.shape[-1] - 1}, got {labels.min()} to {labels.max()}")
     log_p = logits.double().log_softmax(-1)
     rows = {f"student {k + 1}": scores(row, labels) for k, row in enumerate(log_p)}
     rows[ENSEMBLE] = scores(log_p.logsumexp(0) - math.log(len(logits)), labels)
@@ -124,6 +135,11 @@ class Result:
     images: dict[str, int]
     classes: list[str] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        check_fields(self)
+        if missing := self.test.keys() - self.train.keys():
+            raise ValueError(f"train must have scores of whom test has, got none of {', '.join(sorted(missing))}")
+
     def to_json(self) -> dict[str, Any]:
         """As JSON."""
         return asdict(self)
@@ -137,6 +153,6 @@ class Result:
 
 
 def _gaps(train: Scores, test: Scores) -> Scores:
-    if "accuracy" not in test:
+    if not {"accuracy", "nll"} <= train.keys() & test.keys():
         return {}
     return {"gap_accuracy": train["accuracy"] - test["accuracy"], "gap_nll": test["nll"] - train["nll"]}

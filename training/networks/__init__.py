@@ -1,4 +1,4 @@
-"""The students' architectures and the registry of their names; this room imports nothing of ours.
+"""The students' architectures and the registry of their names; this room imports the files of theory.
 
 `registry` has the names, `own` the functions that people bring, `outputs` reads what a network of theirs gives.
 """

@@ -7,6 +7,8 @@ from typing import Any
 
 from torch import nn
 
+from theory.typed import check, check_arguments, shown
+
 from . import plain, resnet, small, text
 from .own import Local, build_own, builder
 from .resnet import Shape
@@ -55,6 +57,7 @@ LIBRARIES = ("timm", "torchvision")
 
 def check_model(name: str) -> None:
     """Refuse a name that no architecture has, or of a library that is not installed."""
+    check("a student's name", name, str)
     library, colon, inner = name.partition(":")
     if is_own(name):
         builder(name)
@@ -89,6 +92,9 @@ def build_model(name: str, shape: Shape, classes: int) -> nn.Module:
     Raises:
         ValueError: if no architecture has that name, its library is not installed, or a function of one's own fails.
     """
+    check_arguments(build_model, locals())
+    if min(shape) < 1 or not 1 <= classes < 2**31:
+        raise ValueError(f"shape and classes must be positive, got {shape} and {shown(classes)}")
     check_model(name)
     library, colon, inner = name.partition(":")
     if is_own(name):

@@ -5,8 +5,10 @@ import json
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from types import NoneType, UnionType
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from theory.typed import check, shown
 
 from . import schedule
 from .schema import fitted
@@ -17,12 +19,6 @@ TEXTS = ("docstrings", "text-folder", "text-csv")
 FILES = ("mnist", "fashion-mnist", "cifar10", "cifar100", *EMNIST, "svhn", "stl10", "npz", "folder")
 DATA_SETS = ("digits", *FILES, *TEXTS, "tensors")
 """`tensors` stands for images or texts that Python hands over."""
-
-CHOICES = {
-    "updates": ("simultaneous", "sequential"),
-    "optimizer": ("sgd", "adamw"),
-    "placement": ("single", "data", "students"),
-}
 
 
 if TYPE_CHECKING:
@@ -119,7 +115,10 @@ class Recipe:
 
     def __post_init__(self) -> None:
         _require(isinstance(self.students, tuple | list), "students", "a tuple", self.students)
+        if isinstance(self.data_root, Path):
+            object.__setattr__(self, "data_root", str(self.data_root))
         _check_types(self)
+        object.__setattr__(self, "augment", tuple(self.augment))
         object.__setattr__(self, "students", _names(self.students))
         _check_objective(self)
         _check_data(self)
@@ -164,7 +163,7 @@ class Recipe:
 
 def _require(holds: bool, name: str, domain: str, value: object) -> None:
     if not holds:
-        raise ValueError(f"{name} must be {domain}, got {value!r}")
+        raise ValueError(f"{name} must be {domain}, got {shown(value)}")
 
 
 def _names(students: tuple[Student, ...]) -> tuple[str, ...]:
@@ -177,19 +176,14 @@ def _names(students: tuple[Student, ...]) -> tuple[str, ...]:
     return names
 
 
-WORDS = {int: "a whole number", bool: "True or False", str: "a string"}
-
-
 def _check_types(recipe: Recipe) -> None:
-    """Counts, switches and names have their types; a float as a number of epochs would be cut off or fail late."""
+    """Every field has its type but the students, which may be functions, and what may be a schedule."""
     for item in dataclasses.fields(recipe):
-        kinds = get_args(item.type) if isinstance(item.type, UnionType) else (item.type,)
-        kind = next((kind for kind in (bool, int, str) if kind in kinds and float not in kinds), None)
-        if kind is None or item.name == "data_root":  # a Path is as good there
-            continue
         value = getattr(recipe, item.name)
-        fits = isinstance(value, kind) and isinstance(value, bool) == (kind is bool)
-        _require(fits or (value is None and NoneType in kinds), item.name, WORDS[kind], value)
+        if item.name not in ("students", "alpha", "weight", "lr"):
+            check(item.name, value, item.type)
+        if isinstance(value, int):
+            _require(abs(value) < 2**63, item.name, "a number of 64 bits", value)
 
 
 def _check_objective(recipe: Recipe) -> None:
@@ -218,8 +212,6 @@ def _check_data(recipe: Recipe) -> None:
     _require(2 <= recipe.text_buckets <= 2**24, "text_buckets", "2 to 16777216", recipe.text_buckets)
     _require(1 <= recipe.crop_padding <= 4096, "crop_padding", "1 to 4096", recipe.crop_padding)
     _require(recipe.cutout_size >= 1, "cutout_size", "at least 1", recipe.cutout_size)
-    unknown = set(recipe.augment) - {"crop", "flip", "cutout"}
-    _require(not unknown, "augment", "made of crop, flip and cutout", recipe.augment)
     from training.networks import check_kind
 
     for name in recipe.students if recipe.data != "tensors" else ():
@@ -228,8 +220,6 @@ def _check_data(recipe: Recipe) -> None:
 
 def _check_optimisation(recipe: Recipe) -> None:
     _require(recipe.batch_size >= 1, "batch_size", "at least 1", recipe.batch_size)
-    for name, choices in CHOICES.items():
-        _require(getattr(recipe, name) in choices, name, "one of " + ", ".join(choices), getattr(recipe, name))
     _require(0 <= recipe.momentum < 1, "momentum", "in [0, 1)", recipe.momentum)
     _require(not recipe.nesterov or recipe.momentum > 0, "momentum", "positive with nesterov", recipe.momentum)
     _require(0 <= recipe.weight_decay < math.inf, "weight_decay", "finite and not negative", recipe.weight_decay)

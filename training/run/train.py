@@ -5,6 +5,7 @@ from pathlib import Path
 
 import torch
 
+from theory.typed import check_arguments, shown
 from training.data.images import Source, split
 from training.data.loader import Loader
 from training.data.sources import open_source
@@ -52,7 +53,8 @@ def train(
     >>> sorted(result.test), result.images["test"]
     (['cohort', 'ensemble', 'student 1', 'student 2'], 599)
     """
-    check_run(recipe, seed)
+    check_arguments(train, locals())
+    check_seed(seed)
     done = finished(folder, resume)
     if done is not None:
         return done
@@ -74,12 +76,10 @@ def train(
         return run.finish()
 
 
-def check_run(recipe: Recipe, seed: int) -> None:
-    """Raise ValueError unless these are a recipe and a seed."""
-    if not isinstance(recipe, Recipe):
-        raise ValueError(f"recipe must be a training.Recipe, got {type(recipe).__name__}")
-    if not isinstance(seed, int) or not 0 <= seed < 2**63:
-        raise ValueError(f"seed must be a whole number from 0 to 2**63 - 1, got {seed!r}")
+def check_seed(seed: int) -> None:
+    """Raise ValueError unless a generator takes the seed."""
+    if not 0 <= seed < 2**63:
+        raise ValueError(f"seed must be a whole number from 0 to 2**63 - 1, got {shown(seed)}")
 
 
 def _only_writer(folder: Path | None) -> contextlib.AbstractContextManager[None]:

@@ -1,4 +1,5 @@
-"""Many small runs at once: their weights stacked along one axis; imports every other room of training but experiment.
+"""Many small runs at once: their weights stacked along one axis; imports the files of theory and every other room of
+training but experiment.
 
 `layers` has the stacked layers, `network` a stack of one architecture, `cohorts` the students of all runs and their
 update, `objective` their losses at once, `batches` what each run sees, `scores` their scores, `member` one run and its

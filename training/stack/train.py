@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+from theory.typed import check_arguments
 from training.data.images import Source, Splits, split
 from training.data.loader import Loader
 from training.data.sources import open_source
@@ -15,7 +16,7 @@ from training.run.device import choose_device, threads
 from training.run.epochs import Watch
 from training.run.files.run_folder import held
 from training.run.stopping import Interrupt
-from training.run.train import check_run, finished
+from training.run.train import check_seed, finished
 
 from .member import Member
 from .rule import check_alike, why_not, why_not_these
@@ -73,6 +74,7 @@ def train_stacked(
     >>> len(train_stacked(runs))
     6
     """
+    check_arguments(train_stacked, locals())
     _check(runs)
     found = {k: finished(run.folder, resume) for k, run in enumerate(runs)}
     left = [k for k, result in found.items() if result is None]
@@ -84,10 +86,11 @@ def train_stacked(
 
 
 def _check(runs: Sequence[Planned]) -> None:
+    if not len(runs):
+        raise ValueError("runs must be at least one, got none")
     for run in runs:
-        if not isinstance(run, Planned):
-            raise ValueError(f"runs must be a list of training.Planned, got one of {type(run).__name__}")
-        check_run(run.recipe, run.seed)
+        check_arguments(Planned, run._asdict())
+        check_seed(run.seed)
     folders = [run.folder for run in runs if run.folder is not None]
     if twice := [folder for folder in folders if folders.count(folder) > 1]:
         raise ValueError(f"every run needs a folder of its own, got {twice[0]} twice")

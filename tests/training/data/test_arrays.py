@@ -111,15 +111,16 @@ def test_the_number_of_classes_counts_labels_from_zero():
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"classes": 0}, r"classes must be a positive number, got 0"),
-        ({"classes": "ten"}, r"classes must be a positive number, got 'ten'"),
-        ({"channels": "middle"}, r"channels must be 'first' or 'last', got 'middle'"),
-        ({"validation": pictures(4, 4, 4)}, r"validation must be a pair of images and labels, got ndarray"),
+        ({"classes": 0}, r"classes must be a positive number, at most 1000000, got 0"),
+        ({"classes": 10**7}, r"classes must be a positive number, at most 1000000, got 10000000"),
+        ({"classes": "ten"}, r"classes must be a whole number or None, got 'ten'"),
+        ({"channels": "middle"}, r"channels must be one of first, last or None, got 'middle'"),
+        ({"validation": pictures(4, 4, 4)}, r"validation must be a pair \(anything, anything\) or None, got array"),
     ],
 )
 def test_options_that_mean_nothing_are_refused(options, sentence):
     with pytest.raises(ValueError, match=sentence):
-        labelled([0, 1], **options).train()
+        labelled([0, 1], **options)
 
 
 def test_names_of_classes_are_kept_in_the_result(tmp_path):
@@ -142,9 +143,13 @@ BAD_TESTS = {
 @pytest.mark.parametrize("kind", BAD_TESTS)
 def test_a_test_half_that_does_not_fit_is_refused_before_the_first_epoch(kind, student, tmp_path):
     pixels, labels, sentence = BAD_TESTS[kind]
-    source = from_tensors(pictures(40, 4, 4), ["a", "b"] * 20, pixels, labels)
-    with pytest.raises(ValueError, match=sentence):
+
+    def run() -> None:
+        source = from_tensors(pictures(40, 4, 4), ["a", "b"] * 20, pixels, labels)
         train(dataclasses.replace(SHORT, students=(student,) * 2), source=source, folder=tmp_path)
+
+    with pytest.raises(ValueError, match=sentence):
+        run()
     assert not (tmp_path / "metrics.jsonl").exists()
 
 

@@ -1,5 +1,7 @@
 """Splits and batches: the three parts, what an epoch shows, normalisation and augmentation."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -48,6 +50,34 @@ def test_validation_holds_every_class_in_its_share(classes, share):
     counts = torch.bincount(split(Recipe(validation=share, batch_size=1), source).validation.labels)
     assert len(counts) == classes
     assert counts.max() - counts.min() <= 1
+
+
+@pytest.mark.parametrize(("labels", "classes"), [([0] * 40, 1), ([1] * 40, 2), (["cat"] * 40, None)])
+def test_data_of_one_class_are_refused(labels, classes):
+    pixels, _ = pictures()
+    with pytest.raises(ValueError, match=r"training needs images of at least 2 classes, got class [01] only"):
+        split(Recipe(), from_tensors(pixels, labels, pixels, labels, classes=classes))
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"classes": 4.5},
+        {"classes": 0},
+        {"classes": True},
+        {"names": "abcd"},
+        {"names": ("a",)},
+        {"names": (1,) * 4},
+    ],
+)
+def test_classes_that_cannot_be_counted_are_refused(changed):
+    with pytest.raises(ValueError, match=r"^(classes|names) must be"):
+        dataclasses.replace(images(), **changed)
+
+
+def test_images_without_an_area_are_refused():
+    with pytest.raises(ValueError, match=r"images must be uint8 of shape .* got torch.uint8 of shape \(2, 0, 8, 1\)"):
+        Images(torch.zeros(2, 0, 8, 1, dtype=torch.uint8), torch.tensor([0, 1]), 2)
 
 
 def test_the_test_set_is_not_read_until_it_is_asked_for():

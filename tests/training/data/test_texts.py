@@ -34,13 +34,13 @@ def test_each_chinese_character_is_a_word():
         (["a", "  "], [0, 1], r"a word in it, got '  ' at index 1"),
         (["a", 5], [0, 1], "a string, got int at index 1"),
         (["a", "b"], [0], r"labels must be int64, one for each text \(2\)"),
-        ("ab", [0, 1], "a list of strings, got str"),
-        (None, [0, 1], "a list of strings, got None"),
+        ("ab", [0, 1], "texts must be a list, each item a string, got 'ab'"),
+        (None, [0, 1], "texts must be a list, each item a string, got None"),
     ],
 )
 def test_texts_that_are_none_are_refused(texts, labels, sentence):
     with pytest.raises(ValueError, match=sentence):
-        from_texts(texts, labels, ["a"], [0], classes=2).train()
+        from_texts(texts, labels, ["a"], [0], classes=2)
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_texts_that_are_none_are_refused(texts, labels, sentence):
         ({"words": 2.5}, "got 2.5"),
         ({"buckets": 1}, "buckets must be a whole number in 2..16777216"),
         ({"buckets": 2**24 + 1}, "got 16777217"),
-        ({"validation": ["a"]}, "a pair of texts and labels, got list"),
+        ({"validation": ["a"]}, r"validation must be a pair .* got \['a'\]"),
     ],
 )
 def test_options_that_mean_nothing_are_refused(options, sentence):

@@ -82,6 +82,28 @@ def test_a_metric_that_one_seed_lacks_is_left_out():
     assert "2.000 ± 0.500" in tables.run_table(comparison.results["independent"])
 
 
+@pytest.mark.parametrize("orders", [(1, 1.0), (0.5, 0.5)])
+def test_an_order_twice_is_refused(orders):
+    with pytest.raises(ValueError, match="orders must differ, got"):
+        standard_variants(Recipe(), orders)
+
+
+@pytest.mark.parametrize("names", [("a/b", "a b"), ("..",), ("-",)])
+def test_variants_without_a_folder_of_their_own_are_refused_before_anything_is_written(names, tmp_path):
+    with pytest.raises(ValueError, match="variants must have names that differ in letters and digits"):
+        compare(Recipe(), dict.fromkeys(names, Recipe()), 1, folder=tmp_path / "runs")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "changed", [{"reference": "x"}, {"results": {}}, {"results": {"a": []}}, {"results": {"a": [3]}}, {"variants": {}}]
+)
+def test_a_comparison_whose_parts_do_not_fit_is_refused(changed):
+    one = Result(0, test={}, validation={}, train={}, images={})
+    with pytest.raises(ValueError, match=r"^(reference|results) .*must"):
+        Comparison(**({"variants": {"a": Recipe()}, "reference": "a", "results": {"a": [one]}} | changed))
+
+
 @pytest.mark.parametrize("seeds", [0, -1])
 def test_no_seeds_are_refused(seeds):
     with pytest.raises(ValueError, match=f"seeds must be at least 1, got {seeds}"):

@@ -1,6 +1,7 @@
 """`advise`: correct where the answer is known, and an error where there is none."""
 
 import math
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -159,6 +160,8 @@ HOLE = np.arange(LOGITS.size).reshape(LOGITS.shape) == np.ravel_multi_index((1, 
         (LOGITS, LOGITS.mean(0).argmax(-1), "20 without an error"),
         (np.stack([LOGITS[0], -LOGITS[0]]), LABELS, "differ between classes, got constant"),
         ("logits", LABELS, "must be numbers"),
+        (LOGITS + 0j, LABELS, "must be numbers"),
+        (LOGITS, LABELS.astype(str), "labels must be an array of real numbers"),
     ],
 )
 def test_what_cannot_be_advised_on_is_refused_in_one_sentence(logits, labels, sentence):
@@ -167,7 +170,22 @@ def test_what_cannot_be_advised_on_is_refused_in_one_sentence(logits, labels, se
     assert "\n" not in str(refusal.value)
 
 
-@pytest.mark.parametrize("options", [{"level": 1.0}, {"level": math.nan}, {"resamples": 10}])
+@pytest.mark.parametrize("options", [{"level": 1.0}, {"level": math.nan}, {"resamples": 10}, {"seed": -1}])
 def test_a_bootstrap_that_means_nothing_is_refused(options):
     with pytest.raises(ValueError, match="level must be in"):
         advise(LOGITS, LABELS, **options)
+
+
+@pytest.mark.parametrize(
+    "changed", [{"beta": None}, {"beta": math.nan}, {"low": 1.0, "high": 0.5}, {"students": 0}, {"examples": 1.5}]
+)
+def test_an_advice_that_means_nothing_is_refused(changed):
+    right = asdict(advise(LOGITS, LABELS, resamples=100))
+    with pytest.raises(ValueError, match="must be"):
+        Advice(**(right | changed))
+
+
+@pytest.mark.parametrize("advices", [3, "ab", [3], []])
+def test_what_is_no_list_of_advices_is_not_combined(advices):
+    with pytest.raises(ValueError, match="must"):
+        combine(advices)

@@ -115,3 +115,18 @@ def test_one_student_agrees_with_itself():
 
 def test_few_classes_have_no_top_five():
     assert "top5" not in metrics.report(torch.randn(1, 4, 3), torch.tensor([0, 1, 2, 0]))["student 1"]
+
+
+@pytest.mark.parametrize(
+    ("logits", "labels", "sentence"),
+    [
+        ("x", torch.zeros(4).long(), "logits must be a torch.Tensor, got 'x'"),
+        (torch.zeros(4, 3), torch.zeros(4).long(), r"logits must be floats of shape \(K, N, C\), got .* \(4, 3\)"),
+        (torch.zeros(2, 0, 3), torch.zeros(0).long(), r"logits must be floats of shape"),
+        (torch.zeros(2, 4, 3), torch.zeros(3).long(), r"labels must be int64 of shape \(N,\), got .* \(3,\)"),
+        (torch.zeros(2, 4, 3), torch.full((4,), 3), "labels must be in 0..2, got 3 to 3"),
+    ],
+)
+def test_what_cannot_be_scored_is_refused(logits, labels, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        metrics.report(logits, labels)

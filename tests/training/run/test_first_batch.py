@@ -112,6 +112,7 @@ def test_with_an_image_size_the_parts_may_have_sizes_of_their_own():
 
 
 def test_large_pictures_are_scored_in_small_batches():
-    pictures = from_tensors(torch.zeros(90, 8, 8, 1, dtype=torch.uint8), torch.arange(90) % 2, [], []).train()
+    black, labels = torch.zeros(90, 8, 8, 1, dtype=torch.uint8), torch.arange(90) % 2
+    pictures = from_tensors(black, labels, black[:2], labels[:2]).train()
     loader = Loader(pictures, dataclasses.replace(SHORT, image_size=224), 0, CPU)
     assert [len(labels) for _, labels in loader.sweep(pictures)] == [81, 9]

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from wrong import wrong
 
 from training import RECIPES, Recipe, train
 from training.data.images import split
@@ -246,7 +247,10 @@ def test_what_cannot_be_stacked_is_refused_with_its_reason(sentence):
 @pytest.mark.parametrize(
     ("runs", "sentence"),
     [
-        ([SHORT], "runs must be a list of training.Planned, got one of Recipe"),
+        ([SHORT], "runs must be a list, each item a training.Planned, got .Recipe"),
+        (3, "runs must be a list, each item a training.Planned, got 3"),
+        ([], "runs must be at least one, got none"),
+        ([Planned(SHORT, folder=wrong("a"))], "folder must be a pathlib.Path or None, got 'a'"),
         ([Planned(SHORT, -1)], "seed must be a whole number"),
         (
             [Planned(SHORT, 0, Path("a")), Planned(SHORT, 1, Path("a"))],
