@@ -4,7 +4,8 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from report import advice, study
+from report import advice
+from report.study import underfit as study
 from training.experiment.tables import markdown
 
 from . import book, gallery, notebooks

@@ -11,16 +11,16 @@ import sims
 import training
 from report.figures import advice as advice_figures
 from report.figures import scores as figures
-from report.figures import study as study_figures
 from report.figures import theorems as theorem_figures
+from report.figures import underfit as study_figures
 from sims.figures import draw
 from sims.verdicts import StudyResult, run_together
 from theory.check import check_all
 from training.run.files.run_folder import probe_folder, write_atomically
 
 from . import advice as advised
-from . import study as committed
 from .draft import Draft, Section
+from .study import underfit as committed
 
 ROOM = 32 * 2**20
 """Bytes that a report takes at most, several times over."""

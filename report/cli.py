@@ -36,12 +36,12 @@ def study(results: Path = RESULTS, out: Path | None = None) -> int:
         out: a folder that receives the figures as SVG files.
     """
     from report.figures import advice as advice_figures
-    from report.figures import study as study_figures
+    from report.figures import underfit as study_figures
     from training.experiment.tables import markdown
     from training.run.files.run_folder import probe_folder
 
     from . import advice
-    from . import study as committed
+    from .study import underfit as committed
 
     if out is not None:
         probe_folder(out)

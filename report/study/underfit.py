@@ -1,6 +1,6 @@
-"""The committed results on real images: reads them and reduces them to means, intervals and predictions.
+"""The underfitting end of the study, CIFAR-100 for twelve epochs: reads it and reduces it to means and predictions.
 
-Every file under `results/study` was written by the command that it holds, with commit, seeds and hardware.
+Every file under `results/study/underfit` was written by the command that it holds, with commit, seeds and hardware.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,10 +13,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
+from report import RESULTS
 from training.experiment.published import PublishedComparison, PublishedMeasurement, read_published
 from training.experiment.tables import SHOWN, compared, markdown
-
-from . import RESULTS
 
 Published = dict[str, Any]
 Run = dict[str, Any]
@@ -78,13 +77,13 @@ def load(results: Path = RESULTS) -> Study:
         ValueError: if one of them does not fit, in one sentence that names it and the place.
         FileNotFoundError: if they are not there: they belong to the repository, not to the installed package.
     """
-    files = {name: results / "study" / f"measured-{name}.json" for name in MEASURED}
-    comparisons = sorted(set((results / "study").glob("*.json")) - set(files.values()))
+    files = {name: results / "study" / "underfit" / f"measured-{name}.json" for name in MEASURED}
+    comparisons = sorted(set((results / "study" / "underfit").glob("*.json")) - set(files.values()))
     timed = results / "benchmarks" / "benchmarks.json"
     missing = [path for path in (*files.values(), timed) if not path.exists()]
     if missing or not comparisons:
         raise FileNotFoundError(
-            f"{missing[0] if missing else results / 'study' / '*.json'} is not there; the study belongs to the "
+            f"{missing[0] if missing else results / 'study' / 'underfit' / '*.json'} is not there; the study belongs to the "
             "repository, and the commands in its README make it anew"
         )
     read = {path: read_published(path, PublishedComparison) for path in comparisons}

@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy import stats
 
-from report import study as tables
-from report.study import Estimate, Published, Run, Study
+from report.study import underfit as tables
+from report.study.underfit import Estimate, Published, Run, Study
 
 from .scores import BLACK, BLUE, GREEN, ORANGE, opened
 
