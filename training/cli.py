@@ -41,6 +41,7 @@ def train(
         resume: continue the interrupted run in the folder.
     """
     from training.experiment.parallel import Task, check_jobs, check_seeds, train_all
+    from training.experiment.same_data import check_same_data
     from training.experiment.tables import run_table
     from training.run.files.run_folder import open_run, write_json
     from training.run.placement import leads
@@ -57,6 +58,7 @@ def train(
         open_run(place, chosen, resume)
     numbers = range(first_seed, first_seed + seeds)
     tasks = [Task("run", chosen, seed, place / f"seed-{seed}") for seed in numbers]
+    check_same_data(tasks)
     with _saying_how_to_continue(f"`rdml train --resume --folder {place}` with the same flags continues"):
         found = train_all(tasks, progress=True, jobs=jobs)
     results = [found["run", seed] for seed in numbers]

@@ -1,8 +1,9 @@
 """Images (or texts) and how they are split: training, stratified validation, and a test set that is read once."""
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from typing import ClassVar
 
 import numpy as np
@@ -74,6 +75,18 @@ class Images:
         height, width, channels = self.pixels.shape[1:]
         return height, width, channels
 
+    @property
+    def fingerprint(self) -> str:
+        """What tells them from others: number, shape, classes and a checksum of pixels, labels and names.
+
+        Of a data set that makes its pictures anew, the checksum knows labels and names only.
+        """
+        sum_of = hashlib.blake2b(repr(self.names).encode(), digest_size=8)
+        for part in (self.pixels, self.labels):
+            sum_of.update(part.contiguous().numpy().data)
+        shape = "x".join(map(str, self.shape))
+        return f"{len(self)} {self.noun}s of {shape} in {self.classes} classes, checksum {sum_of.hexdigest()}"
+
     def __len__(self) -> int:
         return len(self.labels)
 
@@ -121,11 +134,15 @@ def at_hand(train: Images, test: Images, validation: Images | None = None) -> So
 
 @dataclass(frozen=True)
 class Splits:
-    """The three parts of an experiment; nothing is decided by what `test` reads."""
+    """The three parts of an experiment, and the fingerprint of the training half that they were carved out of.
+
+    Nothing is decided by what `test` reads.
+    """
 
     train: Images
     validation: Images
     test: Callable[[], Images]
+    data: str = ""
 
 
 def split(recipe: Recipe, source: Source, seed: int = 0) -> Splits:
@@ -150,13 +167,18 @@ def split(recipe: Recipe, source: Source, seed: int = 0) -> Splits:
         rest = rest[_subset(images.labels[rest], recipe.subset)]
     if recipe.batch_size > len(rest):
         raise ValueError(f"batch_size must be at most the {len(rest)} training {images.noun}s, got {recipe.batch_size}")
-    like = images[rest[:1]]
+    like, data = images[rest[:1]], images.fingerprint
     images = _with_noise(images, recipe, seed)
     validation = images[held_out]
     if source.validation is not None:
         own = _fitting(_read(source, "validation"), like, "validation", recipe.image_size)
         validation = _with_noise(own, recipe, seed)
-    return Splits(images[rest], validation, lambda: _fitting(_read(source, "test"), like, "test", recipe.image_size))
+    test = partial(_fitting_test, source, like, recipe.image_size)
+    return Splits(images[rest], validation, test, data)
+
+
+def _fitting_test(source: Source, like: Images, side: int | None) -> Images:
+    return _fitting(_read(source, "test"), like, "test", side)
 
 
 def _read(source: Source, part: str) -> Images:

@@ -18,6 +18,7 @@ from training.run.files.run_folder import open_run, write_json
 
 from .parallel import Task, check_jobs, check_seeds, processes, run_all
 from .published import Environment, read_published
+from .same_data import check_same_data
 from .stacking import check_stack, stacked
 
 Row = dict[str, str | int | float | None]
@@ -169,6 +170,7 @@ def compare(
         for seed in range(seeds)
         for name, recipe in variants.items()
     ]
+    check_same_data(tasks, source)
     groups, said = stacked(tasks, stack, processes([task.recipe for task in tasks], jobs), source)
     if progress and said:
         print(said, file=sys.stderr)

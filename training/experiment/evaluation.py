@@ -19,7 +19,7 @@ from training.recipe.recipe import Recipe
 from training.run.cohort import build_cohort, predict
 from training.run.device import choose_device
 from training.run.files.checkpoint import load_weights
-from training.run.files.run_folder import read_recipe
+from training.run.files.run_folder import check_data, read_recipe
 
 Part = Literal["test", "validation"]
 
@@ -36,7 +36,8 @@ def evaluate_run(
         device: where to compute; by default where the run did.
 
     Raises:
-        ValueError: if the folder holds no run, or a seed of it no good checkpoint; if there is no such device.
+        ValueError: if the folder holds no run, or a seed of it no good checkpoint; if there is no such device; if
+            the validation part is of other data than those of the run.
     """
     check_arguments(evaluate_run, locals())
     recipe = _with_device(read_recipe(run), device)
@@ -69,6 +70,8 @@ def advise_run(run: Path, source: Source | None = None, device: str | None = Non
             f"{run} holds students that were coupled (weight {recipe.weight}): advice needs independent ones, those of "
             "--weight 0"
         )
+    if len(recipe.students) < 2:
+        raise ValueError(f"{run} holds one student: advice needs at least two, trained independently")
     return combine([advise(logits, labels) for _, logits, labels in _each_seed(run, recipe, "validation", source)])
 
 
@@ -81,6 +84,8 @@ def _each_seed(run: Path, recipe: Recipe, part: Part, source: Source | None) -> 
     images = source or open_source(recipe)
     for seed in seeds_of(run):
         splits = split(recipe, images, seed)
+        if part == "validation":  # of other data it may hold what the students were trained on
+            check_data(run / f"seed-{seed}", splits.data)
         yield seed, *predictions(run / f"seed-{seed}", recipe, splits, seed, part)
 
 

@@ -16,8 +16,8 @@ def fitted(data: Any, kind: type[T], where: object) -> T:
         ValueError: if a key is missing or a value has another type, in one sentence that names `where` and the place;
             for a dataclass also if there is a key that it does not have.
     """
-    known = {item.name for item in dataclasses.fields(kind)} if dataclasses.is_dataclass(kind) else None
-    if known is not None and isinstance(data, dict) and (strange := sorted(map(str, set(data) - known))):
+    known = [item.name for item in dataclasses.fields(kind)] if dataclasses.is_dataclass(kind) else None
+    if known is not None and isinstance(data, dict) and (strange := sorted(map(str, set(data) - set(known)))):
         raise ValueError(f"{where} has no field {strange[0]!r}; its fields are {', '.join(known)}")
     try:
         return msgspec.convert(data, kind)

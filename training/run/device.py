@@ -20,7 +20,7 @@ def choose_device(name: str) -> torch.device:
         name = f"cuda:{os.environ['LOCAL_RANK']}"
     try:
         device = torch.device(name)
-        torch.empty(0, device=device)
+        torch.zeros(1, device=device).item()  # which "meta" does not hold
     except (RuntimeError, AssertionError) as error:
         raise ValueError(f"device must be auto, cpu or a device of this machine, got {name!r}") from error
     return device

@@ -16,7 +16,7 @@ from training.measure.scores import Result
 from training.recipe.recipe import Recipe
 from training.run.files.checkpoint import State, resume_state, save_state
 from training.run.files.environment import environment
-from training.run.files.run_folder import append_line, probe_folder, read_lines, truncate_lines, write_json
+from training.run.files.run_folder import append_line, check_data, probe_folder, read_lines, truncate_lines, write_json
 from training.run.files.tensorboard import Curves
 
 from .cohort import Cohort, predict
@@ -90,10 +90,13 @@ class Run:
         if self.leads:
             probe_folder(folder, needed=4 * _bytes(self.cohort))
         if resume:
+            check_data(folder, self.splits.data)
             resume_state(folder, self.cohort, self.state)
         self.cohort.placement.wait()
         for name in ("metrics", "timing") if self.leads else ():
             truncate_lines(folder / f"{name}.jsonl", self.state.epoch)
+        if self.leads and self.state.epoch == self.state.step == 0:
+            write_json(folder / "data.json", self.splits.data)
         if self.leads and self.recipe.tensorboard:
             self.curves = Curves(folder, self.state.epoch)
 

@@ -13,7 +13,7 @@ from training.measure.scores import Result
 from training.networks import check_importable
 from training.recipe.recipe import Recipe
 from training.recipe.schema import read
-from training.run.files.run_folder import held
+from training.run.files.run_folder import check_data, held
 
 from .cohort import build_cohort
 from .device import choose_device, threads, warn_of_imitated_bfloat16
@@ -55,7 +55,7 @@ def train(
     """
     check_arguments(train, locals())
     check_seed(seed)
-    done = finished(folder, resume)
+    done = finished(folder, resume, source)
     if done is not None:
         return done
     if folder is not None:
@@ -87,14 +87,16 @@ def _only_writer(folder: Path | None) -> contextlib.AbstractContextManager[None]
     return contextlib.nullcontext() if folder is None or not leads() else held(folder)
 
 
-def finished(folder: Path | None, resume: bool) -> Result | None:
+def finished(folder: Path | None, resume: bool, source: Source | None = None) -> Result | None:
     """The result that a run's folder holds already; None if there is no folder or no result in it.
 
     Raises:
-        ValueError: if there is one although the run shall not be resumed.
+        ValueError: if there is one although the run shall not be resumed, or of other data than the source's.
     """
     if folder is None or not (folder / "result.json").exists():
         return None
     if not resume:
         raise ValueError(f"{folder} holds a finished run; choose another folder, or pass --resume to keep it")
+    if source is not None:
+        check_data(folder, source.train().fingerprint)
     return read(folder / "result.json", Result)

@@ -76,7 +76,7 @@ def train_stacked(
     """
     check_arguments(train_stacked, locals())
     _check(runs)
-    found = {k: finished(run.folder, resume) for k, run in enumerate(runs)}
+    found = {k: finished(run.folder, resume, source) for k, run in enumerate(runs)}
     left = [k for k, result in found.items() if result is None]
     if left:
         check_alike([runs[k].recipe for k in left])
@@ -130,7 +130,7 @@ def _splits(runs: Sequence[Planned], source: Source) -> list[Splits]:
 def _with_pixels_of(first: Splits, own: Splits) -> Splits:
     """The splits, but with the first one's pixels, so that those of each run need not be kept."""
     train, validation = replace(first.train, labels=own.train.labels), first.validation
-    return Splits(train, replace(validation, labels=own.validation.labels), first.test)
+    return Splits(train, replace(validation, labels=own.validation.labels), first.test, own.data)
 
 
 @contextlib.contextmanager

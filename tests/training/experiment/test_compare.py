@@ -12,9 +12,10 @@ import pytest
 import torch
 from scipy import stats
 
-from training import Comparison, Images, Recipe, Result, Source, compare, standard_variants, train
+from training import Comparison, Images, Recipe, Result, Source, compare, from_tensors, standard_variants, train
 from training.experiment import tables
 from training.experiment.parallel import Task, run_all
+from training.experiment.same_data import check_same_data
 from training.experiment.sharing import shared
 
 FAST = Recipe(epochs=1, subset=100)
@@ -196,3 +197,51 @@ def test_tables_show_what_the_rows_say():
     assert tables.latex_table(comparison, "accuracy").count(r"\\") == 3
     rows = list(csv.DictReader(io.StringIO(tables.csv_table(comparison))))
     assert float(rows[0]["mean"]) == comparison.rows[0]["mean"]
+
+
+def pictures(seed: int, classes: int = 2) -> Source:
+    generator = np.random.default_rng(seed)
+    pixels, labels = generator.integers(0, 256, (60, 4, 4), dtype=np.uint8), np.arange(60) % classes
+    return from_tensors(pixels, labels, pixels[:10], labels[:10])
+
+
+TINY = Recipe(data="tensors", epochs=1, batch_size=8)
+
+
+@pytest.mark.parametrize("other", [pictures(1), pictures(0, classes=3)])
+@pytest.mark.parametrize("variants", [("a",), ("a", "b")], ids=["finished", "one more"])
+@pytest.mark.parametrize("stack", [1, -1])
+def test_a_folder_of_runs_on_other_data_is_refused(other, variants, stack, tmp_path):
+    compare(TINY, {"a": TINY}, 2, folder=tmp_path, source=pictures(0), jobs=1, stack=stack)
+    before = (tmp_path / "a" / "seed-0" / "result.json").read_bytes()
+    with pytest.raises(ValueError, match=r"a/seed-0 holds a run on other data \(60 images of 4x4x1 in 2 classes, "):
+        compare(TINY, dict.fromkeys(variants, TINY), 2, folder=tmp_path, source=other, jobs=1, stack=stack)
+    assert (tmp_path / "a" / "seed-0" / "result.json").read_bytes() == before
+    assert not (tmp_path / "b" / "seed-0").exists()
+    compare(TINY, dict.fromkeys(variants, TINY), 2, folder=tmp_path, source=pictures(0), jobs=1, stack=stack)
+
+
+def test_a_run_that_stopped_is_not_continued_on_other_data(tmp_path):
+    train(TINY, 0, tmp_path, pictures(0))
+    (tmp_path / "result.json").unlink()
+    with pytest.raises(ValueError, match="holds a run on other data"):
+        train(TINY, 0, tmp_path, pictures(1), resume=True)
+    assert train(TINY, 0, tmp_path, pictures(0), resume=True).images["train"] == 48
+
+
+def test_an_older_folder_that_does_not_know_its_data_is_read_and_continued(tmp_path):
+    compare(TINY, {"a": TINY}, 1, folder=tmp_path, source=pictures(0), jobs=1)
+    (tmp_path / "a" / "seed-0" / "data.json").unlink()
+    assert compare(TINY, {"a": TINY}, 2, folder=tmp_path, source=pictures(0), jobs=1).rows
+    assert not (tmp_path / "a" / "seed-0" / "data.json").exists()
+
+
+def test_data_of_finished_runs_may_be_gone(tmp_path):
+    def gone() -> Images:
+        raise OSError("gone")
+
+    compare(TINY, {"a": TINY}, 1, folder=tmp_path, source=pictures(0), jobs=1)
+    again = [Task("a", TINY, 0, tmp_path / "a" / "seed-0")]
+    check_same_data(again, Source(gone, gone))
+    with pytest.raises(OSError, match="gone"):
+        check_same_data([*again, Task("a", TINY, 1, tmp_path / "a" / "seed-1")], Source(gone, gone))

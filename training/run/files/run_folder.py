@@ -6,6 +6,7 @@ RUN/seed-0/timing.jsonl       one line an epoch: seconds (apart, so that metrics
 RUN/seed-0/tensorboard/       the same for TensorBoard, when asked
 RUN/seed-0/checkpoints/       the newest checkpoints
 RUN/seed-0/result.json        scores on the test set, read once, at the end
+RUN/seed-0/data.json          which data it is on: number, shape, classes and a checksum of the training half
 RUN/seed-0/environment.json   what they were made with: versions, device, commit, seconds of training
 RUN/results.json              the results of all seeds
 """
@@ -115,6 +116,21 @@ def read_recipe(folder: Path) -> Recipe:
         return Recipe.from_json(content, file)
     except ValueError as error:
         raise ValueError(f"{error}{f'; rdml {written} wrote the file' if written else ''}") from error
+
+
+def check_data(folder: Path, data: str) -> None:
+    """Refuse other data than those of the run in the folder; an older run, which did not write them down, is let pass.
+
+    Args:
+        folder: of one seed.
+        data: `Images.fingerprint` of the training half.
+
+    Raises:
+        ValueError: if they differ.
+    """
+    file = folder / "data.json"
+    if file.exists() and (known := read_json(file)) != data:
+        raise ValueError(f"{folder} holds a run on other data ({known}) than these ({data}); choose another folder")
 
 
 class Line(msgspec.Struct):
