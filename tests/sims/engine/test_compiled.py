@@ -16,6 +16,7 @@ from sims import (
     rademacher,
     run,
 )
+from sims.engine import compiled_blocks
 from sims.engine.compiled_blocks import Blocks
 from sims.models.students import Students, overlapping_classes
 
@@ -75,9 +76,10 @@ def test_what_cannot_be_compiled_is_kept_all_the_same(taken):
     np.testing.assert_array_equal(compiled.basin_time, plain.basin_time)
 
 
-def test_more_simulations_than_torch_keeps_versions_of_a_function(taken):
+def test_more_simulations_than_torch_keeps_versions_of_a_function(taken, monkeypatch):
+    monkeypatch.setattr(compiled_blocks, "LONGEST", 2)  # the compiler's time grows with the steps of a block
     for k in range(9):
-        simulation = Simulation(WAVES, gaussian(1.0), Schedule(0.1 + 0.01 * k, 20), 0.0)
+        simulation = Simulation(WAVES, gaussian(1.0), Schedule(0.1 + 0.01 * k, 5), 0.0)
         plain, compiled = both(simulation, Record(), dtype="float32")
         assert compiled.mean == pytest.approx(plain.mean, rel=1e-5)
     assert len(taken) == 9 * 2
