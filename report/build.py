@@ -13,6 +13,7 @@ from report.figures import advice as advice_figures
 from report.figures import scores as figures
 from report.figures import theorems as theorem_figures
 from report.figures import underfit as study_figures
+from report.study import underfit as committed
 from sims.figures import draw
 from sims.verdicts import StudyResult, run_together
 from theory.check import check_all
@@ -20,7 +21,6 @@ from training.run.files.run_folder import probe_folder, write_atomically
 
 from . import advice as advised
 from .draft import Draft, Section
-from .study import underfit as committed
 
 ROOM = 32 * 2**20
 """Bytes that a report takes at most, several times over."""

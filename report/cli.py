@@ -37,11 +37,11 @@ def study(results: Path = RESULTS, out: Path | None = None) -> int:
     """
     from report.figures import advice as advice_figures
     from report.figures import underfit as study_figures
+    from report.study import underfit as committed
     from training.experiment.tables import markdown
     from training.run.files.run_folder import probe_folder
 
     from . import advice
-    from .study import underfit as committed
 
     if out is not None:
         probe_folder(out)

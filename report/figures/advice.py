@@ -10,7 +10,7 @@ from matplotlib.ticker import FixedLocator
 from report.advice import Cell, Published, product
 
 from .scores import BLUE, GREEN, ORANGE, opened
-from .study import PURPLE
+from .underfit import PURPLE
 
 STYLES = ((BLUE, "o"), (ORANGE, "s"), (GREEN, "^"), (PURPLE, "D"))
 PHASES = {"overfit": (None, 1.0, "#dcefe6"), "middle": (1.0, 2.0, "#f6f1da"), "underfit": (2.0, None, "#f8e3da")}

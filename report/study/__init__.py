@@ -1,4 +1,6 @@
-"""The committed study reduced to tables: `underfit` is its beginning, CIFAR-100 for a few epochs, `phases` the paths from
-under- to overfitting, `worth` the contest with a sceptic's choices, `bounds` theorems on the same runs; this room
-imports the other files of report, training and theory.
+"""The committed study reduced to tables; this room imports theory, training and the files of report.
+
+`files` reads the runs, `phases` follows them from under- to overfitting, `orders` compares the orders, `worth` is the
+contest with a sceptic's choices, `bounds` tests theorems on the same runs, `underfit` is the beginning of the study,
+CIFAR-100 for a few epochs.
 """

@@ -83,8 +83,8 @@ def load(results: Path = RESULTS) -> Study:
     missing = [path for path in (*files.values(), timed) if not path.exists()]
     if missing or not comparisons:
         raise FileNotFoundError(
-            f"{missing[0] if missing else results / 'study' / 'underfit' / '*.json'} is not there; the study belongs to the "
-            "repository, and the commands in its README make it anew"
+            f"{missing[0] if missing else results / 'study' / 'underfit' / '*.json'} is not there; the study belongs "
+            "to the repository, and the commands on the study's page make it anew"
         )
     read = {path: read_published(path, PublishedComparison) for path in comparisons}
     read |= {path: read_published(path, PublishedMeasurement) for path in files.values()}

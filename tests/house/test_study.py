@@ -8,8 +8,8 @@ import pytest
 from scipy import stats
 
 from docs import tables
-from report.study import underfit as study
 from report.figures import underfit as study_figures
+from report.study import underfit as study
 
 ROOT = Path(__file__).parents[2]
 

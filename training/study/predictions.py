@@ -30,13 +30,12 @@ def predict(problem: Problem, records: dict[Any, dict[str, Any]]) -> list[dict[s
     for noise in problem.noises:
         found = [records[noise, INDEPENDENT, seed]["advice"] for seed in range(problem.seeds)]
         each = ((epoch, [one[str(epoch)] for one in found]) for epoch in problem.epochs)
-        rows += [{"noise": noise, "epoch": epoch} | _row(advices, problem) for epoch, advices in each]
+        rows += [{"noise": noise, "epoch": epoch} | _row(advices) for epoch, advices in each]
     return rows
 
 
-def _row(advices: Sequence[dict[str, float | None] | None], problem: Problem) -> dict[str, Any]:
-    sizes: dict[str, Any] = {"students": len(problem.base.students), "examples": 0}
-    told = [Advice(**_numbers(one), **sizes) for one in advices if one is not None]
+def _row(advices: Sequence[dict[str, float | None] | None]) -> dict[str, Any]:
+    told = [Advice(**_numbers(one)) for one in advices if one is not None]
     if len(told) < 2:
         return {"seeds": len(told), "beta": None, "low": None, "high": None, "student": UNKNOWN, "ensemble": UNKNOWN}
     said = combine(told)

@@ -77,6 +77,7 @@ RESNET = replace(COLOUR, subset=2000, batch_size=50, lr=0.05, amp=True, channels
 
 PROBLEMS = {
     "digits-mlp": Problem("digits, MLP", of(DIGITS, "mlp"), LONG, 16, more=dict.fromkeys(NOISES, (*ORDERS, STRONG))),
+    "digits-tanh": Problem("digits, one layer of tanh", of(DIGITS, "mlp-tanh"), LONG, 16),
     "digits-four": Problem("digits, four MLPs", of(DIGITS, "mlp", 4), LONG, 16, noises=(0.2,)),
     "digits-cnn": Problem("digits, CNN", of(DIGITS, "cnn"), SHORT, 16, more={0.4: FIXED_PRODUCT}),
     "superclasses-cnn": Problem(

@@ -24,7 +24,6 @@ from training.run.epochs import Answers
 WHO = ("student", "ensemble")
 TEST_NOISE = 1_000_003
 """Added to a run's seed for the noise of its test labels."""
-ADVISED = ("beta", "low", "high", "ambiguity", "student_nll", "ensemble_nll", "overconfidence", "overconfidence_error")
 
 
 class Recorder:
@@ -102,7 +101,7 @@ def _advice(logits: Tensor, labels: Tensor) -> dict[str, Any] | None:
     """The numbers of the advice; None where it is refused: an ensemble without an error on these images."""
     with contextlib.suppress(ValueError):
         found = asdict(advise(logits, labels, resamples=300))
-        return {name: found[name] if math.isfinite(found[name]) else None for name in ADVISED}
+        return {name: value if math.isfinite(value) else None for name, value in found.items()}
     return None
 
 

@@ -1,0 +1,131 @@
+"""Theorems on the study's runs: the first-order law's sign and size, the bounded scope."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+import numpy as np
+from scipy import stats
+
+from report import RESULTS
+from training.experiment.published import read_published
+from training.study.paired import Difference, paired
+
+from .files import WEAK, WHO, Phases
+
+
+class Slope(msgspec.Struct):
+    """d NLL / d lam at lam = 0 after some epochs, a number a seed; see `training.study.law`."""
+
+    epoch: int
+    student: list[float]
+    ensemble: list[float]
+
+
+class Step(msgspec.Struct):
+    """Distances and held-out scores after some epochs; see `training.study.scope`."""
+
+    epoch: int
+    from_start: float
+    from_end: float
+    held_out_error: float
+    held_out_nll: float
+
+
+class Walk(msgspec.Struct):
+    """A run whose distances were followed."""
+
+    alpha: float
+    weight: float
+    decay: float
+    seed: int
+    rows: list[Step]
+    last_epoch_radius: float
+
+
+class Theory(msgspec.Struct):
+    """The file of these measurements."""
+
+    command: str
+    made: dict[str, Any]
+    law: dict[str, list[Slope]]
+    scope: list[Walk]
+
+
+class Lawful(NamedTuple):
+    """What the law said of a cell (a gain in nats at lam = 0.1), and what was gained."""
+
+    who: str
+    noise: float
+    epoch: int
+    said: Difference
+    gained: Difference
+
+
+LAW = "digits-tanh"
+
+
+def load(results: Path = RESULTS) -> Theory:
+    """Read the committed measurements.
+
+    Raises:
+        FileNotFoundError, ValueError: as `files.load`.
+    """
+    file = results / "study" / "theory.json"
+    if not file.exists():
+        raise FileNotFoundError(f"{file} is not there; it belongs to the repository (python -m training.study theory)")
+    return msgspec.convert(read_published(file, Theory), Theory)
+
+
+def law(found: Phases, theory: Theory) -> list[Lawful]:
+    """The law against the gains of the mutual runs at lam = 0.1, on the same seeds and images."""
+    paths = found.problems[LAW]
+    number = len(WHO) * sum(map(len, theory.law.values()))
+    lawful = []
+    for noise, slopes in theory.law.items():
+        alone, mutual = paths.alone(float(noise)), paths.coupled(float(noise), WEAK)
+        for k, slope in enumerate(slopes):
+            for who in WHO:
+                said = -WEAK[1] * np.array(getattr(slope, who))
+                gained = paired(alone.at(f"{who}_nll", k), mutual.at(f"{who}_nll", k), number)
+                lawful.append(Lawful(who, float(noise), slope.epoch, paired(said, 0 * said, number), gained))
+    return lawful
+
+
+def law_rows(found: Phases, theory: Theory) -> list[list[str]]:
+    """How often the law's sign is right and how its size compares, its head first."""
+    head = ["who", "cells", "clear", "sign right", "gained / said, median [quartiles] of the clear"]
+    return [head, *(_law_row([one for one in law(found, theory) if one.who == who], who) for who in WHO)]
+
+
+def _law_row(cells: list[Lawful], who: str) -> list[str]:
+    clear = [one for one in cells if one.gained.sign]
+    right = [one for one in clear if one.gained.sign == np.sign(one.said.mean)]
+    low, middle, high = np.quantile([one.gained.mean / one.said.mean for one in clear], (0.25, 0.5, 0.75))
+    return [who, str(len(cells)), str(len(clear)), str(len(right)), f"{middle:.2f} [{low:.2f}, {high:.2f}]"]
+
+
+def scope_rows(theory: Theory) -> list[list[str]]:
+    """Distances and held-out scores at the end of constant-rate training, its head first; means ± standard errors."""
+    head = ["order, λ", "weight decay", "from the start", "around the last epoch's mean", "least error, %",
+            "last error, %", "last NLL"]  # fmt: skip
+    kinds = dict.fromkeys((one.alpha, one.weight, one.decay) for one in theory.scope)
+    return [head, *(_scope_row(theory, kind) for kind in kinds)]
+
+
+def _scope_row(theory: Theory, kind: tuple[float, float, float]) -> list[str]:
+    runs = [one for one in theory.scope if (one.alpha, one.weight, one.decay) == kind]
+    alpha, weight, decay = kind
+    columns = [
+        ([one.rows[-1].from_start for one in runs], 1.0),
+        ([one.last_epoch_radius for one in runs], 1.0),
+        ([min(row.held_out_error for row in one.rows) for one in runs], 100.0),
+        ([one.rows[-1].held_out_error for one in runs], 100.0),
+        ([one.rows[-1].held_out_nll for one in runs], 1.0),
+    ]
+    name = f"{alpha:g}, {weight:g}" if weight else "independent"
+    return [name, f"{decay:g}", *(_mean(np.array(values), factor) for values, factor in columns)]
+
+
+def _mean(values: np.ndarray, factor: float) -> str:
+    return f"{factor * values.mean():.2f} ± {factor * float(stats.sem(values)):.2f}"
