@@ -29,30 +29,30 @@ def report(out: Path = Path("results/report"), seeds: int = 5, seconds: float = 
 
 
 def study(results: Path = RESULTS, out: Path | None = None) -> int:
-    """Show the committed studies: when mutual learning helps, and, on CIFAR-100, scores at every order against theory.
+    """Show the committed study: when mutual learning helps, what the order does, and what would be simpler.
 
     Args:
         results: the folder that holds `advise/`, `study/` and `benchmarks/`.
         out: a folder that receives the figures as SVG files.
     """
     from report.figures import advice as advice_figures
-    from report.figures import underfit as study_figures
-    from report.study import underfit as committed
-    from training.experiment.tables import markdown
+    from report.figures import phases as phase_figures
+    from report.figures import underfit as underfit_figures
+    from report.study import summary, underfit
     from training.run.files.run_folder import probe_folder
 
     from . import advice
 
     if out is not None:
         probe_folder(out)
-    found, advised = committed.load(results), advice.load(results)
+    found, advised = summary.load(results), advice.load(results)
+    print(summary.text(found))
     print(advice.summary(advised))
-    print(committed.summary(found))
-    rows = [[row["label"], row["claim"], row["measured"], row["agrees"]] for row in committed.predictions(found)]
-    print(markdown(["", "the theory says", "measured on CIFAR-100", ""], rows))
-    print("\n".join(committed.sources(found)))
+    begun = underfit.load(results)
+    print(underfit.text(begun))
     if out is not None:
-        study_figures.save(found, out)
+        phase_figures.save(found.phases, found.contests, out)
+        underfit_figures.save(begun, out)
         advice_figures.collapse(advised).savefig(out / "when_it_helps.svg")
         print(out)
     return 0

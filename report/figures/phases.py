@@ -1,8 +1,10 @@
 """Figures of the study: gains against beta*, the orders, the contest, students against the independent ensemble."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -14,9 +16,9 @@ from report.study.worth import Contests, Line
 from training.study.paired import Difference
 
 from .scores import BLACK, BLUE, GREEN, ORANGE, opened
-from .underfit import PURPLE, SKY
+from .underfit import AMBER, PURPLE, SKY
 
-STYLES = ((BLUE, "o"), (SKY, "D"), (ORANGE, "s"), (GREEN, "^"), (PURPLE, "v"))
+STYLES = ((BLUE, "o"), (AMBER, "P"), (SKY, "D"), (ORANGE, "s"), (GREEN, "^"), (PURPLE, "v"))
 SHADES = {"overfit": (None, 1.0, "#dcefe6"), "middle": (1.0, 2.0, "#f6f1da"), "underfit": (2.0, None, "#f8e3da")}
 TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10)
 
@@ -124,7 +126,8 @@ def contest(found: Contests) -> Figure:
         strict=True,
     ):
         for k, (name, (colour, marker)) in enumerate(zip(names, STYLES, strict=False)):
-            _entries(axes, worth.lines(found, name, "stopped")[1:], unit, (colour, marker, name), 0.16 * k - 0.24)
+            style = colour, marker, worth.title(name)
+            _entries(axes, worth.lines(found, name, "stopped")[1:], unit, style, 0.16 * k - 0.24)
         axes.axvline(0, color="0.3", linewidth=0.9)
         axes.set_xlabel(title)
     shown = [entry.name for entry in worth.ENTRIES[1:]]
@@ -159,6 +162,14 @@ def against_the_ensemble(found: Phases) -> Figure:
     panels[0].set_yticks(range(len(every)), [f"{one.title}, noise {one.noise:g}" for one in every])
     panels[0].invert_yaxis()
     return opened(figure)
+
+
+def save(found: Phases, contests: Contests, folder: Path) -> None:
+    """Write every figure as SVG."""
+    with rc_context({"svg.hashsalt": "study"}):
+        for name, draw in DRAWINGS.items():
+            draw(found).savefig(folder / f"{name}.svg", metadata={"Date": None})
+        contest(contests).savefig(folder / "worth.svg", metadata={"Date": None})
 
 
 DRAWINGS: dict[str, Callable[[Phases], Figure]] = {

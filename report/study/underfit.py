@@ -219,6 +219,13 @@ def summary(study: Study) -> str:
     return markdown(head, body)
 
 
+def text(study: Study) -> str:
+    """The main comparison, the theory's predictions and the files' origins, for a terminal."""
+    rows = [list(row.values()) for row in predictions(study)]
+    agreed = markdown(["", "the theory says", "measured on CIFAR-100", ""], rows)
+    return "\n".join([summary(study), agreed, *sources(study)])
+
+
 def score_rows(study: Study) -> list[list[str]]:
     """The cells of that table, its head first."""
     published = next(iter(study.accuracy.values()))

@@ -8,6 +8,7 @@ import msgspec
 from report import RESULTS
 from training.experiment.published import read_published
 from training.study.paired import Difference, paired
+from training.study.problems import PROBLEMS
 
 from .files import bold
 
@@ -91,6 +92,12 @@ def load(results: Path = RESULTS) -> Contests:
     if not file.exists():
         raise FileNotFoundError(f"{file} is not there; it belongs to the repository (python -m training.study worth)")
     return msgspec.convert(read_published(file, Contests), Contests)
+
+
+def title(contest: str) -> str:
+    """The contest's problem and label noise, for a reader."""
+    name, _, noise = contest.rpartition("-")
+    return f"{PROBLEMS[name].title}, label noise {noise}"
 
 
 def comparisons(found: Contests) -> int:
