@@ -84,8 +84,9 @@ def train_all(
     folder.mkdir(parents=True, exist_ok=True)
     left = [run for run in runs if not files[run].exists()]
     batches = [Batch(tuple(part), tuple(files[run] for run in part), epochs) for part in _parts(left, source)]
-    for _ in run_all(batches, progress, jobs, source):
-        pass
+    if batches:
+        for _ in run_all(batches, progress, jobs, source):
+            pass
     return [msgspec.json.decode(files[run].read_bytes()) for run in runs]
 
 
