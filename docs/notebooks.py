@@ -11,7 +11,14 @@ from training.run.files.run_folder import write_atomically
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 KEPT = ROOT / "build" / "notebooks"
-READ = ("theory/**/*.py", "sims/**/*.py", "training/**/*.py", "report/**/*.py", "results/study/**/*", "results/advise/*")
+READ = (
+    "theory/**/*.py",
+    "sims/**/*.py",
+    "training/**/*.py",
+    "report/**/*.py",
+    "results/study/**/*",
+    "results/advise/*",
+)
 """What a notebook may show besides its own code."""
 
 ORDER = ("tour", "when_it_helps", "divergence", "theorems", "simulations", "training", "study")

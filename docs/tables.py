@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from report import advice
+from report.study import files, phases, summary
 from report.study import underfit as study
 from training.experiment.tables import markdown
 
@@ -45,6 +46,34 @@ def _sources() -> str:
     return "\n".join(f"- `{line}`" for line in study.sources(study.load()))
 
 
+def _settled(name: str) -> Callable[[], str]:
+    """A table of the study."""
+
+    def made() -> str:
+        head, *body = summary.TABLES[name](summary.load())
+        return table(head, body)
+
+    return made
+
+
+def _contests() -> str:
+    """Every contest: with early stopping at once, after the last epoch on a click."""
+    parts = []
+    for title, (head, *body) in summary.contest_tables(summary.load()).items():
+        shown = table(head, body)
+        parts.append(f"**{title}**\n\n{shown}" if "stopping" in title else folded(title, shown))
+    return "\n".join(parts)
+
+
+def _wrongly_predicted() -> str:
+    lines = phases.misses(files.load())
+    return folded(f"the {len(lines)} that were wrong", "\n".join(f"- {line}" for line in lines)) if lines else ""
+
+
+def _study_sources() -> str:
+    return "\n".join(f"- `{line}`" for line in files.sources(files.load()))
+
+
 def _advice() -> str:
     head, *body = advice.tally_rows(advice.load())
     return table(head, body)
@@ -81,6 +110,10 @@ TABLES: dict[str, Callable[[], str]] = {
     "scores": _scores,
     "predictions": _predictions,
     "sources": _sources,
+    **{f"study {name}": _settled(name) for name in summary.TABLES},
+    "study contests": _contests,
+    "study misses": _wrongly_predicted,
+    "study sources": _study_sources,
     "advice": _advice,
     "misses": _misses,
     "benchmarks": _benchmarks(""),

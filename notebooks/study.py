@@ -20,8 +20,8 @@
 # %matplotlib inline
 from IPython.display import Markdown
 
-from report.study import underfit as study
 from report.figures import underfit as study_figures
+from report.study import underfit as study
 from training.experiment.tables import markdown
 
 found = study.load()

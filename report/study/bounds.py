@@ -8,10 +8,12 @@ import numpy as np
 from scipy import stats
 
 from report import RESULTS
-from training.experiment.published import read_published
+from theory.dynamics.detaching import squared_dropped_gradient
+from training.experiment.published import PublishedMeasurement, read_published
 from training.study.paired import Difference, paired
 
 from .files import WEAK, WHO, Phases
+from .underfit import Run, descent_share, is_smooth, largest, looseness
 
 
 class Slope(msgspec.Struct):
@@ -75,6 +77,37 @@ def load(results: Path = RESULTS) -> Theory:
     if not file.exists():
         raise FileNotFoundError(f"{file} is not there; it belongs to the repository (python -m training.study theory)")
     return msgspec.convert(read_published(file, Theory), Theory)
+
+
+def measured(results: Path = RESULTS) -> list[Run]:
+    """The runs of plain SGD along which the theorems' quantities were measured (`rdml measure`)."""
+    file = results / "study" / "measured-digits.json"
+    if not file.exists():
+        raise FileNotFoundError(f"{file} is not there; it belongs to the repository, and `rdml measure` makes it anew")
+    return read_published(file, PublishedMeasurement)["runs"]
+
+
+def bound_rows(runs: list[Run]) -> list[list[str]]:
+    """What the bounds leave unused along these runs, its head first."""
+    smooth, mutual = [run for run in runs if is_smooth(run)], [run for run in runs if run["recipe"]["alpha"]]
+    share = max(descent_share(run) for run in smooth)
+    drift = f"{looseness(mutual):.0f} times smaller, or more, at every record"
+    dropped = max(dropped_share(run["recipe"]["alpha"], row) for run in mutual for row in run["rows"])
+    body = [
+        ["[D3](#label-d3)", "the pull's square is at most κ times the divergence",
+         f"at most {largest(mutual, 'self_bounding'):.3f} of it"],
+        ["[E1](#label-e1)", "the mean squared gradient is at most descent, noise and drift",
+         f"at most {share:.3f} of it ({len(smooth)} of {len(runs)} runs keep η ≤ 1/β)"],
+        ["[E2](#label-e2)", "the drift through a step is at most 2λ(1+λ)R²τ", drift],
+        ["[E3](#label-e3)", "what detaching drops is at most R² min(2τ², κ D)", f"at most {dropped:.3f} of it"],
+    ]  # fmt: skip
+    return [["theorem", "statement", f"measured ({len(runs)} runs)"], *body]
+
+
+def dropped_share(alpha: float, row: dict[str, Any]) -> float:
+    """E3's left side in units of its right side, at a record."""
+    mean = min(row["divergence"], row["oscillation"])
+    return row["dropped"] / float(squared_dropped_gradient(alpha, row["jacobian"], row["oscillation"], mean))
 
 
 def law(found: Phases, theory: Theory) -> list[Lawful]:

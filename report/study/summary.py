@@ -10,6 +10,7 @@ from training.experiment.tables import markdown
 from . import bounds, files, orders, phases, worth
 from .bounds import Theory
 from .files import Phases
+from .underfit import Run
 from .worth import Contests
 
 
@@ -19,6 +20,7 @@ class Found(NamedTuple):
     phases: Phases
     contests: Contests
     theory: Theory
+    measured: list[Run]
 
 
 def load(results: Path = RESULTS) -> Found:
@@ -28,7 +30,7 @@ def load(results: Path = RESULTS) -> Found:
         FileNotFoundError: if it is not there.
         ValueError: if a file does not fit.
     """
-    return Found(files.load(results), worth.load(results), bounds.load(results))
+    return Found(files.load(results), worth.load(results), bounds.load(results), bounds.measured(results))
 
 
 TABLES: dict[str, Callable[[Found], list[list[str]]]] = {
@@ -36,6 +38,7 @@ TABLES: dict[str, Callable[[Found], list[list[str]]]] = {
     "orders": lambda found: orders.order_rows(found.phases),
     "against the ensemble": lambda found: phases.beaten_rows(found.phases),
     "law": lambda found: bounds.law_rows(found.phases, found.theory),
+    "bounds": lambda found: bounds.bound_rows(found.measured),
     "scope": lambda found: bounds.scope_rows(found.theory),
 }
 """The cells of each table, its head first."""
