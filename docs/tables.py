@@ -51,7 +51,8 @@ def _settled(name: str) -> Callable[[], str]:
 
     def made() -> str:
         head, *body = summary.TABLES[name](summary.load())
-        return table(head, body)
+        labels = name == "bounds"
+        return table(head, [[f"[{row[0]}](#label-{row[0].lower()})" if labels else row[0], *row[1:]] for row in body])
 
     return made
 

@@ -10,9 +10,11 @@ from tqdm import tqdm
 import sims
 import training
 from report.figures import advice as advice_figures
+from report.figures import phases as phase_figures
 from report.figures import scores as figures
 from report.figures import theorems as theorem_figures
 from report.figures import underfit as study_figures
+from report.study import files, summary
 from report.study import underfit as committed
 from sims.figures import draw
 from sims.verdicts import StudyResult, run_together
@@ -28,7 +30,7 @@ FIRST = "rotating_pair"
 STAGES = {
     "advice": "when it helps",
     "simulations": f"{len(sims.STUDIES)} studies",
-    "study": "the results on CIFAR-100",
+    "study": "the study on real images",
     "theorems": "the theorems",
     "students": "the students on handwritten digits",
 }
@@ -124,9 +126,9 @@ def students(seeds: int) -> Section:
 
 
 def study() -> Section:
-    """The committed results on CIFAR-100; nothing where they are not at hand, as in an installed package."""
+    """The committed study; nothing where it is not at hand, as in an installed package."""
     try:
-        found = committed.load()
+        found, settled = committed.load(), summary.load()
     except FileNotFoundError as missing:
         return Section({"missing": str(missing)}, {}, passed=True)
     data = {
@@ -134,9 +136,12 @@ def study() -> Section:
         "title": next(iter(found.accuracy.values()))["title"],
         "scores": committed.score_rows(found),
         "predictions": committed.predictions(found),
-        "sources": committed.sources(found),
+        "sources": [*files.sources(settled.phases), *committed.sources(found)],
+        "tables": {name: rows(settled) for name, rows in summary.TABLES.items()} | summary.contest_tables(settled),
     }
     drawings = {f"study_{name}": draw(found) for name, draw in study_figures.DRAWINGS.items()}
+    drawings |= {f"study_{name}": draw(settled.phases) for name, draw in phase_figures.DRAWINGS.items()}
+    drawings["study_worth"] = phase_figures.contest(settled.contests)
     return Section(data, drawings, passed=True)
 
 

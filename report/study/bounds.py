@@ -94,12 +94,12 @@ def bound_rows(runs: list[Run]) -> list[list[str]]:
     drift = f"{looseness(mutual):.0f} times smaller, or more, at every record"
     dropped = max(dropped_share(run["recipe"]["alpha"], row) for run in mutual for row in run["rows"])
     body = [
-        ["[D3](#label-d3)", "the pull's square is at most κ times the divergence",
+        ["D3", "the pull's square is at most κ times the divergence",
          f"at most {largest(mutual, 'self_bounding'):.3f} of it"],
-        ["[E1](#label-e1)", "the mean squared gradient is at most descent, noise and drift",
+        ["E1", "the mean squared gradient is at most descent, noise and drift",
          f"at most {share:.3f} of it ({len(smooth)} of {len(runs)} runs keep η ≤ 1/β)"],
-        ["[E2](#label-e2)", "the drift through a step is at most 2λ(1+λ)R²τ", drift],
-        ["[E3](#label-e3)", "what detaching drops is at most R² min(2τ², κ D)", f"at most {dropped:.3f} of it"],
+        ["E2", "the drift through a step is at most 2λ(1+λ)R²τ", drift],
+        ["E3", "what detaching drops is at most R² min(2τ², κ D)", f"at most {dropped:.3f} of it"],
     ]  # fmt: skip
     return [["theorem", "statement", f"measured ({len(runs)} runs)"], *body]
 

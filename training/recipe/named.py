@@ -61,7 +61,7 @@ def gpu() -> Recipe:
 
 
 def study() -> Recipe:
-    """What the committed study used (results/study): a CPU minute a run, 100 classes of 100 images."""
+    """The underfitting end of the study (results/study/underfit): a CPU minute a run, 100 classes of 100 images."""
     return replace(
         paper(),
         students=("resnet8-stride2", "resnet8-stride2"),
