@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from training.study.paired import Difference, paired
 
-from .files import WHOLE, Paths, Phases, bold
+from .files import WHOLE, Cell, Paths, Phases, bold
 
 FIXED_WEIGHT = ((0.25, 1.0), (0.5, 1.0), (2.0, 1.0), (4.0, 1.0))
 FIXED_PRODUCT = ((0.25, 4.0), (0.5, 2.0), (2.0, 0.5), (4.0, 0.25))
@@ -54,6 +54,24 @@ def order_rows(found: Phases) -> list[list[str]]:
         for one in ordered(found)
     ]  # fmt: skip
     return [head, *body]
+
+
+def failed_rows(found: Phases) -> list[list[str]]:
+    """Where training is unstable: runs whose student ends ten points of accuracy below the mean independent one."""
+    head = ["problem", "label noise", "order", "λ", "failed runs"]
+    cells = [
+        (paths.problem.title, paths.alone(one.noise), one) for paths in found.problems.values() for one in paths.cells
+    ]
+    counts = [(title, one, _failed(one, alone), len(alone.seeds)) for title, alone, one in cells]
+    body = [[title, f"{one.noise:g}", f"{one.alpha:g}", f"{one.lam:g}", f"{number} of {seeds}"]
+            for title, one, number, seeds in counts if number]  # fmt: skip
+    return [head, *body]
+
+
+def _failed(one: Cell, alone: Cell) -> int:
+    """Runs that stopped with a loss out of range count, too."""
+    least = sum(alone.test["student_accuracy"]) / len(alone.seeds) - 0.1
+    return len(alone.seeds) - sum(value >= least for value in one.test["student_accuracy"])
 
 
 def tempering(found: Phases) -> tuple[int, int]:

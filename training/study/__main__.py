@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import msgspec
 import torch
 import tyro
 
@@ -19,7 +20,7 @@ from theory.refusal import end
 from training.data.images import Source
 from training.experiment.parallel import run_all
 from training.run.files.environment import environment
-from training.run.files.run_folder import write_json
+from training.run.files.run_folder import write_atomically, write_json
 
 from . import predictions
 from .law import follow
@@ -109,7 +110,8 @@ class Study:
                      "recipe": replace(problem.base, data_root=None).to_json()}  # fmt: skip
             seconds = sum(one["made"]["seconds"] for one in records.values())
             content = {"command": command(), "made": made_of(records), "seconds": seconds, "problem": about}
-            write_json(self.out / f"phases-{name}.json", rounded(content | {"cells": cells}))
+            packed = msgspec.json.encode(rounded(content | {"cells": cells}))  # indented, it would be twice as large
+            write_atomically(self.out / f"phases-{name}.json", packed + b"\n")
 
     def worth(self) -> None:
         """Tune mutual learning and its rivals."""
