@@ -1,13 +1,19 @@
 // A device "far" for torch whose memory is the processor's. As on a GPU, an operation takes only tensors of the device.
 // Whatever would make a program wait for a GPU is counted: copies between host and device, and numbers that are read.
 
-#include <ATen/ATen.h>
+#define AT_PER_OPERATOR_HEADERS  // those of all operators take the compiler three seconds
+#include <ATen/core/Tensor.h>
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/EmptyTensor.h>
 #include <ATen/detail/PrivateUse1HooksInterface.h>
 #include <ATen/native/CPUFallback.h>
 #include <ATen/native/Resize.h>
+#include <ATen/ops/_local_scalar_dense.h>
 #include <ATen/ops/as_strided_native.h>
+#include <ATen/ops/convolution.h>
+#include <ATen/ops/convolution_backward.h>
+#include <ATen/ops/empty_strided.h>
+#include <ATen/ops/native_batch_norm.h>
 #include <ATen/ops/set_native.h>
 #include <ATen/ops/unfold_native.h>
 #include <ATen/ops/view_native.h>
