@@ -3,6 +3,7 @@ vanish?"""
 
 import inspect
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -34,12 +35,18 @@ def test_is_stated_in_latex_and_sourced(theorem: Theorem):
     assert theorem.label[1:].isdigit()
 
 
+@cache
+def points_of(name: str, classes: int) -> st.SearchStrategy[dict]:
+    """Kept, since hypothesis examines each new strategy before it draws from it."""
+    return points(THEOREMS[name].given, classes)
+
+
 @EVERY
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.data_too_large, HealthCheck.too_slow])
 @given(data=st.data())
 def test_holds_under_hypothesis(theorem: Theorem, data: st.DataObject):
     classes = data.draw(st.sampled_from([c for c in theorem.classes if c <= 5]))
-    point = {name: np.asarray(value)[None] for name, value in data.draw(points(theorem.given, classes)).items()}
+    point = {name: np.asarray(value)[None] for name, value in data.draw(points_of(theorem.name, classes)).items()}
     assert theorem.holds(point).all(), theorem.sides(point)
 
 
