@@ -117,6 +117,24 @@ def misses(found: Phases) -> list[str]:
     ]
 
 
+def end_rows(found: Phases) -> list[list[str]]:
+    """What order 1 at lam = 1 gains on the test set after the last epoch, its head first."""
+    head = ["problem", "label noise", "train accuracy, %", "independent student, %",
+            *(f"{who}: {score}" for who in WHO for score in ("accuracy, points", "NLL lower by"))]  # fmt: skip
+    number = 2 * len(WHO) * len(list(found.cells))
+    return [head, *(_end(paths, noise, number) for _, paths, noise in found.cells)]
+
+
+def _end(paths: Paths, noise: float, number: int) -> list[str]:
+    alone, mutual = paths.alone(noise), paths.coupled(noise, WHOLE)
+    cells = [f"{100 * np.mean(one):.1f}" for one in (alone.train_accuracy, alone.test["student_accuracy"])]
+    for who in WHO:
+        accuracy, nll = f"{who}_accuracy", f"{who}_nll"
+        cells.append(bold(paired(mutual.test[accuracy], alone.test[accuracy], number), 100.0))
+        cells.append(bold(paired(alone.test[nll], mutual.test[nll], number)))
+    return [paths.problem.title, f"{noise:g}", *cells]
+
+
 def beaten_rows(found: Phases) -> list[list[str]]:
     """Mutual students against the independent *ensemble* on the test set after the last epoch, its head first.
 

@@ -35,6 +35,7 @@ def load(results: Path = RESULTS) -> Found:
 
 TABLES: dict[str, Callable[[Found], list[list[str]]]] = {
     "gains": lambda found: phases.tally_rows(found.phases),
+    "ends": lambda found: phases.end_rows(found.phases),
     "orders": lambda found: orders.order_rows(found.phases),
     "failed": lambda found: orders.failed_rows(found.phases),
     "against the ensemble": lambda found: phases.beaten_rows(found.phases),
