@@ -73,11 +73,19 @@ class Study:
     def train(self, name: str, mutual: bool) -> dict[Any, dict[str, Any]]:
         """The records of a problem's independent or mutual runs by (noise, coupling, seed)."""
         problem = self.problems[name]
+        if mutual:
+            self.check_predicted(name)
         cells = list(problem.cells(mutual))
         runs = [(problem.recipe(noise, coupling), seed) for noise, coupling, seed in cells]
         found = train_all(runs, self.work / name, problem.epochs, self.source(name), self.jobs)
         print(f"{name}: {len(cells)} runs", flush=True)
         return dict(zip(cells, found, strict=True))
+
+    def check_predicted(self, name: str) -> None:
+        """Raise ValueError if it is not written down what is expected of the mutual runs."""
+        file = self.out / "predictions.json"
+        if not file.exists() or name not in msgspec.json.decode(file.read_bytes())["rows"]:
+            raise ValueError(f"the predictions of {name} come first: python -m training.study predict")
 
     def source(self, name: str) -> Source:
         """The images of a problem."""
@@ -95,8 +103,6 @@ class Study:
 
     def mutual(self) -> None:
         """Train the mutual students, once what is expected of them is written down."""
-        if not (self.out / "predictions.json").exists():
-            raise ValueError("the predictions come first: python -m training.study predict")
         for name in self.problems:
             self.train(name, mutual=True)
 
@@ -118,6 +124,7 @@ class Study:
         found = {}
         for name, noise in CONTESTS:
             if name in self.problems:
+                self.check_predicted(name)
                 contest = Contest(self.problems[name], noise, self.work / f"worth-{name}", self.source(name), self.jobs)
                 found[f"{name}-{noise:g}"] = contest.run()
                 print(f"{name}, label noise {noise:g}: tuned and tested", flush=True)
@@ -127,6 +134,7 @@ class Study:
         """Follow the first-order law and the distances from start and end."""
         if missing := {SMOOTH, FOLLOWED} - set(self.problems):
             raise ValueError(f"this stage needs {' and '.join(sorted(missing))}: leave out --only")
+        self.check_predicted(FOLLOWED)
         smooth, problem = self.problems[SMOOTH], self.problems[FOLLOWED]
         source, law = self.source(SMOOTH), {}
         for noise in smooth.noises:
@@ -159,6 +167,8 @@ def cell(problem: Problem, noise: float, coupling: Coupling, records: dict[Any, 
     """The numbers of a share of noise and a coupling: of each score a list of epochs a seed."""
     found = {seed: records[noise, coupling, seed] for seed in range(problem.seeds)}
     alive = {seed: one for seed, one in found.items() if not one.get("diverged")}
+    if not alive:
+        raise ValueError(f"every run of {problem.title} at label noise {noise:g} and {coupling} failed")
     first = next(iter(alive.values()))
     names = first["path"][str(problem.epochs[0])]
     path = {key: [[one["path"][str(e)][key] for e in problem.epochs] for one in alive.values()] for key in names}

@@ -19,13 +19,14 @@ from training.run.epochs import Answers
 from training.run.files.environment import environment
 from training.run.files.run_folder import write_json
 from training.run.step import set_rate
+from training.run.stopping import TrainingDiverged
 from training.run.train import train
 
 from .paths import name_of
 from .record import Recorder, rounded
 
 Heat = tuple[float, float]
-"""Share of the teacher in the loss, temperature."""
+"""Share of the teacher in the loss, temperature; as many candidates as the other methods have."""
 GRID: tuple[Heat, ...] = tuple((share, heat) for share in (0.3, 0.6, 0.9) for heat in (1.0, 2.0, 4.0))
 
 
@@ -68,11 +69,14 @@ class Distilled:
             teacher, spent = self._taught(source), process_time() - began
             splits = split(self.recipe, source, self.seed)
             for heat in left:
-                began, recorder = process_time(), Recorder(self.recorded)
-                distil(self.recipe, self.seed, splits, teacher, heat, recorder)
-                seconds = process_time() - began + spent
-                made = environment(choose_device("cpu")) | {"seconds": seconds}
-                write_json(self.file(heat), rounded(recorder.records[self.recipe, self.seed] | {"made": made}))
+                began, recorder, diverged = process_time(), Recorder(self.recorded), None
+                try:
+                    distil(self.recipe, self.seed, splits, teacher, heat, recorder)
+                except TrainingDiverged as error:
+                    diverged = str(error)
+                record = recorder.records.get((self.recipe, self.seed), {"path": {}})
+                made = environment(choose_device("cpu")) | {"seconds": process_time() - began + spent}
+                write_json(self.file(heat), rounded(record | {"diverged": diverged, "made": made}))
         return len(left)
 
     def _taught(self, source: Source) -> Tensor:
@@ -93,10 +97,13 @@ def distil(recipe: Recipe, seed: int, splits: Splits, teacher: Tensor, heat: Hea
         loader = Loader(splits.train, recipe, seed, device)
         for epoch in range(recipe.epochs):
             set_rate(cohort.optimizers[0], float(recipe.lr))
-            order = draw_plan(splits.train, recipe, seed, epoch).order.split(recipe.batch_size)
-            for (pixels, labels), rows in zip(loader.epoch(epoch), order, strict=False):
+            order = draw_plan(splits.train, recipe, seed, epoch).order.split(recipe.batch_size)[: len(loader)]
+            for (pixels, labels), rows in zip(loader.epoch(epoch), order, strict=True):
                 cohort.optimizers[0].zero_grad()
-                loss_of(cohort.students[0](pixels), labels, teacher[rows], heat).backward()
+                loss = loss_of(cohort.students[0](pixels), labels, teacher[rows], heat)
+                if not loss <= recipe.max_loss:
+                    raise TrainingDiverged(f"the loss of a distilled student is {loss:.6g} in epoch {epoch + 1}")
+                loss.backward()
                 cohort.optimizers[0].step()
             _show(cohort, loader, splits, ("validation",), epoch + 1, recorder)
         _show(cohort, loader, splits, ("train", "validation", "test"), recipe.epochs, recorder)

@@ -1,7 +1,7 @@
 """Trains the runs of a problem, as stacks where that pays, and keeps the record of each in a file of its own."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import process_time
 from typing import Any
@@ -63,8 +63,9 @@ class Batch:
             diverged = str(error)
         made = environment(choose_device(self.recipe.device)) | {"seconds": (process_time() - began) / len(left)}
         for k in left:
-            record = recorder.records.get(self.runs[k], {"path": {}})
-            write_json(self.files[k], rounded(record | {"diverged": diverged, "made": made}))
+            record = recorder.records.get(self.runs[k], {"path": {}, "advice": {}})
+            kept = record | {"diverged": diverged, "recipe": shown(self.runs[k][0]), "made": made}
+            write_json(self.files[k], rounded(kept))
 
 
 def train_all(
@@ -87,7 +88,19 @@ def train_all(
     if batches:
         for _ in run_all(batches, progress, jobs, source):
             pass
-    return [msgspec.json.decode(files[run].read_bytes()) for run in runs]
+    return [_read(files[run], run[0]) for run in runs]
+
+
+def _read(file: Path, recipe: Recipe) -> dict[str, Any]:
+    found = msgspec.json.decode(file.read_bytes())
+    if found.get("recipe", shown(recipe)) != shown(recipe):
+        raise ValueError(f"{file} holds a run of another recipe; choose another folder")
+    return found
+
+
+def shown(recipe: Recipe) -> dict[str, Any]:
+    """The recipe as JSON, without the folder of the data, which differs between machines."""
+    return replace(recipe, data_root=None).to_json()
 
 
 def name_of(recipe: Recipe, seed: int) -> str:

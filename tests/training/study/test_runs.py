@@ -85,7 +85,7 @@ def test_the_law_is_the_derivative_of_what_mutual_runs_do():
     """Mutual runs at lam = 0.01 change the held-out losses by 0.01 times the law, to second order in lam."""
     recipe = dataclasses.replace(SHORT, epochs=4, subset=None, students=("mlp-tanh", "mlp-tanh"))
     (said,) = law.follow(recipe, range(3), open_source(recipe), (4,))
-    seen: dict[tuple[float, int], torch.Tensor] = {}
+    seen: dict[tuple[float, int], tuple[torch.Tensor, torch.Tensor]] = {}
     small = 0.01
 
     def keep(answers):
@@ -122,7 +122,7 @@ def tiny(folder: Path) -> Study:
 
 def test_mutual_runs_wait_for_the_predictions_which_are_written_once(tmp_path):
     study = tiny(tmp_path)
-    with pytest.raises(ValueError, match="the predictions come first"):
+    with pytest.raises(ValueError, match="the predictions of digits-mlp come first"):
         study.mutual()
     study.predict()
     with pytest.raises(ValueError, match="they are not written again"):
