@@ -9,11 +9,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from report.study import orders, phases, worth
-from report.study.files import WEAK, WHO, WHOLE, Phases
+from report.study.files import FULL, WEAK, Phases, points
 from report.study.orders import Ordered
 from report.study.phases import Point
 from report.study.worth import Contests, Line
 from training.study.paired import Difference
+from training.study.record import WHO
 
 from .scores import BLACK, BLUE, GREEN, ORANGE, opened
 from .underfit import AMBER, PURPLE, SKY
@@ -23,7 +24,7 @@ SHADES = {"overfit": (None, 1.0, "#dcefe6"), "middle": (1.0, 2.0, "#f6f1da"), "u
 TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10)
 
 
-def gains(found: Phases, coupling: tuple[float, float] = WHOLE) -> Figure:
+def gains(found: Phases, coupling: tuple[float, float] = FULL) -> Figure:
     """What student and ensemble gain in held-out NLL (top) and accuracy (below) against beta*, all problems."""
     figure = Figure(figsize=(10.5, 7), layout="constrained")
     panels = figure.subplots(2, 2, sharex=True, sharey="row")
@@ -60,7 +61,7 @@ def _gains(
     colour, marker, label = style
     found = [read(one) for one in own]
     x, y = [one.beta for one in own], np.array([unit * one.mean for one in found])
-    reach = [unit * (one.high - one.mean) for one in found]
+    reach = [unit * one.reach for one in found]
     axes.errorbar(x, y, reach, fmt=marker, color=colour, markersize=4, linewidth=0.6, alpha=0.85, label=label)
 
 
@@ -83,7 +84,8 @@ def order_changes(found: Phases) -> Figure:
     figure = Figure(figsize=(13, 3.9), layout="constrained")
     every = orders.ordered(found)
     kinds = list(dict.fromkeys((one.problem, one.noise) for one in every))
-    for axes, (score, (name, unit)) in zip(figure.subplots(1, 4), orders.ORDERED.items(), strict=True):
+    for axes, (score, (name, show)) in zip(figure.subplots(1, 4), orders.ORDERED.items(), strict=True):
+        unit = 100.0 if show is points else 1.0
         for k, (kind, (colour, marker)) in enumerate(zip(kinds, STYLES, strict=False)):
             own = [one for one in every if (one.problem, one.noise) == kind]
             title = f"{found.problems[kind[0]].problem.title}, label noise {kind[1]:g}"
@@ -112,7 +114,7 @@ def _orders(
 
 def _spreads(changes: Sequence[Difference]) -> tuple[list[float], list[float]]:
     """Means, and half the widths of the intervals."""
-    return [one.mean for one in changes], [one.high - one.mean for one in changes]
+    return [one.mean for one in changes], [one.reach for one in changes]
 
 
 def contest(found: Contests) -> Figure:
@@ -140,9 +142,10 @@ def contest(found: Contests) -> Figure:
 
 def _entries(axes: Axes, lines: Sequence[Line], unit: float, style: tuple[str, str, str], shift: float) -> None:
     colour, marker, name = style
-    found = [(line.nearer if unit == 1 else line.better) or Difference(0, 0, 0, 2) for line in lines]
+    each = [line.lower_nll if unit == 1 else line.more_accurate for line in lines]
+    found = [one for one in each if one is not None]
     x = [unit * one.mean for one in found]
-    reach = [unit * (one.high - one.mean) for one in found]
+    reach = [unit * one.reach for one in found]
     y = np.arange(len(lines)) + shift
     axes.errorbar(x, y, xerr=reach, fmt=marker, color=colour, markersize=4.5, linewidth=0.9, label=name)
 
@@ -154,7 +157,7 @@ def against_the_ensemble(found: Phases) -> Figure:
     panels = figure.subplots(1, 2, sharey=True)
     for axes, unit, label in zip(panels, (100.0, 1.0), ("accuracy (points)", "NLL (nats)"), strict=True):
         changes = [one.accuracy if unit > 1 else one.nll for one in every]
-        reach = [unit * (one.high - one.mean) for one in changes]
+        reach = [unit * one.reach for one in changes]
         x = [unit * one.mean for one in changes]
         axes.errorbar(x, range(len(every)), xerr=reach, fmt="o", color=BLACK, markersize=4.5)
         axes.axvline(0, color="0.3", linewidth=0.9)

@@ -1,5 +1,6 @@
 """Theorems on the study's runs: the first-order law's sign and size, the bounded scope."""
 
+import itertools
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,8 +12,9 @@ from report import RESULTS
 from theory.dynamics.detaching import squared_dropped_gradient
 from training.experiment.published import PublishedMeasurement, read_published
 from training.study.paired import Difference, paired
+from training.study.record import WHO
 
-from .files import WEAK, WHO, Phases
+from .files import WEAK, Phases, compared
 from .underfit import Run, descent_share, is_smooth, largest, looseness
 
 
@@ -89,13 +91,13 @@ def measured(results: Path = RESULTS) -> list[Run]:
 
 def bound_rows(runs: list[Run]) -> list[list[str]]:
     """What the bounds leave unused along these runs, its head first."""
-    smooth, mutual = [run for run in runs if is_smooth(run)], [run for run in runs if run["recipe"]["alpha"]]
+    smooth, ordered = [run for run in runs if is_smooth(run)], [run for run in runs if run["recipe"]["alpha"]]
     share = max(descent_share(run) for run in smooth)
-    drift = f"{looseness(mutual):.0f} times smaller, or more, at every record"
-    dropped = max(dropped_share(run["recipe"]["alpha"], row) for run in mutual for row in run["rows"])
+    drift = f"{looseness(ordered):.0f} times smaller, or more, at every record"
+    dropped = max(dropped_share(run["recipe"]["alpha"], row) for run in ordered for row in run["rows"])
     body = [
         ["D3", "the pull's square is at most κ times the divergence",
-         f"at most {largest(mutual, 'self_bounding'):.3f} of it"],
+         f"at most {largest(ordered, 'self_bounding'):.3f} of it"],
         ["E1", "the mean squared gradient is at most descent, noise and drift",
          f"at most {share:.3f} of it ({len(smooth)} of {len(runs)} runs keep η ≤ 1/β)"],
         ["E2", "the drift through a step is at most 2λ(1+λ)R²τ", drift],
@@ -106,8 +108,9 @@ def bound_rows(runs: list[Run]) -> list[list[str]]:
 
 def dropped_share(alpha: float, row: dict[str, Any]) -> float:
     """E3's left side in units of its right side, at a record."""
-    mean = min(row["divergence"], row["oscillation"])
-    return row["dropped"] / float(squared_dropped_gradient(alpha, row["jacobian"], row["oscillation"], mean))
+    mean, width = row["divergence"], row["oscillation"]
+    mean = min(mean, width) if mean < width * (1 + 1e-5) else mean  # float32 rounds both
+    return row["dropped"] / float(squared_dropped_gradient(alpha, row["jacobian"], width, mean))
 
 
 def law(found: Phases, theory: Theory) -> list[Lawful]:
@@ -117,30 +120,31 @@ def law(found: Phases, theory: Theory) -> list[Lawful]:
     lawful = []
     for noise, slopes in theory.law.items():
         alone, mutual = paths.alone(float(noise)), paths.coupled(float(noise), WEAK)
-        for k, slope in enumerate(slopes):
-            for who in WHO:
-                said = -WEAK[1] * np.array(getattr(slope, who))
-                gained = paired(alone.at(f"{who}_nll", k), mutual.at(f"{who}_nll", k), number)
-                lawful.append(Lawful(who, float(noise), slope.epoch, paired(said, 0 * said, number), gained))
+        for slope, who in itertools.product(slopes, WHO):
+            k, said = paths.problem.epochs.index(slope.epoch), -WEAK[1] * np.array(getattr(slope, who))
+            gained = compared(alone, mutual, lambda one, k=k, who=who: one.at(f"{who}_nll", k), number)
+            lawful.append(Lawful(who, float(noise), slope.epoch, paired(said, 0 * said, number), gained))
     return lawful
 
 
 def law_rows(found: Phases, theory: Theory) -> list[list[str]]:
     """How often the law's sign is right and how its size compares, its head first."""
-    head = ["who", "cells", "clear", "sign right", "gained / said, median [quartiles] of the clear"]
+    head = ["who", "cells", "clear", "sign right", "gained / said: line through all cells", "median of the clear"]
     return [head, *(_law_row([one for one in law(found, theory) if one.who == who], who) for who in WHO)]
 
 
 def _law_row(cells: list[Lawful], who: str) -> list[str]:
     clear = [one for one in cells if one.gained.sign]
     right = [one for one in clear if one.gained.sign == np.sign(one.said.mean)]
-    low, middle, high = np.quantile([one.gained.mean / one.said.mean for one in clear], (0.25, 0.5, 0.75))
-    return [who, str(len(cells)), str(len(clear)), str(len(right)), f"{middle:.2f} [{low:.2f}, {high:.2f}]"]
+    said, gained = np.array([(one.said.mean, one.gained.mean) for one in cells]).T
+    line = float(said @ gained / (said @ said))
+    middle = float(np.median([one.gained.mean / one.said.mean for one in clear])) if clear else np.nan
+    return [who, str(len(cells)), str(len(clear)), str(len(right)), f"{line:.2f}", f"{middle:.2f}"]
 
 
 def scope_rows(theory: Theory) -> list[list[str]]:
     """Distances and held-out scores at the end of constant-rate training, its head first; means ± standard errors."""
-    head = ["order, λ", "weight decay", "from the start", "around the last epoch's mean", "least error, %",
+    head = ["order, λ", "weight decay", "from the start", "around the last epoch's mean", "least error in hindsight, %",
             "last error, %", "last NLL"]  # fmt: skip
     kinds = dict.fromkeys((one.alpha, one.weight, one.decay) for one in theory.scope)
     return [head, *(_scope_row(theory, kind) for kind in kinds)]

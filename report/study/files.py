@@ -1,6 +1,6 @@
 """The files of the study as the other files read them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,10 +10,10 @@ import numpy as np
 
 from report import RESULTS
 from training.experiment.published import read_published
-from training.study.paired import Difference
+from training.study.paired import Difference, paired
+from training.study.problems import PHASES, PROBLEMS
 
-WHO = ("student", "ensemble")
-WEAK, WHOLE = (1.0, 0.1), (1.0, 1.0)
+WEAK, FULL = PHASES
 """(alpha, lam) of the two strengths that every problem has."""
 Scores = dict[str, list[Any]]
 
@@ -33,6 +33,10 @@ class Cell(msgspec.Struct):
     def coupling(self) -> tuple[float, float]:
         """(alpha, lam)."""
         return self.alpha, self.lam
+
+    def final(self, score: str) -> np.ndarray:
+        """A test score of every seed after the last epoch."""
+        return np.array(self.test[score])
 
     def at(self, score: str, epoch: int) -> np.ndarray:
         """A held-out score of every seed at the number `epoch` of the recorded epochs."""
@@ -133,15 +137,30 @@ def _read(file: Path, kind: Any) -> Any:
     return msgspec.convert(read_published(file, kind), kind)
 
 
-def _place(item: tuple[str, Paths]) -> tuple[bool, int]:
-    """Digits first, ResNets last."""
-    _, paths = item
-    return paths.problem.recipe["data"] != "digits", len(paths.problem.recipe["students"])
+def _place(item: tuple[str, Paths]) -> int:
+    """The order in which the study lists its problems."""
+    name, _ = item
+    return list(PROBLEMS).index(name)
 
 
-def bold(change: Difference, factor: float = 1.0, digits: int = 2) -> str:
-    """The change with its interval, bold where that excludes 0."""
-    text = change.shown(f"+.{digits if factor > 1 else digits + 1}f", factor)
+def compared(new: Cell, old: Cell, read: Callable[[Cell], np.ndarray], comparisons: int) -> Difference:
+    """New minus old over the seeds that both have; `read` gives one number a seed."""
+    both = [seed for seed in old.seeds if seed in new.seeds]
+    values, reference = (read(one)[[one.seeds.index(seed) for seed in both]] for one in (new, old))
+    return paired(values, reference, comparisons)
+
+
+def nats(change: Difference) -> str:
+    """A change of an NLL with its interval, bold where that excludes 0."""
+    return _bold(change, change.shown("+.3f"))
+
+
+def points(change: Difference) -> str:
+    """A change of a share with its interval, in percentage points, bold where the interval excludes 0."""
+    return _bold(change, change.shown("+.2f", 100.0))
+
+
+def _bold(change: Difference, text: str) -> str:
     return f"**{text}**" if change.sign else text
 
 

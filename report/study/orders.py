@@ -2,19 +2,18 @@
 
 from typing import NamedTuple
 
-from training.study.paired import Difference, paired
+from training.study.paired import Difference
+from training.study.problems import FIXED_PRODUCT, FIXED_WEIGHT
 
-from .files import WHOLE, Cell, Paths, Phases, bold
+from .files import FULL, Cell, Paths, Phases, compared, nats, points
 
-FIXED_WEIGHT = ((0.25, 1.0), (0.5, 1.0), (2.0, 1.0), (4.0, 1.0))
-FIXED_PRODUCT = ((0.25, 4.0), (0.5, 2.0), (2.0, 0.5), (4.0, 0.25))
 ORDERED = {
-    "student_accuracy": ("student's accuracy, points", 100.0),
-    "student_nll": ("student's NLL, nats", 1.0),
-    "overconfidence": ("confidence − accuracy, points", 100.0),
-    "agreement": ("agreement, points", 100.0),
+    "student_accuracy": ("student's accuracy, points", points),
+    "student_nll": ("student's NLL, nats", nats),
+    "overconfidence": ("confidence − accuracy, points", points),
+    "agreement": ("agreement, points", points),
 }
-"""The scores that an order is judged by, with names and factors."""
+"""The scores that an order is judged by: name, and how a change is shown. The second and third are on noisy labels."""
 
 
 class Ordered(NamedTuple):
@@ -41,19 +40,19 @@ def ordered(found: Phases) -> list[Ordered]:
 
 
 def _changes(paths: Paths, noise: float, coupling: tuple[float, float], comparisons: int) -> dict[str, Difference]:
-    first, other = paths.coupled(noise, WHOLE), paths.coupled(noise, coupling)
-    return {score: paired(other.test[score], first.test[score], comparisons) for score in ORDERED}
+    new, old = paths.coupled(noise, coupling), paths.coupled(noise, FULL)
+    return {score: compared(new, old, lambda one, score=score: one.final(score), comparisons) for score in ORDERED}
 
 
 def order_rows(found: Phases) -> list[list[str]]:
     """The table of the orders, its head first; bold: the interval excludes 0."""
     head = ["problem", "label noise", "held fixed", "order", *(name for name, _ in ORDERED.values())]
-    body = [
-        [found.problems[one.problem].problem.title, f"{one.noise:g}", one.family, f"{one.coupling[0]:g}",
-         *(bold(change, factor) for change, (_, factor) in zip(one.changes.values(), ORDERED.values(), strict=True))]
-        for one in ordered(found)
-    ]  # fmt: skip
-    return [head, *body]
+    return [head, *(_row(found, one) for one in ordered(found))]
+
+
+def _row(found: Phases, one: Ordered) -> list[str]:
+    cells = [show(one.changes[score]) for score, (_, show) in ORDERED.items()]
+    return [found.problems[one.problem].problem.title, f"{one.noise:g}", one.family, f"{one.coupling[0]:g}", *cells]
 
 
 def failed_rows(found: Phases) -> list[list[str]]:

@@ -9,15 +9,17 @@ from typing import NamedTuple
 import numpy as np
 
 from training.study.paired import Difference, paired
+from training.study.record import WHO
 
-from .files import WEAK, WHO, WHOLE, Cell, Paths, Phases, Prediction, bold
+from .files import FULL, WEAK, Paths, Phases, Prediction, compared, nats
+from .files import points as in_points
 
 Key = tuple[str, float, int, tuple[float, float], str]
 """Problem, share of noise, number of the epoch, coupling, who."""
 
 
 class Point(NamedTuple):
-    """What was predicted of, and what happened to, one who at one epoch of one problem.
+    """The prediction and the measured gain of the student or the ensemble at one epoch of one problem.
 
     Attributes:
         problem, noise, epoch, coupling, who: which.
@@ -54,7 +56,7 @@ def points(found: Phases) -> list[Point]:
 def _keys(found: Phases) -> Iterator[Key]:
     for name, paths, noise in found.cells:
         for k in range(len(paths.problem.epochs)):
-            yield from ((name, noise, k, coupling, who) for coupling in (WEAK, WHOLE) for who in WHO)
+            yield from ((name, noise, k, coupling, who) for coupling in (WEAK, FULL) for who in WHO)
 
 
 def _point(
@@ -63,32 +65,27 @@ def _point(
     paths = found.problems[name]
     alone, mutual = paths.alone(noise), paths.coupled(noise, coupling)
     expected = _expected(found.predictions.rows[name], noise, paths.problem.epochs[k])
-    old, new = _both(alone, mutual, f"{who}_nll", k)
-    before, after = _both(alone, mutual, f"{who}_accuracy", k)
+    loss, right = f"{who}_nll", f"{who}_accuracy"
+    nll = compared(alone, mutual, lambda one: one.at(loss, k), comparisons)  # a fall is a gain
+    accuracy = compared(mutual, alone, lambda one: one.at(right, k), comparisons)
     unit = float(alone.at("ambiguity", k).mean()) * coupling[0] * coupling[1]
     beta = np.nan if expected.beta is None else expected.beta
-    gains = paired(old, new, comparisons), paired(after, before, comparisons)
-    return Point(name, noise, expected.epoch, coupling, who, beta, getattr(expected, who), *gains, unit)
+    said = getattr(expected, who)
+    return Point(name, noise, expected.epoch, coupling, who, beta, said, nll, accuracy, unit)
 
 
 def _expected(rows: list[Prediction], noise: float, epoch: int) -> Prediction:
     return next(one for one in rows if (one.noise, one.epoch) == (noise, epoch))
 
 
-def _both(alone: Cell, mutual: Cell, score: str, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """A score of independent and mutual students over the seeds that both have."""
-    both = [seed for seed in alone.seeds if seed in mutual.seeds]
-    one, other = ([cell.seeds.index(seed) for seed in both] for cell in (alone, mutual))
-    return alone.at(score, k)[one], mutual.at(score, k)[other]
-
-
 def tally_rows(found: Phases) -> list[list[str]]:
     """How often the predictions were right, by problem, strength and who; its head first."""
-    head = ["problem", "αλ", "who", "cells", "clear", "said", "right of these", "β* alone: right", "gains up to"]
-    body = []
-    for coupling in (WEAK, WHOLE):
+    head = ["problem", "αλ", "who", "cells", "clear", "of these predicted", "of these right", "β* alone: right",
+            "largest mean gain in NLL"]  # fmt: skip
+    body, every = [], points(found)
+    for coupling in (WEAK, FULL):
         for who in WHO:
-            chosen = [one for one in points(found) if (one.coupling, one.who) == (coupling, who)]
+            chosen = [one for one in every if (one.coupling, one.who) == (coupling, who)]
             for name, paths in found.problems.items():
                 own = [one for one in chosen if one.problem == name]
                 body.append([paths.problem.title, f"{coupling[1]:g}", who, *_tally(own)])
@@ -104,14 +101,14 @@ def _tally(points: list[Point]) -> list[str]:
     hits = [one for one in bare if (one.beta < 1) == (one.truth == "gains")]
     most = max(points, key=lambda one: one.nll.mean)
     return [str(len(points)), str(len(clear)), str(len(told)), str(len(right)),
-            f"{len(hits)} of {len(bare)}", f"{most.nll.mean:.3f} nats (β* = {most.beta:.2f})"]  # fmt: skip
+            f"{len(hits)} of {len(bare)}", f"{most.nll.shown('.3f')} (β* = {most.beta:.2f})"]  # fmt: skip
 
 
 def misses(found: Phases) -> list[str]:
     """Every clear cell in which the prediction named the wrong sign."""
     return [
         f"{found.problems[one.problem].problem.title}, label noise {one.noise:g}, epoch {one.epoch}, αλ = "
-        f"{one.coupling[1]:g}: β* = {one.beta:.2f}, the {one.who} {one.said}, it was said; its NLL gained {one.nll}"
+        f"{one.coupling[1]:g}: β* = {one.beta:.2f}, predicted: the {one.who} {one.said}; its gain in NLL: {one.nll}"
         for one in points(found)
         if one.truth and one.said in ("gains", "loses") and one.said != one.truth
     ]
@@ -126,12 +123,11 @@ def end_rows(found: Phases) -> list[list[str]]:
 
 
 def _end(paths: Paths, noise: float, number: int) -> list[str]:
-    alone, mutual = paths.alone(noise), paths.coupled(noise, WHOLE)
+    alone, mutual = paths.alone(noise), paths.coupled(noise, FULL)
     cells = [f"{100 * np.mean(one):.1f}" for one in (alone.train_accuracy, alone.test["student_accuracy"])]
-    for who in WHO:
-        accuracy, nll = f"{who}_accuracy", f"{who}_nll"
-        cells.append(bold(paired(mutual.test[accuracy], alone.test[accuracy], number), 100.0))
-        cells.append(bold(paired(alone.test[nll], mutual.test[nll], number)))
+    for right, loss in ((f"{who}_accuracy", f"{who}_nll") for who in WHO):
+        cells.append(in_points(compared(mutual, alone, lambda one, score=right: one.final(score), number)))
+        cells.append(nats(compared(alone, mutual, lambda one, score=loss: one.final(score), number)))
     return [paths.problem.title, f"{noise:g}", *cells]
 
 
@@ -142,8 +138,11 @@ def beaten_rows(found: Phases) -> list[list[str]]:
     held-out NLL, too.
     """
     head = ["problem", "label noise", "αλ (order)", "best student − ensemble: accuracy, points", "NLL, nats"]
-    return [head, *([one.title, f"{one.noise:g}", one.coupling, bold(one.accuracy, 100.0), bold(one.nll)]
-                    for one in beaten(found))]  # fmt: skip
+    lines = beaten(found)
+    return [
+        head,
+        *([one.title, f"{one.noise:g}", one.coupling, in_points(one.accuracy), nats(one.nll)] for one in lines),
+    ]
 
 
 class Beaten(NamedTuple):

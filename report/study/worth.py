@@ -4,13 +4,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
+import numpy as np
 
 from report import RESULTS
 from training.experiment.published import read_published
 from training.study.paired import Difference, paired
 from training.study.problems import PROBLEMS
 
-from .files import bold
+from .files import nats, points
 
 MODES = {"last": "after the last epoch", "stopped": "with early stopping"}
 
@@ -20,7 +21,7 @@ class Contender(msgspec.Struct):
 
     chosen: dict[str, Any]
     held_out_nll: float
-    seconds: float
+    seconds: list[float]
     train_accuracy: list[float]
     test: dict[str, list[float]]
 
@@ -48,20 +49,21 @@ class Entry(NamedTuple):
         name: the method and whose scores these are.
         method: its key without the mode.
         accuracy, nll: names of its scores.
-        networks: passes over the images of all networks that are trained, in those of one student.
+        alone: whether one student need be trained for it, although two were.
     """
 
     name: str
     method: str
     accuracy: str
     nll: str
+    alone: bool = False
 
 
 ENTRIES = (
     Entry("mutual learning, a student", "mutual", "student_accuracy", "student_nll"),
     Entry("mutual learning, the ensemble", "mutual", "ensemble_accuracy", "ensemble_nll"),
-    Entry("nothing, a student", "independent", "student_accuracy", "student_nll"),
-    Entry("temperature scaling, a student", "independent", "student_accuracy", "student_nll_scaled"),
+    Entry("nothing, a student", "independent", "student_accuracy", "student_nll", alone=True),
+    Entry("temperature scaling, a student", "independent", "student_accuracy", "student_nll_scaled", alone=True),
     Entry("nothing, the ensemble of two", "independent", "ensemble_accuracy", "ensemble_nll"),
     Entry("weight decay, a student", "weight decay", "student_accuracy", "student_nll"),
     Entry("label smoothing, a student", "label smoothing", "student_accuracy", "student_nll"),
@@ -71,13 +73,16 @@ ENTRIES = (
 
 
 class Line(NamedTuple):
-    """An entry in a contest: its means, and what it has above a mutual student (accuracy) or below it (NLL)."""
+    """An entry in a contest: its means, and how much more accurate than a mutual student and lower in NLL it is.
+
+    `cost` is the processor time of training the choice alone, in that of one student for all epochs.
+    """
 
     entry: Entry
     accuracy: float
     nll: float
-    better: Difference | None
-    nearer: Difference | None
+    more_accurate: Difference | None
+    lower_nll: Difference | None
     cost: float
     chosen: str
 
@@ -101,8 +106,8 @@ def title(contest: str) -> str:
 
 
 def comparisons(found: Contests) -> int:
-    """How many the table of one mode holds."""
-    return 2 * (len(ENTRIES) - 1) * len(found.contests)
+    """How many all tables hold."""
+    return 2 * len(MODES) * (len(ENTRIES) - 1) * len(found.contests)
 
 
 def lines(found: Contests, contest: str, mode: str) -> list[Line]:
@@ -115,7 +120,8 @@ def _line(rows: dict[str, Contender], entry: Entry, mode: str, number: int) -> L
     own, mutual = rows[_key(entry, mode)], rows[f"mutual, {mode}"]
     accuracy, nll = own.test[entry.accuracy], own.test[entry.nll]
     right, loss = (sum(values) / len(values) for values in (accuracy, nll))
-    cost = own.seconds / rows["weight decay, last"].seconds
+    timed = rows[f"one student, {mode}"] if entry.alone else own
+    cost = float(np.median(timed.seconds) / np.median(rows["one student, last"].seconds))
     if entry == ENTRIES[0]:
         return Line(entry, right, loss, None, None, cost, _chosen(own, entry))
     better = paired(accuracy, mutual.test["student_accuracy"], number)
@@ -149,8 +155,8 @@ def rows(found: Contests, contest: str, mode: str) -> list[list[str]]:
 
 def _cells(line: Line) -> list[str]:
     gaps = [
-        "" if line.better is None else bold(line.better, 100.0),
-        "" if line.nearer is None else bold(line.nearer),
+        "" if line.more_accurate is None else points(line.more_accurate),
+        "" if line.lower_nll is None else nats(line.lower_nll),
     ]
     return [
         line.entry.name,

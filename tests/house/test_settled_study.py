@@ -33,7 +33,7 @@ def made_up(*cells: Cell, said: tuple[str, str] = ("gains", "loses"), beta: floa
     about = About("made up", [1, 2], len(SEEDS), {"data": "digits", "students": ["mlp", "mlp"]})
     paths = Paths("command", [], 60.0, about, list(cells))
     rows = [Prediction(0.2, epoch, len(SEEDS), beta, 0.4, 0.6, *said) for epoch in (1, 2)]
-    return Phases({"made-up": paths}, Predictions("command", {}, "", {"made-up": rows}))
+    return Phases({"digits-mlp": paths}, Predictions("command", {}, "", {"digits-mlp": rows}))
 
 
 BASIC = (cell(0.0), cell(0.1, student=0.9, ensemble=0.95), cell(1.0, student=0.8, ensemble=0.8))
@@ -48,7 +48,7 @@ def test_a_gain_is_the_fall_of_the_loss_and_its_sign_is_compared_with_what_was_s
     assert [one.truth for one in weak.values()] == ["gains", "loses"]
     head, *body = phases.tally_rows(made_up(*BASIC))
     table = {(row[0], row[1], row[2]): row for row in body}
-    assert head[3:7] == ["cells", "clear", "said", "right of these"]
+    assert head[3:7] == ["cells", "clear", "of these predicted", "of these right"]
     assert table["made up", "0.1", "student"][3:8] == ["2", "2", "2", "2", "2 of 2"]
     assert table["made up", "0.1", "ensemble"][3:8] == [
         "2",
@@ -91,9 +91,9 @@ def test_what_is_better_than_a_mutual_student_is_positive_in_both_columns():
         chosen = {"alpha": 1.0, "weight": 1.0, "weight_decay": 0.0, "label_smoothing": 0.1, "lr": 0.1, "epochs": 5}
         test = {f"{who}_accuracy": [accuracy, accuracy + 1e-6, accuracy] for who in ("student", "ensemble")}
         test |= {f"{who}_nll": [nll, nll, nll + 1e-6] for who in ("student", "ensemble")}
-        return worth.Contender(chosen, 1.0, 2.0, [1.0] * 3, test | {"student_nll_scaled": [nll] * 3})
+        return worth.Contender(chosen, 1.0, [2.0], [1.0] * 3, test | {"student_nll_scaled": [nll] * 3})
 
-    names = ("weight decay", "label smoothing", "twice the width", "independent")
+    names = ("one student", "weight decay", "label smoothing", "twice the width", "independent")
     rows = {f"{name}, {mode}": entry(0.6, 0.9) for name in names for mode in ("last", "stopped")}
     rows |= {f"mutual, {mode}": entry(0.5, 1.0) for mode in ("last", "stopped")}
     rows |= {"independent, ensemble": entry(0.8, 0.5)}
@@ -103,11 +103,14 @@ def test_what_is_better_than_a_mutual_student_is_positive_in_both_columns():
     contests = worth.Contests("command", {}, {"digits-mlp-0.2": worth.Contest(0.2, 5, rows)})
     by_name = {line.entry.name: line for line in worth.lines(contests, "digits-mlp-0.2", "stopped")}
     decay, ensemble = by_name["weight decay, a student"], by_name["nothing, the ensemble of two"]
-    assert decay.better is not None
-    assert decay.nearer is not None
-    assert (decay.better.mean, decay.nearer.mean) == (pytest.approx(0.1, abs=1e-5), pytest.approx(0.1, abs=1e-5))
+    assert decay.more_accurate is not None
+    assert decay.lower_nll is not None
+    assert (decay.more_accurate.mean, decay.lower_nll.mean) == (
+        pytest.approx(0.1, abs=1e-5),
+        pytest.approx(0.1, abs=1e-5),
+    )
     assert ensemble.accuracy == pytest.approx(0.8, abs=1e-5)  # of its own best epoch
-    assert worth.comparisons(contests) == 16
+    assert worth.comparisons(contests) == 32
 
 
 @pytest.fixture(scope="module")

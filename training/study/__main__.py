@@ -1,4 +1,4 @@
-"""Runs the study: `python -m training.study STAGE`; finished runs are kept and not trained again.
+"""Runs the study: `python -m training.study STAGE`; finished runs are kept and not trained again (but in `theory`).
 
 The stages in their order: `independent` trains the independent students, `predict` writes what is expected of the
 others, `mutual` trains these, `publish` writes the numbers of all paths, `worth` tunes and compares with what a sceptic

@@ -23,6 +23,20 @@ from training.data.loader import Batch, Loader
 from training.recipe.recipe import Recipe
 from training.run.cohort import build_students
 
+PLAIN = {
+    "weight_decay": 0,
+    "warmup_epochs": 0,
+    "label_smoothing": 0,
+    "clip_norm": None,
+    "augment": (),
+    "temperature": 1,
+    "topology": "all",
+    "optimizer": "sgd",
+    "nesterov": False,
+    "updates": "simultaneous",
+    "amp": False,
+}
+"""Fields that a recipe must have for the recursion above to be that of its steps."""
 Weights = dict[str, Tensor]
 """Weights (or their derivatives) of all students of all seeds, student by student within a seed: (S K, ...)."""
 
@@ -31,12 +45,18 @@ class Law:
     """Independent students of several seeds and the derivative of their weights in lam, at order 1.
 
     Args:
-        recipe: of independent students: SGD at a constant rate, without weight decay.
+        recipe: of independent students: SGD at a constant rate on plain cross-entropies, perhaps with momentum.
         seeds: which.
         source: the images.
+
+    Raises:
+        ValueError: a recipe of anything else.
     """
 
     def __init__(self, recipe: Recipe, seeds: range, source: Source) -> None:
+        for name, value in PLAIN.items():
+            if getattr(recipe, name) != value:
+                raise ValueError(f"the law follows plain SGD: {name} must be {value!r}, got {getattr(recipe, name)!r}")
         self.recipe, self.splits = recipe, [split(recipe, source, seed) for seed in seeds]
         self.loaders = [
             Loader(own.train, recipe, seed, torch.device("cpu")) for own, seed in zip(self.splits, seeds, strict=True)
@@ -45,7 +65,9 @@ class Law:
         each = [student for seed in seeds for student in build_students(recipe, seed, images.shape, images.classes)]
         self.students = len(recipe.students)
         self._network = each[0]
-        weights, _ = stack_module_state(each)
+        weights, buffers = stack_module_state(each)
+        if buffers:
+            raise ValueError(f"the law needs students without running statistics, got {', '.join(buffers)}")
         self.weights = {name: one.detach() for name, one in weights.items()}
         self.velocity, self.slope, self.push = ({k: torch.zeros_like(w) for k, w in weights.items()} for _ in range(3))
 

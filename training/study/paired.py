@@ -11,6 +11,8 @@ from scipy import stats
 class Difference:
     """A mean over n paired seeds with its simultaneous 95 % interval.
 
+    It is about new seeds (weights, order of batches, wrong labels) on the same images.
+
     >>> Difference(0.5, 0.1, 0.9, 16).sign, str(Difference(0.5, -0.1, 1.1, 16))
     (1, '+0.5 [-0.1, +1.1]')
     """
@@ -19,6 +21,11 @@ class Difference:
     low: float
     high: float
     n: int
+
+    @property
+    def reach(self) -> float:
+        """Half the width of the interval."""
+        return (self.high - self.low) / 2
 
     @property
     def sign(self) -> int:

@@ -1,8 +1,8 @@
 """What is kept of a run: numbers of its held-out answers at some epochs, and of its test answers at the end.
 
-The held-out images are split in two halves, by turns: on the first, beta* of independent students is found, on the
-second every gain is measured. The best student is that of the least NLL on both. Held-out labels are as noisy as those
-of training. Of the test set the accuracy is that on its own labels, the NLL that on labels with as much noise.
+Of the held-out images every other one gives beta* of independent students; the others give every gain. The best student
+is that of the least NLL on both halves. Held-out labels are as noisy as those of training. On the test set accuracies
+are those on its own labels, all other scores those on labels with as much noise.
 """
 
 import contextlib
@@ -42,8 +42,8 @@ class Recorder:
             record["test"], record["test_scaled"] = (
                 test_numbers(answers._replace(logits=logits)) for logits in (answers.logits, scaled)
             )
-            best = answers._replace(logits=answers.logits[record["best"]][None])
-            record["test"] |= {f"best_{name}": test_numbers(best)[f"student_{name}"] for name in ("nll", "accuracy")}
+            best = test_numbers(answers._replace(logits=answers.logits[record["best"]][None]))
+            record["test"] |= {f"best_{name}": best[f"student_{name}"] for name in ("nll", "accuracy")}
         elif answers.epoch in self.epochs and answers.epoch not in record["path"]:
             self._held_out(answers, record)
         if answers.part == "validation" and answers.epoch == answers.recipe.epochs:

@@ -1,7 +1,7 @@
 """Bounded scope: how far constant-rate training goes from its start and from the mean of its last epoch.
 
-The abstract says that the students keep searching within a bounded scope, which may help mitigate overfitting. So the
-held-out error and NLL stand beside the distances, for independent and mutual students on the same batches.
+The abstract says that the students keep searching within a bounded scope, which may help mitigate overfitting. So
+held-out error and NLL are kept together with the distances, for independent and mutual students on the same batches.
 """
 
 from collections.abc import Sequence
@@ -37,7 +37,12 @@ class Walk:
         with threads(self.recipe.threads):
             cohort = build_cohort(self.recipe, self.seed, splits.train, device)
             loader, objective = Loader(splits.train, self.recipe, self.seed, device), objective_at(self.recipe, 0)
-            kept, scores, last = [places(cohort.students)], [dict[str, float]()], list[Tensor]()
+            start, kept, scores, last = (
+                places(cohort.students),
+                list[Tensor](),
+                list[dict[str, float]](),
+                list[Tensor](),
+            )
             for epoch in range(max(self.epochs)):
                 for batch in loader.epoch(epoch):
                     step(cohort, batch, objective, float(self.recipe.lr))
@@ -46,19 +51,21 @@ class Walk:
                 if epoch + 1 in self.epochs:
                     kept.append(places(cohort.students))
                     scores.append(numbers(*predict(cohort, loader.sweep(splits.validation))))
-        return self._reduced(kept, scores, last)
+        return self._reduced(start, kept, scores, last)
 
-    def _reduced(self, kept: list[Tensor], scores: list[dict[str, float]], last: list[Tensor]) -> dict[str, Any]:
+    def _reduced(
+        self, start: Tensor, kept: list[Tensor], scores: list[dict[str, float]], last: list[Tensor]
+    ) -> dict[str, Any]:
         centre = torch.stack(last).mean(0)
         rows = [
             {
                 "epoch": epoch,
-                "from_start": _mean_norm(place - kept[0]),
+                "from_start": _mean_norm(place - start),
                 "from_end": _mean_norm(place - centre),
-                "held_out_error": 1 - score.get("student_accuracy", float("nan")),
-                "held_out_nll": score.get("student_nll"),
+                "held_out_error": 1 - score["student_accuracy"],
+                "held_out_nll": score["student_nll"],
             }
-            for epoch, place, score in zip(self.epochs, kept[1:], scores[1:], strict=True)
+            for epoch, place, score in zip(sorted(self.epochs), kept, scores, strict=True)
         ]
         within = max(_mean_norm(place - centre) for place in last)
         order = {"alpha": self.recipe.alpha, "weight": self.recipe.weight, "decay": self.recipe.weight_decay}
