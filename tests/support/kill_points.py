@@ -13,9 +13,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import sklearn.model_selection  # noqa: F401 - imported here once, for all forks
+import sklearn.model_selection  # noqa: F401 - imported here once, for all forks, as is torchmetrics
 import torch
 import torch._dynamo
+import torchmetrics  # noqa: F401
 
 from training import Recipe
 from training.data.sources import open_source

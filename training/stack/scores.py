@@ -47,7 +47,7 @@ def _scores(log_p: Tensor, labels: Tensor) -> dict[str, list[list[float]]]:
     own = log_p.gather(2, labels[:, None, None].expand(-1, log_p.shape[1], -1, -1))
     top, guess = log_p.max(2)
     hit, confidence = (guess == labels[:, None]).double(), top.exp()
-    found = {"accuracy": hit.mean(-1).float().double()}  # rounded as in single runs
+    found = {"accuracy": hit.mean(-1).float().double()}  # rounded as torchmetrics rounds it
     if log_p.shape[2] > 5:
         found["top5"] = ((log_p > own).sum(2) < 5).double().mean(-1).float().double()
     found["nll"] = -own.mean((2, 3))

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-PACKAGES = ("rdml", "numpy", "scipy", "scikit-learn")
+PACKAGES = ("rdml", "torchmetrics", "numpy", "scipy", "scikit-learn")
 
 
 def environment(device: torch.device) -> dict[str, Any]:
