@@ -62,7 +62,8 @@ def _gains(
     found = [read(one) for one in own]
     x, y = [one.beta for one in own], np.array([unit * one.mean for one in found])
     reach = [unit * one.reach for one in found]
-    axes.errorbar(x, y, reach, fmt=marker, color=colour, markersize=4, linewidth=0.6, alpha=0.85, label=label)
+    axes.errorbar(x, y, reach, fmt="none", ecolor=colour, elinewidth=0.6, alpha=0.35)
+    axes.plot(x, y, marker, color=colour, markersize=4, label=label)
 
 
 def _beta_axis(axes: Axes, betas: Sequence[float]) -> None:
@@ -161,9 +162,10 @@ def against_the_ensemble(found: Phases) -> Figure:
         x = [unit * one.mean for one in changes]
         axes.errorbar(x, range(len(every)), xerr=reach, fmt="o", color=BLACK, markersize=4.5)
         axes.axvline(0, color="0.3", linewidth=0.9)
-        axes.set_xlabel(f"best mutual student − independent ensemble: {label}")
+        axes.set_xlabel(label)
     panels[0].set_yticks(range(len(every)), [f"{one.title}, noise {one.noise:g}" for one in every])
     panels[0].invert_yaxis()
+    figure.suptitle("best mutual student minus independent ensemble, test set", fontsize="medium")
     return opened(figure)
 
 

@@ -122,7 +122,7 @@ def test_the_first_page_has_the_answer_and_its_figure_and_says_what_is_missing(t
     text = (tmp_path / "index.html").read_text()
     assert all(sentence.split("$")[0] in text for sentence in advice.SENTENCES)
     assert text.count("data:image/svg+xml") == 1
-    assert f"Missing: {len(sims.STUDIES)} studies, the results on CIFAR-100, the theorems, the students" in text
+    assert f"Missing: {len(sims.STUDIES)} studies, the study on real images, the theorems, the students" in text
     assert "This number is being computed." in text
     assert '<meta http-equiv="refresh"' in text
 
