@@ -82,7 +82,7 @@ def _beta_axis(axes: Axes, betas: Sequence[float]) -> None:
 
 def order_changes(found: Phases) -> Figure:
     """What an order changes against order 1 on the test set: filled at one alpha * lam, hollow at one lam."""
-    figure = Figure(figsize=(13, 3.9), layout="constrained")
+    figure = Figure(figsize=(13, 4.4), layout="constrained")
     every = orders.ordered(found)
     kinds = list(dict.fromkeys((one.problem, one.noise) for one in every))
     for axes, (score, (name, show)) in zip(figure.subplots(1, 4), orders.ORDERED.items(), strict=True):
