@@ -140,8 +140,10 @@ def study() -> Section:
         "tables": {name: rows(settled) for name, rows in summary.TABLES.items()} | summary.contest_tables(settled),
     }
     drawings = {f"study_{name}": draw(found) for name, draw in study_figures.DRAWINGS.items()}
-    drawings |= {f"study_{name}": draw(settled.phases) for name, draw in phase_figures.DRAWINGS.items()}
-    drawings["study_worth"] = phase_figures.contest(settled.contests)
+    drawings |= {
+        "study_gains": phase_figures.gains(settled.phases),
+        "study_worth": phase_figures.contest(settled.contests),
+    }
     return Section(data, drawings, passed=True)
 
 
