@@ -139,7 +139,8 @@ def study() -> Section:
         "sources": [*files.sources(settled.phases), *committed.sources(found)],
         "tables": {name: rows(settled) for name, rows in summary.TABLES.items()} | summary.contest_tables(settled),
     }
-    drawings = {f"study_{name}": draw(found) for name, draw in study_figures.DRAWINGS.items()}
+    begun = {name: draw for name, draw in study_figures.DRAWINGS.items() if name != "throughput"}  # the site has that
+    drawings = {f"study_{name}": draw(found) for name, draw in begun.items()}
     drawings |= {
         "study_gains": phase_figures.gains(settled.phases),
         "study_worth": phase_figures.contest(settled.contests),

@@ -51,7 +51,7 @@ def study(results: Path = RESULTS, out: Path | None = None) -> int:
     begun = underfit.load(results)
     print(underfit.text(begun))
     if out is not None:
-        phase_figures.save(found.phases, found.contests, out)
+        phase_figures.save(found.phases, found.contests, found.theory, out)
         underfit_figures.save(begun, out)
         advice_figures.collapse(advised).savefig(out / "when_it_helps.svg")
         print(out)

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from report.study import orders, phases, worth
+from report.study.bounds import Theory
 from report.study.files import FULL, WEAK, Phases, points
 from report.study.orders import Ordered
 from report.study.phases import Point
@@ -169,12 +170,39 @@ def against_the_ensemble(found: Phases) -> Figure:
     return opened(figure)
 
 
-def save(found: Phases, contests: Contests, folder: Path) -> None:
+def scope(theory: Theory) -> Figure:
+    """Distances and held-out error along constant-rate training without weight decay, means over seeds."""
+    figure = Figure(figsize=(13, 3.9), layout="constrained")
+    walks = [one for one in theory.scope if not one.decay]
+    kinds = dict.fromkeys((one.alpha, one.weight) for one in walks)
+    for axes, (name, label, unit) in zip(figure.subplots(1, 3), WALKED, strict=True):
+        for (alpha, weight), (colour, marker) in zip(kinds, STYLES, strict=False):
+            own = [one for one in walks if (one.alpha, one.weight) == (alpha, weight)]
+            values = unit * np.array([[getattr(row, name) for row in one.rows] for one in own]).mean(0)
+            title = f"order {alpha:g}, λ = {weight:g}" if weight else "independent"
+            axes.plot(
+                [row.epoch for row in own[0].rows], values, marker, ls="-", color=colour, markersize=4, label=title
+            )
+        axes.set(xscale="log", xlabel="epochs", ylabel=label)
+    marks = figure.axes[0].get_legend_handles_labels()
+    figure.legend(*marks, loc="outside lower center", ncols=len(kinds), frameon=False, fontsize="small")
+    return opened(figure)
+
+
+WALKED = (
+    ("from_start", "distance from the start", 1.0),
+    ("from_end", "distance from the last epoch's mean", 1.0),
+    ("held_out_error", "held-out error, wrong labels included (%)", 100.0),
+)
+
+
+def save(found: Phases, contests: Contests, theory: Theory, folder: Path) -> None:
     """Write every figure as SVG."""
+    figures = {name: draw(found) for name, draw in DRAWINGS.items()}
+    figures |= {"worth": contest(contests), "scope": scope(theory)}
     with rc_context({"svg.hashsalt": "study"}):
-        for name, draw in DRAWINGS.items():
-            draw(found).savefig(folder / f"{name}.svg", metadata={"Date": None})
-        contest(contests).savefig(folder / "worth.svg", metadata={"Date": None})
+        for name, figure in figures.items():
+            figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
 
 
 DRAWINGS: dict[str, Callable[[Phases], Figure]] = {

@@ -49,8 +49,13 @@ class Point(NamedTuple):
 
 def points(found: Phases) -> list[Point]:
     """Gains of both strengths at all epochs of all problems."""
-    keys = list(_keys(found))
-    return [_point(found, *key, 2 * len(keys)) for key in keys]  # NLL and accuracy
+    number = comparisons(found)
+    return [_point(found, *key, number) for key in _keys(found)]
+
+
+def comparisons(found: Phases) -> int:
+    """How many intervals hold together: one for NLL and one for accuracy a cell."""
+    return 2 * len(list(_keys(found)))
 
 
 def _keys(found: Phases) -> Iterator[Key]:

@@ -33,6 +33,20 @@ def load(results: Path = RESULTS) -> Found:
     return Found(files.load(results), worth.load(results), bounds.load(results), bounds.measured(results))
 
 
+def comparisons(found: Found) -> list[list[str]]:
+    """How many intervals hold together in each table, the head first."""
+    ends = len(list(found.phases.cells))
+    numbers = {
+        "gains, along the paths": phases.comparisons(found.phases),
+        "gains, on the test set": 4 * ends,
+        "orders": len(orders.ORDERED) * len(orders.ordered(found.phases)),
+        "contests": worth.comparisons(found.contests),
+        "students against the ensemble": 2 * ends,
+        "first-order law": len(bounds.law(found.phases, found.theory)),
+    }
+    return [["table", "intervals"], *([name, str(number)] for name, number in numbers.items())]
+
+
 TABLES: dict[str, Callable[[Found], list[list[str]]]] = {
     "gains": lambda found: phases.tally_rows(found.phases),
     "ends": lambda found: phases.end_rows(found.phases),
@@ -41,6 +55,7 @@ TABLES: dict[str, Callable[[Found], list[list[str]]]] = {
     "against the ensemble": lambda found: phases.beaten_rows(found.phases),
     "law": lambda found: bounds.law_rows(found.phases, found.theory),
     "bounds": lambda found: bounds.bound_rows(found.measured),
+    "intervals": comparisons,
     "scope": lambda found: bounds.scope_rows(found.theory),
 }
 """The cells of each table, its head first."""

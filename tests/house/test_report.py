@@ -228,9 +228,7 @@ def test_a_page_of_hostile_names_has_no_live_element(folder: Path, tmp_path: Pat
         "differences",
         "advice",
     )
-    names += tuple(
-        f"study_{name}" for name in ("gains", "worth", "accuracy", "scores", "drift", "plateau", "throughput")
-    )
+    names += tuple(f"study_{name}" for name in ("gains", "worth", "accuracy", "scores", "drift", "plateau"))
     page.write(tmp_path, data, {name: picture(Figure()) for name in names})
     before, after = (_Elements((place / "index.html").read_text()) for place in (folder, tmp_path))
     assert after.found <= before.found

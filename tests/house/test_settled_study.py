@@ -140,7 +140,10 @@ def test_the_study_is_what_it_says_it_is(committed):
 
 
 def test_the_figures_have_named_axes(committed):
-    figures = [draw(committed.phases) for draw in drawings.DRAWINGS.values()] + [drawings.contest(committed.contests)]
+    figures = [draw(committed.phases) for draw in drawings.DRAWINGS.values()] + [
+        drawings.contest(committed.contests),
+        drawings.scope(committed.theory),
+    ]
     for figure in figures:
         assert isinstance(figure, Figure)
         assert any(axes.get_xlabel() for axes in figure.axes)
