@@ -86,7 +86,7 @@ def _expected(rows: list[Prediction], noise: float, epoch: int) -> Prediction:
 def tally_rows(found: Phases) -> list[list[str]]:
     """How often the predictions were right, by problem, strength and who; its head first."""
     head = ["problem", "αλ", "who", "cells", "clear", "of these predicted", "of these right", "β* alone: right",
-            "largest mean gain in NLL"]  # fmt: skip
+            "largest mean gain"]  # fmt: skip
     body, every = [], points(found)
     for coupling in (WEAK, FULL):
         for who in WHO:
@@ -98,6 +98,12 @@ def tally_rows(found: Phases) -> list[list[str]]:
     return [head, *body]
 
 
+def total_rows(found: Phases) -> list[list[str]]:
+    """The lines of that table over all problems, its head first."""
+    head, *body = tally_rows(found)
+    return [head[1:-1], *(row[1:-1] for row in body if row[0] == "all")]
+
+
 def _tally(points: list[Point]) -> list[str]:
     clear = [one for one in points if one.truth]
     told = [one for one in clear if one.said in ("gains", "loses")]
@@ -106,7 +112,7 @@ def _tally(points: list[Point]) -> list[str]:
     hits = [one for one in bare if (one.beta < 1) == (one.truth == "gains")]
     most = max(points, key=lambda one: one.nll.mean)
     return [str(len(points)), str(len(clear)), str(len(told)), str(len(right)),
-            f"{len(hits)} of {len(bare)}", f"{most.nll.shown('.3f')} (β* = {most.beta:.2f})"]  # fmt: skip
+            f"{len(hits)} of {len(bare)}", f"{most.nll.mean:.2f} ± {most.nll.reach:.2f}"]  # fmt: skip
 
 
 def misses(found: Phases) -> list[str]:

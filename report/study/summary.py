@@ -48,6 +48,7 @@ def comparisons(found: Found) -> list[list[str]]:
 
 
 TABLES: dict[str, Callable[[Found], list[list[str]]]] = {
+    "totals": lambda found: phases.total_rows(found.phases),
     "gains": lambda found: phases.tally_rows(found.phases),
     "ends": lambda found: phases.end_rows(found.phases),
     "orders": lambda found: orders.order_rows(found.phases),
