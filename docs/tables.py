@@ -68,7 +68,7 @@ def _contests() -> str:
 
 def _wrongly_predicted() -> str:
     lines = phases.misses(files.load())
-    return folded(f"the {len(lines)} that were wrong", "\n".join(f"- {line}" for line in lines)) if lines else ""
+    return folded(f"wrong predictions: {len(lines)}", "\n".join(f"- {line}" for line in lines)) if lines else ""
 
 
 def _study_sources() -> str:
@@ -82,7 +82,7 @@ def _advice() -> str:
 
 def _misses() -> str:
     lines = advice.misses(advice.load())
-    return folded(f"the {len(lines)} that were wrong", "\n".join(f"- {line}" for line in lines)) if lines else ""
+    return folded(f"wrong predictions: {len(lines)}", "\n".join(f"- {line}" for line in lines)) if lines else ""
 
 
 def _benchmarks(folder: str) -> Callable[[], str]:
