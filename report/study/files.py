@@ -138,9 +138,9 @@ def _read(file: Path, kind: Any) -> Any:
 
 
 def _place(item: tuple[str, Paths]) -> int:
-    """The order in which the study lists its problems."""
-    name, _ = item
-    return list(PROBLEMS).index(name)
+    """The order in which the study lists its problems; others come last."""
+    names = [*PROBLEMS, item[0]]
+    return names.index(item[0])
 
 
 def compared(new: Cell, old: Cell, read: Callable[[Cell], np.ndarray], comparisons: int) -> Difference:

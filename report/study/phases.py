@@ -27,7 +27,6 @@ class Point(NamedTuple):
         said: what was predicted.
         nll: the gain in held-out NLL (positive: better).
         accuracy: the gain in held-out accuracy.
-        unit: the ambiguity of the independent students times alpha * lam, in nats.
     """
 
     problem: str
@@ -39,7 +38,6 @@ class Point(NamedTuple):
     said: str
     nll: Difference
     accuracy: Difference
-    unit: float
 
     @property
     def truth(self) -> str:
@@ -73,10 +71,9 @@ def _point(
     loss, right = f"{who}_nll", f"{who}_accuracy"
     nll = compared(alone, mutual, lambda one: one.at(loss, k), comparisons)  # a fall is a gain
     accuracy = compared(mutual, alone, lambda one: one.at(right, k), comparisons)
-    unit = float(alone.at("ambiguity", k).mean()) * coupling[0] * coupling[1]
     beta = np.nan if expected.beta is None else expected.beta
     said = getattr(expected, who)
-    return Point(name, noise, expected.epoch, coupling, who, beta, said, nll, accuracy, unit)
+    return Point(name, noise, expected.epoch, coupling, who, beta, said, nll, accuracy)
 
 
 def _expected(rows: list[Prediction], noise: float, epoch: int) -> Prediction:

@@ -139,6 +139,23 @@ def test_the_study_is_what_it_says_it_is(committed):
     assert sum(file.stat().st_size for file in (ROOT / "results" / "study").rglob("*") if file.is_file()) < 5e6
 
 
+def test_what_the_pages_say_in_words_is_what_the_numbers_say(committed):
+    found = committed.phases
+    totals = {(row[0], row[1]): row for row in phases.total_rows(found)[1:]}
+    right = [int(totals["1", who][5]) for who in ("student", "ensemble")]
+    assert right == [int(totals["1", who][4]) for who in ("student", "ensemble")]
+    assert f"all {sum(right)} clear changes" in (ROOT / "README.md").read_text()
+    page = (ROOT / "docs" / "pages" / "when-it-helps.md").read_text()
+    as_predicted, clear = orders.tempering(found)
+    assert as_predicted == clear
+    assert f"all {clear} clear changes" in page
+    cells = [one for paths in found.problems.values() for one in paths.cells]
+    runs = sum(len(one.seeds) for one in cells if one.alpha < 1 and one.alpha * one.lam == 1)
+    failed = orders.failed_rows(found)[1:]
+    assert f"{sum(int(row[4].split()[0]) for row in failed)} of the {runs} runs" in page
+    assert all(float(row[2]) < 1 for row in failed)
+
+
 def test_the_figures_have_named_axes(committed):
     figures = [draw(committed.phases) for draw in drawings.DRAWINGS.values()] + [
         drawings.contest(committed.contests),

@@ -10,8 +10,6 @@ two standard errors.
 """
 
 import contextlib
-import shlex
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -32,6 +30,9 @@ from training.recipe.recipe import Recipe
 from training.run.files.environment import environment
 from training.run.files.run_folder import probe_folder, write_json
 
+from .published import command
+
+MODULE = "training.experiment.advice_study"
 COUPLINGS = ((1.0, 0.1), (1.0, 1.0), (2.0, 0.05))
 """(alpha, lam)."""
 
@@ -223,16 +224,10 @@ def main(out: Path = Path("runs/advise.json"), data_root: str | None = None, onl
         seconds[name] = round(time.perf_counter() - began, 1)
     setting = ("title", "sizes", "seeds", "students", "hidden", "batch", "epochs", "noises")
     problems = {name: {key: asdict(PROBLEMS[name])[key] for key in setting} for name in only or PROBLEMS}
-    command = shlex.join(["python", "-m", "training.experiment.advice_study", *_public(sys.argv[1:])])
-    write_json(out, {"command": command, "made": made, "seconds": seconds, "problems": problems, "cells": rows})
+    write_json(out, {"command": command(MODULE), "made": made, "seconds": seconds, "problems": problems, "cells": rows})
     return 0
 
 
-def _public(arguments: list[str]) -> list[str]:
-    """The arguments without the folder of the data, which differs between machines."""
-    return ["FOLDER" if k and arguments[k - 1] == "--data-root" else word for k, word in enumerate(arguments)]
-
-
 if __name__ == "__main__":
-    NAME = "python -m training.experiment.advice_study"
+    NAME = f"python -m {MODULE}"
     end(NAME, lambda: tyro.cli(main, prog=NAME))

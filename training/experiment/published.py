@@ -3,6 +3,8 @@
 Other keys are allowed and kept.
 """
 
+import shlex
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -135,6 +137,20 @@ class PublishedAdvice(msgspec.Struct):
     seconds: dict[str, float]
     problems: dict[str, AdvisedProblem]
     cells: Annotated[list[AdvisedCell], msgspec.Meta(min_length=1)]
+
+
+class PublishedPredictions(msgspec.Struct):
+    """What `python -m training.study predict` writes: rows by problem."""
+
+    rows: dict[str, list[dict[str, Any]]]
+
+
+def command(module: str) -> str:
+    """The command that runs a module with this process's arguments, without the data's folder, which differs between
+    machines."""
+    words = sys.argv[1:]
+    public = ["FOLDER" if k and words[k - 1] == "--data-root" else word for k, word in enumerate(words)]
+    return shlex.join(["python", "-m", module, *public])
 
 
 def read_published(path: Path, kind: Any) -> dict[str, Any]:

@@ -5,8 +5,6 @@ others, `mutual` trains these, `publish` writes the numbers of all paths, `worth
 would use, `theory` tests theorems on the same runs.
 """
 
-import shlex
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -18,9 +16,10 @@ import tyro
 
 from theory.refusal import end
 from training.data.images import Source
-from training.experiment.parallel import run_all
+from training.experiment.parallel import check_jobs, run_all
+from training.experiment.published import PublishedPredictions, command, read_published
 from training.run.files.environment import environment
-from training.run.files.run_folder import write_atomically, write_json
+from training.run.files.run_folder import probe_folder, write_atomically, write_json
 
 from . import predictions
 from .law import follow
@@ -30,6 +29,7 @@ from .record import rounded
 from .scope import Walk
 from .worth import Contest
 
+MODULE = "training.study"
 Stage = Literal["independent", "predict", "mutual", "publish", "worth", "theory"]
 CONTESTS = (("digits-mlp", 0.0), ("digits-mlp", 0.2), ("digits-mlp", 0.4), ("digits-cnn", 0.4))
 SMOOTH, FOLLOWED = "digits-tanh", "digits-mlp"
@@ -58,6 +58,9 @@ def main(
     """
     if unknown := [name for name in only if name not in PROBLEMS]:
         raise ValueError(f"there is no problem {unknown[0]!r}; the problems are {', '.join(PROBLEMS)}")
+    check_jobs(jobs)
+    for folder in (work, out):
+        probe_folder(folder)
     problems = {name: _on(PROBLEMS[name], data_root) for name in only}
     torch.set_num_threads(1)
     STAGES[stage](Study(problems, work, out, jobs))
@@ -84,7 +87,7 @@ class Study:
     def check_predicted(self, name: str) -> None:
         """Raise ValueError if it is not written down what is expected of the mutual runs."""
         file = self.out / "predictions.json"
-        if not file.exists() or name not in msgspec.json.decode(file.read_bytes())["rows"]:
+        if not file.exists() or name not in read_published(file, PublishedPredictions)["rows"]:
             raise ValueError(f"the predictions of {name} come first: python -m training.study predict")
 
     def source(self, name: str) -> Source:
@@ -99,7 +102,7 @@ class Study:
     def predict(self) -> None:
         """Write what is expected."""
         rows = {name: predictions.predict(one, self.train(name, False)) for name, one in self.problems.items()}
-        predictions.write(self.out / "predictions.json", rows, command(), made())
+        predictions.write(self.out / "predictions.json", rows, command(MODULE), made())
 
     def mutual(self) -> None:
         """Train the mutual students, once what is expected of them is written down."""
@@ -115,7 +118,7 @@ class Study:
             about = {"title": problem.title, "epochs": problem.epochs, "seeds": problem.seeds,
                      "recipe": replace(problem.base, data_root=None).to_json()}  # fmt: skip
             seconds = sum(one["made"]["seconds"] for one in records.values())
-            content = {"command": command(), "made": made_of(records), "seconds": seconds, "problem": about}
+            content = {"command": command(MODULE), "made": made_of(records), "seconds": seconds, "problem": about}
             packed = msgspec.json.encode(rounded(content | {"cells": cells}))  # indented, it would be twice as large
             write_atomically(self.out / f"phases-{name}.json", packed + b"\n")
 
@@ -128,7 +131,7 @@ class Study:
                 contest = Contest(self.problems[name], noise, self.work / f"worth-{name}", self.source(name), self.jobs)
                 found[f"{name}-{noise:g}"] = contest.run()
                 print(f"{name}, label noise {noise:g}: tuned and tested", flush=True)
-        write_json(self.out / "worth.json", rounded({"command": command(), "made": made(), "contests": found}))
+        write_json(self.out / "worth.json", rounded({"command": command(MODULE), "made": made(), "contests": found}))
 
     def theory(self) -> None:
         """Follow the first-order law and the distances from start and end."""
@@ -149,7 +152,7 @@ class Study:
         ]
         scope = list(run_all(walks, True, self.jobs, source))
         write_json(
-            self.out / "theory.json", rounded({"command": command(), "made": made(), "law": law, "scope": scope})
+            self.out / "theory.json", rounded({"command": command(MODULE), "made": made(), "law": law, "scope": scope})
         )
 
 
@@ -194,13 +197,6 @@ def made_of(records: dict[Any, dict[str, Any]]) -> list[dict[str, Any]]:
     return [one for k, one in enumerate(every) if one not in every[:k]]
 
 
-def command() -> str:
-    """The command, without the folder of the data, which differs between machines."""
-    words = sys.argv[1:]
-    public = ["FOLDER" if k and words[k - 1] == "--data-root" else word for k, word in enumerate(words)]
-    return shlex.join(["python", "-m", "training.study", *public])
-
-
 def _on(problem: Problem, data_root: str | None) -> Problem:
     return (
         replace(problem, base=replace(problem.base, data_root=data_root)) if problem.base.data != "digits" else problem
@@ -208,5 +204,5 @@ def _on(problem: Problem, data_root: str | None) -> Problem:
 
 
 if __name__ == "__main__":
-    NAME = "python -m training.study"
+    NAME = f"python -m {MODULE}"
     end(NAME, lambda: tyro.cli(main, prog=NAME))

@@ -20,22 +20,11 @@ from torch.func import functional_call, grad, jvp, stack_module_state, vmap
 
 from training.data.images import Source, Splits, split
 from training.data.loader import Batch, Loader
+from training.experiment import measurement
 from training.recipe.recipe import Recipe
 from training.run.cohort import build_students
 
-PLAIN = {
-    "weight_decay": 0,
-    "warmup_epochs": 0,
-    "label_smoothing": 0,
-    "clip_norm": None,
-    "augment": (),
-    "temperature": 1,
-    "topology": "all",
-    "optimizer": "sgd",
-    "nesterov": False,
-    "updates": "simultaneous",
-    "amp": False,
-}
+PLAIN = {name: value for name, value in measurement.PLAIN.items() if name != "momentum"} | {"nesterov": False}
 """Fields that a recipe must have for the recursion above to be that of its steps."""
 Weights = dict[str, Tensor]
 """Weights (or their derivatives) of all students of all seeds, student by student within a seed: (S K, ...)."""

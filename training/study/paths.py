@@ -6,12 +6,12 @@ from pathlib import Path
 from time import process_time
 from typing import Any
 
-import msgspec
 import numpy as np
 
 from training.data.images import Source
 from training.experiment.parallel import run_all
 from training.recipe.recipe import Recipe
+from training.recipe.schema import decoded
 from training.run.device import choose_device
 from training.run.files.environment import environment
 from training.run.files.run_folder import write_json
@@ -92,10 +92,15 @@ def train_all(
 
 
 def _read(file: Path, recipe: Recipe) -> dict[str, Any]:
-    found = msgspec.json.decode(file.read_bytes())
+    found = read_record(file)
     if found.get("recipe", shown(recipe)) != shown(recipe):
         raise ValueError(f"{file} holds a run of another recipe; choose another folder")
     return found
+
+
+def read_record(file: Path) -> dict[str, Any]:
+    """The record that a file keeps."""
+    return decoded(file.read_bytes(), file)
 
 
 def shown(recipe: Recipe) -> dict[str, Any]:

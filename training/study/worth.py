@@ -1,4 +1,4 @@
-"""Is it worth it? Mutual learning against what a sceptic would use instead, each tuned alike.
+"""Is it worth it? Mutual learning against what a sceptic would use instead, with as many candidates each.
 
 Mutual learning and each rival have nine candidates; independent students have none but the number of epochs. Each is
 trained from four seeds that are used for nothing else. The candidate and the number of epochs are chosen by the mean
@@ -14,7 +14,6 @@ from pathlib import Path
 from time import process_time
 from typing import Any, NamedTuple
 
-import msgspec
 import numpy as np
 
 from training.data.images import Source
@@ -23,7 +22,7 @@ from training.recipe.recipe import Recipe
 from training.run.train import train
 
 from .distillation import GRID, Distilled, Heat
-from .paths import train_all
+from .paths import read_record, train_all
 from .problems import Problem
 
 TUNED_ON = tuple(range(1000, 1004))
@@ -103,7 +102,7 @@ class Contest:
     def _tuned_distillation(self, taught: int) -> dict[str, Choice]:
         jobs = [self._distilled(seed, GRID, taught, max(self.problem.epochs)) for seed in TUNED_ON]
         _do(jobs, self.jobs, self.source)
-        each = {heat: [_read(job.file(heat)) for job in jobs] for heat in GRID}
+        each = {heat: [read_record(job.file(heat)) for job in jobs] for heat in GRID}
         return choose(each, self.problem.epochs)
 
     def _final(self, choice: Choice, seeds: Sequence[int], taught: int) -> list[Record]:
@@ -113,7 +112,7 @@ class Contest:
             return train_all(runs, self.folder, self.problem.epochs, self.source, self.jobs)
         jobs = [self._distilled(seed, (candidate,), taught, choice.epochs) for seed in seeds]
         _do(jobs, self.jobs, self.source)
-        return [_read(job.file(candidate)) for job in jobs]
+        return [read_record(job.file(candidate)) for job in jobs]
 
     def _seconds(self, choice: Choice, taught: int) -> list[float]:
         """Processor time of the choice from one seed, trained alone (not stacked), three times."""
@@ -175,7 +174,3 @@ def _row(choice: Choice, records: Sequence[Record]) -> dict[str, Any]:
 def _do(jobs: Sequence[Distilled], number: int, source: Source) -> None:
     for _ in run_all(jobs, True, number, source):
         pass
-
-
-def _read(file: Path) -> Record:
-    return msgspec.json.decode(file.read_bytes())
