@@ -57,7 +57,10 @@ def check(name: str, value: Any, hint: Any) -> None:
 
 def shown(value: Any) -> str:
     """The value on one line, as short as a sentence needs."""
-    text = " ".join(repr(value).split())
+    try:
+        text = " ".join(repr(value).split())
+    except Exception:  # whatever their code raises; Python's own does for a number of more than 4300 digits
+        text = f"a value of type {type(value).__name__}"
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 

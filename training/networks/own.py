@@ -9,6 +9,8 @@ from typing import Any
 
 from torch import nn
 
+from theory.typed import check, check_arguments
+
 from .resnet import Shape
 
 
@@ -54,7 +56,9 @@ def _inside(module: Any, inner: str) -> Any:
 
 def check_importable(students: Iterable[str]) -> None:
     """Raise ValueError if a student is a function that a stored run or another process could not find again."""
+    check_arguments(check_importable, locals())
     for name in students:
+        check("a student's name", name, str)
         if isinstance(name, Local):
             raise ValueError(
                 f"student {str(name)!r} is a lambda, a function inside another, or one of the script that runs: to "

@@ -73,6 +73,7 @@ def check_model(name: str) -> None:
 
 def check_kind(name: str, texts: bool) -> None:
     """Refuse a student for pictures where the data are texts, or the other way round; one's own may be for either."""
+    check_arguments(check_kind, locals())
     wrong = (name in MODELS or name.partition(":")[0] in LIBRARIES) if texts else name in TEXT_MODELS
     if wrong:
         kinds = ("pictures", "texts") if texts else ("texts", "pictures")
