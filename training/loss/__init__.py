@@ -2,9 +2,9 @@
 
 Copy the folder to use it in another project, under any name. The mathematics is in `plain` (the divergence), `pairs`
 (the mutual loss), `derivatives`, and `bounds` (when a loss has a lower bound). `divergence` and `mutual` are the
-functions to call, `arguments` checks what they are given, `batch` brings it to one form, `probabilities` checks what
-they can't tell. The other files change numbers by rounding only: `everyday`, `quick`, `joint` and `kernel` save time,
-`blocks` saves memory.
+functions to call, `arguments` and `tensors` check what they are given, `batch` brings it to one form, `probabilities`
+checks what they can't tell. The other files change numbers by rounding only: `everyday`, `quick`, `joint` and `kernel`
+save time, `blocks` saves memory.
 """
 
 from .arguments import REDUCTIONS

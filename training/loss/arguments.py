@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from .blocks import compute_dtype
-from .derivatives import transformed
+from .tensors import FLOATS, check_floating, check_held, is_held, readable, refuse_learned
 
 REDUCTIONS = ("none", "batchmean", "sum", "mean")
 """What `renyi_divergence_loss` can do with the values of the rows, as torch names it.
@@ -40,24 +40,46 @@ def check_reduction(reduction: str, known: Sequence[str] = REDUCTIONS) -> None:
         raise ValueError(f"reduction must be one of {', '.join(known)}, got {reduction!r}")
 
 
-def check_number(name: str, value: float, positive: bool = False) -> None:
-    """Raise ValueError unless the value is finite and, if asked, positive."""
+def as_number(name: str, value: float, positive: bool = False) -> float:
+    """The value, which must be finite and, if asked, positive."""
     if not _is_number(value) or not abs(value) <= LARGEST or (positive and value <= 0):
-        raise ValueError(f"{name} must be finite{' and > 0' * positive}, got {value}")
+        raise ValueError(f"{name} must be finite{' and > 0' * positive}, got {shown(value)}")
+    return _read(name, value)
+
+
+def _read(name: str, value: Any) -> float:
+    """The number, of a tensor with one element as Python's."""
+    if not isinstance(value, Tensor):
+        return value
+    refuse_learned(name, value)
+    return value.item()
 
 
 def _is_number(value: Any) -> bool:
     if type(value) in (float, int):  # the usual case, at once: asking whether something is Real takes longer
         return True
     if isinstance(value, Tensor):
-        return value.numel() == 1 and not (value.is_complex() or value.dtype == torch.bool)
+        if not is_held(value) or value.numel() != 1 or value.is_quantized:
+            return False
+        return value.dtype in FLOATS or not (
+            value.is_floating_point() or value.is_complex() or value.dtype == torch.bool
+        )
     return isinstance(value, Real) and not isinstance(value, bool)
 
 
-def check_share(name: str, value: float) -> None:
-    """Raise ValueError unless the value is in [0, 1]."""
+def as_share(name: str, value: float) -> float:
+    """The value, which must be in [0, 1]."""
     if not _is_number(value) or not 0 <= value <= 1:
-        raise ValueError(f"{name} must be in [0, 1], got {value}")
+        raise ValueError(f"{name} must be in [0, 1], got {shown(value)}")
+    return _read(name, value)
+
+
+def shown(value: Any) -> str:
+    """The value in a sentence, in short."""
+    try:
+        return " ".join(str(value).split())[:80]
+    except ValueError:  # of a whole number with more than 4300 digits
+        return "a number of more than 4300 digits"
 
 
 def check_switch(name: str, value: bool) -> None:
@@ -78,30 +100,23 @@ def check_listed(logits: Any) -> None:
         raise TypeError(f"the logits must be a tensor for each student, got {type(logits).__name__}")
 
 
-def check_tensors(**logits: Tensor) -> None:
-    """Raise TypeError for what is no tensor."""
-    for name, x in logits.items():
-        if not isinstance(x, Tensor):
-            raise TypeError(f"{name} must be a tensor, got {type(x).__name__}")
-        if x.layout != torch.strided:
-            raise TypeError(f"{name} must be dense, got {x.layout}")
-
-
 def as_order(alpha: float | Tensor) -> float:
     """The order as a float in [0, inf]."""
     if isinstance(alpha, Tensor):
+        check_held("alpha", alpha)
         _check_not_learned(alpha)
         if alpha.numel() != 1:
             raise ValueError(f"alpha must be one number, got a tensor of shape {tuple(alpha.shape)}")
         alpha = alpha.item()
     if not _is_number(alpha) or not alpha >= 0 or LARGEST < alpha < math.inf:
-        raise ValueError(f"alpha must be in [0, inf], got {alpha}")
+        raise ValueError(f"alpha must be in [0, inf], got {shown(alpha)}")
     return float(alpha)
 
 
 def as_orders(alpha: float | Matrix, count: int) -> list[list[float]]:
     """The orders of all ordered pairs of `count` students, row k for student k; the diagonal is not checked."""
     if isinstance(alpha, Tensor):
+        check_held("alpha", alpha)
         _check_not_learned(alpha)
     given: Any = alpha
     if _is_single(given):
@@ -125,7 +140,7 @@ def as_weights(weights: Matrix | None, count: int) -> list[list[float]]:
     for k, row in enumerate(rows):
         for j, x in enumerate(row):
             if j != k:
-                check_number("weights", x)
+                as_number("weights", x)
     return rows
 
 
@@ -147,6 +162,8 @@ def by_order(pairs: Pairs) -> list[Pairs]:
 def square(name: str, matrix: Matrix, count: int) -> list[list[float]]:
     """The rows of a `count` x `count` matrix."""
     if isinstance(matrix, Tensor):
+        check_held(name, matrix)
+        refuse_learned(name, matrix)
         if matrix.ndim != 2:
             raise ValueError(f"{name} must be a matrix, got shape {tuple(matrix.shape)}")
         matrix = matrix.tolist()
@@ -162,11 +179,10 @@ def square(name: str, matrix: Matrix, count: int) -> list[list[float]]:
 def as_rows(y: Tensor, z: Tensor, dim: int) -> tuple[Tensor, Tensor]:
     """The logits of peer and student, broadcast to one shape, with the classes last."""
     check_axis(dim)
-    if dim == -1 and y.shape == z.shape and y.ndim and z.shape[-1] and y.is_floating_point() and z.is_floating_point():
+    if dim == -1 and y.shape == z.shape and y.ndim and z.shape[-1] and y.dtype in FLOATS and z.dtype in FLOATS:
         return y, z
     for name, x in (("student_logits", z), ("peer_logits", y)):
-        if not x.is_floating_point():
-            raise TypeError(f"{name} must be floating point, got {x.dtype}")
+        check_floating(name, x.dtype)
         axis_from_the_end(dim, x.ndim, name)
     if y.shape[dim] != z.shape[dim] or z.shape[dim] == 0:
         counts = f"{z.shape[dim]} and {y.shape[dim]}"
@@ -205,6 +221,7 @@ def _as_tensor(name: str, values: Any) -> Tensor:
         found = values if isinstance(values, Tensor) else torch.as_tensor(values)
     except (TypeError, ValueError, RuntimeError):
         raise ValueError(f"{name} must be real numbers, got {values!r:.80}") from None
+    check_held(name, found)
     if found.is_complex():
         raise ValueError(f"{name} must be real numbers, got {found.dtype}")
     return found
@@ -223,17 +240,6 @@ def share_of_each(weights: Tensor) -> Tensor:
     """1 / the sum of the weights, by which a weighted sum becomes the mean; 1 where nothing counts."""
     total = weights.sum()
     return 1 / torch.where(total == 0, 1.0, total)
-
-
-def refuse_learned(name: str, value: Tensor) -> None:
-    """Raise ValueError for a tensor that requires a gradient where the loss has none."""
-    if value.requires_grad:
-        raise ValueError(f"{name} can not be learned by this loss, which has no gradient there: detach them")
-
-
-def readable(x: Tensor) -> bool:
-    """Whether values may be looked at: reading from an accelerator would wait for it, and a traced tensor has none."""
-    return x.is_cpu and not transformed()
 
 
 def axis_from_the_end(dim: int, ndim: int, name: str) -> int:

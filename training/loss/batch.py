@@ -12,11 +12,10 @@ from .arguments import (
     as_row_weights,
     axis_from_the_end,
     check_listed,
-    readable,
-    refuse_learned,
     share_of_each,
 )
 from .blocks import compute_dtype
+from .tensors import check_floating, check_held, is_held, readable, refuse_learned, refuse_unheld
 
 Counts = tuple[()] | tuple[Tensor, Tensor]
 
@@ -71,9 +70,14 @@ def number_of_students(logits: Sequence[Tensor] | Tensor, labels: Tensor) -> int
     check_listed(logits)
     if not isinstance(labels, Tensor):
         raise TypeError(f"labels must be a tensor, got {type(labels).__name__}")
+    check_held("labels", labels)
     if isinstance(logits, Tensor):
+        if not is_held(logits):
+            refuse_unheld("the logits", logits)
         shapes = {tuple(logits.shape[1:])}
     elif all(isinstance(x, Tensor) for x in logits):
+        if unheld := [x for x in logits if not is_held(x)]:
+            refuse_unheld("the logits of each student", unheld[0])
         shapes = {tuple(x.shape): None for x in logits}
     else:
         got = [type(x).__name__ for x in logits]
@@ -89,12 +93,12 @@ def number_of_students(logits: Sequence[Tensor] | Tensor, labels: Tensor) -> int
 def _as_students(logits: Sequence[Tensor] | Tensor, dim: int) -> Tensor:
     """The logits of all students, classes last."""
     axis = axis_from_the_end(dim, logits[0].ndim, "a student's logits")
+    for x in (logits,) if isinstance(logits, Tensor) else logits:
+        check_floating("the logits of all students", x.dtype)
     if isinstance(logits, Tensor):
         students = logits if axis == -1 else logits.movedim(axis, -1)
     else:
         students = torch.stack(list(logits) if axis == -1 else [x.movedim(axis, -1) for x in logits])
-    if not students.is_floating_point():
-        raise TypeError(f"the logits of all students must be floating point, got {students.dtype}")
     if not students.shape[-1]:
         raise ValueError(f"the logits of all students must have at least one class, got {tuple(students.shape)} in all")
     return students

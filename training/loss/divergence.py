@@ -14,11 +14,11 @@ from .arguments import (
     check_axis,
     check_reduction,
     check_switch,
-    check_tensors,
     share_of_each,
 )
 from .blocks import rows_and_gap
 from .derivatives import Kept, Worked, divergences, transformed
+from .tensors import check_tensors
 
 
 def renyi_divergence_loss(
@@ -61,7 +61,8 @@ def renyi_divergence_loss(
         ValueError: an order outside [0, inf] or one to be learned, an unknown reduction, shapes that do not fit, row
             weights that are negative, not finite (both looked at on the CPU only) or to be learned, compiled where
             torch cannot compile.
-        TypeError: logits that are not floating point.
+        TypeError: logits that are no dense tensors with numbers (as sparse ones are, and those of the device meta) of a
+            floating dtype of at least 16 bits.
 
     Source: theorems D1, D4, D5 (this project).
 

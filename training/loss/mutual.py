@@ -10,11 +10,11 @@ from . import joint, kernel
 from .arguments import (
     Matrix,
     Pairs,
+    as_number,
     as_orders,
+    as_share,
     as_weights,
-    check_number,
     check_reduction,
-    check_share,
     check_switch,
     pairs_of,
 )
@@ -90,8 +90,8 @@ def mutual_loss(
             reduction, a bad order, weight, temperature or smoothing, weights or soft labels to be learned, a student
             whose loss has no lower bound whatever its peers say, compiled where torch cannot compile. On the CPU also
             the values of labels and weights are looked at; elsewhere that would wait for the device.
-        TypeError: logits that are not floating point or no tensors, labels of a dtype that is neither integer nor
-            floating point.
+        TypeError: logits that are no dense tensors with numbers (as sparse ones are, and those of the device meta) of a
+            floating dtype of at least 16 bits, labels of a dtype that is neither integer nor floating point.
 
     Source: Huang et al. 2023 (arXiv 2209.05732); Zhang et al. 2018 for order 1.
 
@@ -102,10 +102,9 @@ def mutual_loss(
     tensor([1.0986, 1.0986])
     >>> losses.sum().backward()
     """
-    check_number("weight", weight)
-    check_number("temperature", temperature, positive=True)
+    weight, temperature = as_number("weight", weight), as_number("temperature", temperature, positive=True)
     check_reduction(reduction, ("mean", "sum", "none"))
-    check_share("label_smoothing", label_smoothing)
+    label_smoothing = as_share("label_smoothing", label_smoothing)
     check_switch("compiled", compiled)
     options = Options(dim, label_smoothing, ignore_index, class_weights, row_weights, reduction)
     count = number_of_students(logits, labels)

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from .arguments import axis_from_the_end, check_listed, check_tensors
+from .arguments import axis_from_the_end, check_listed
+from .tensors import check_floating, check_tensors
 
 
 def refuse_probabilities(logits: Sequence[Tensor] | Tensor, dim: int = -1) -> None:
@@ -45,6 +46,8 @@ def _refuse(subject: str, logits: Tensor, dim: int) -> None:
     check_tensors(**{subject: logits})
     if logits.is_complex():
         raise TypeError(f"{subject} must be real, got {logits.dtype}")
+    if logits.is_floating_point():
+        check_floating(subject, logits.dtype)
     if logits.ndim and _are_probabilities(logits.detach(), axis_from_the_end(dim, logits.ndim, subject)):
         raise ValueError(_sentence(subject))
 
