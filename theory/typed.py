@@ -1,5 +1,6 @@
 """Checks arguments and fields against their annotations: another type is refused at the door, in one sentence."""
 
+import math
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import fields
@@ -53,6 +54,19 @@ def check(name: str, value: Any, hint: Any) -> None:
     """Raise ValueError unless the value is what the annotation says."""
     if not _fits(value, hint):
         raise ValueError(f"{name} must be {_words(hint)}, got {shown(value)}")
+
+
+def check_between(name: str, value: float | None, low: float, high: float = math.inf) -> None:
+    """Raise ValueError unless the value is None or a number from `low` to `high`; NaN is not.
+
+    >>> check_between("share", 1.5, 0, 1)
+    Traceback (most recent call last):
+    ValueError: share must be in [0, 1], got 1.5
+    """
+    if value is not None and not low <= value <= high:
+        words = f"at least {low:g}" if high == math.inf else f"in [{low:g}, {high:g}]"
+        words = "a number" if (low, high) == (-math.inf, math.inf) else words
+        raise ValueError(f"{name} must be {words}, got {shown(value)}")
 
 
 def shown(value: Any) -> str:

@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from theory.typed import check_fields
+from theory.typed import check_fields, shown
 
 from .backend import Array
 
@@ -99,6 +99,9 @@ class Moments:
 
     def __post_init__(self) -> None:
         check_fields(self)
+        x = self.squared_gradient
+        if x.ndim != 1 or not len(x) or (x < 0).any():
+            raise ValueError(f"squared_gradient must be a number of each replica, none negative, got {shown(x)}")
 
     @property
     def mean(self) -> float:

@@ -1,9 +1,22 @@
 """What a study returns: rows, with the words and axes that go with them."""
 
+import math
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
-from theory.typed import check_fields
+from theory.typed import check, check_between, check_fields
+
+Relation = Literal["=", "≤", "≥"]
+Scale = Literal["linear", "log", "symlog"]
+
+
+def check_place(order: float | None, x: float | None, relation: str, panel: int | None) -> None:
+    """Refuse an order or a panel that is negative, a place on no axis, another relation."""
+    check_between("order", order, 0)
+    check_between("panel", panel, 0)
+    check("relation", relation, Relation)
+    if x is not None and not math.isfinite(x):
+        raise ValueError(f"x must be finite, got {x}")
 
 
 @dataclass(frozen=True)
@@ -17,6 +30,11 @@ class Row:
         passed: the study's rule.
         series, x, panel: the curve in the figure, the place on its axis, and the panel, None for none.
         interval: confidence interval of a number that was fitted to other rows; None where nothing was fitted.
+
+    A measurement that is not finite is kept, but agrees with nothing.
+
+    Raises:
+        ValueError: a size, an error or an order that is negative, an interval without its number.
 
     >>> row = Row("plateau", 0.1, None, 0.05, 0.001, 0.0526, True, replicas=50, steps=100, burn_in=0, seed=0)
     >>> abs(row.measured - row.theory) < 3 * row.standard_error
@@ -42,6 +60,23 @@ class Row:
 
     def __post_init__(self) -> None:
         check_fields(self)
+        check_place(self.order, self.x, self.relation, self.panel)
+        for name, least in (("replicas", 1), ("steps", 1), ("burn_in", 0), ("seed", 0)):
+            check_between(name, getattr(self, name), least)
+        if not 0 < self.eta < math.inf:
+            raise ValueError(f"eta must be positive and finite, got {self.eta}")
+        if math.isnan(self.theory):
+            raise ValueError("theory must be a number, got nan")
+        if math.isfinite(self.measured):
+            self._check_measurement()
+        elif self.passed:
+            raise ValueError(f"measured must be finite where the rule passed, got {self.measured}")
+
+    def _check_measurement(self) -> None:
+        check_between("standard_error", self.standard_error, 0)
+        low, high = self.interval or (self.measured, self.measured)
+        if not low <= self.measured <= high:
+            raise ValueError(f"interval must be (low, high) around {self.measured}, got {self.interval}")
 
 
 @dataclass(frozen=True)
@@ -56,6 +91,10 @@ class Axis:
     width: float = 1.0
     marks: tuple[float, ...] = ()
 
+    def __post_init__(self) -> None:
+        check_fields(self)
+        check("scale", self.scale, Scale)
+
 
 RATE = Axis(r"learning rate $\eta$ (parameter per unit of gradient)")
 MEAN_SQUARE = Axis(r"plateau $X$ (loss² per parameter²)")
@@ -68,6 +107,9 @@ class Panel:
     x: Axis = RATE
     y: Axis = MEAN_SQUARE
     title: str = ""
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from sims.engine.sweep import Numbers, Task, arriving, collect
 from theory.typed import check_arguments, check_fields
 
 from .fits import Fit, fitted, in_words
-from .results import Panel, Row, StudyResult
+from .results import Panel, Row, StudyResult, check_place
 from .rules import Rule, RuleOf
 
 
@@ -61,6 +61,9 @@ class Cell:
         relation: "=", or "≤" or "≥" where theory is a bound.
         panel: of the figure; None for none.
 
+    Raises:
+        ValueError: a negative order or panel, a place that is not finite, another relation.
+
     >>> from sims import EXACT, Problem, Schedule, Simulation
     >>> bowl = Problem(lambda x: x, lambda rng, replicas: rng.standard_normal((replicas, 1)))
     >>> Cell("half", Simulation(bowl, EXACT, Schedule(0.5, 10), theory=0.0)).relation
@@ -79,6 +82,7 @@ class Cell:
 
     def __post_init__(self) -> None:
         check_fields(self)
+        check_place(self.order, self.x, self.relation, self.panel)
 
 
 @dataclass(frozen=True)
@@ -119,6 +123,8 @@ class Study:
 
     def __post_init__(self) -> None:
         check_fields(self)
+        for count in (self.replicas, self.full_replicas):
+            check_sizes(self.replicas if count is None else count, 0)
 
     def run(
         self,

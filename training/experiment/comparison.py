@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from scipy.special import stdtrit
 
-from theory.typed import check_arguments, check_fields
+from theory.typed import check_arguments, check_between, check_fields
 from training.data.images import Source
 from training.measure.scores import Result
 from training.recipe.recipe import Recipe
@@ -56,6 +56,11 @@ class Comparison:
             raise ValueError(f"reference and results must be of the variants {[*self.variants]}, got {found}")
         if not all(self.results.values()):
             raise ValueError("results must hold at least one seed of every variant, got none")
+        seeds = {name: [result.seed for result in results] for name, results in self.results.items()}
+        if strange := [name for name, own in seeds.items() if own != seeds[self.reference]]:
+            found = f"{seeds[strange[0]]} of {strange[0]!r} and {seeds[self.reference]} of {self.reference!r}"
+            raise ValueError(f"results must be of the same seeds in one order, got {found}")
+        check_between("seconds", self.seconds, 0)
 
     @property
     def title(self) -> str:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from theory.cohorts import accounting, phases
 from theory.divergence.arguments import as_floats
-from theory.typed import check_arguments, check_fields, shown
+from theory.typed import check_arguments, check_between, check_fields, shown
 
 from .evidence import TESTED
 from .temperature import bootstrap_interval, inverse_temperature
@@ -24,6 +24,7 @@ STIFFNESS = {"overfit": (0.3, 3.0), "middle": (0.0, 0.3), "underfit": (0.0, 0.0)
 """Where to search the product alpha * lam in each phase, for students that are to be used one at a time."""
 
 
+_ROUNDING = 1e-6  # of a difference of losses
 _AVERAGED = ("ambiguity", "student_nll", "ensemble_nll", "overconfidence", "overconfidence_error")
 
 
@@ -67,6 +68,12 @@ class Advice:
         if min(self.students, self.examples, self.seeds) < 1:
             found = f"{self.students}, {self.examples} and {self.seeds}"
             raise ValueError(f"students, examples and seeds must be positive, got {found}")
+        for name in ("student_nll", "ensemble_nll"):
+            check_between(name, getattr(self, name), 0)
+        if not self.ambiguity >= -_ROUNDING:
+            check_between("ambiguity", self.ambiguity, 0)
+        check_between("overconfidence", self.overconfidence, -1, 1)
+        check_between("overconfidence_error", self.overconfidence_error, 0)
 
     @property
     def phase(self) -> str:

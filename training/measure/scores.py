@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from theory.typed import check_arguments, check_fields
+from theory.typed import check_arguments, check_between, check_fields
 from training.loss import renyi_divergence_loss
 
 from .temperature import inverse_temperature
@@ -18,6 +18,13 @@ Report = dict[str, Scores]
 """Scores of "student 1", "student 2", ..., "ensemble" and, about all of them together, "cohort"."""
 
 ENSEMBLE, COHORT = "ensemble", "cohort"
+SHARES = ("accuracy", "top5", "calibration_error", "agreement")
+RANGES = dict.fromkeys(SHARES, (0.0, 1.0)) | {
+    "overconfidence": (-1.0, 1.0),
+    **dict.fromkeys(("nll", "beta", "divergence", "ambiguity"), (0.0, math.inf)),
+}
+"""Where a score can lie, of those that a report has; a rounding outside it is let pass."""
+ROUNDING = 1e-6
 
 
 def report(logits: Tensor, labels: Tensor) -> Report:
@@ -122,6 +129,10 @@ class Result:
 
     `classes` are their names in the order of the labels, where the data name them.
 
+    Raises:
+        ValueError: a negative seed or number of images, a score that is NaN or outside its range, no training scores of
+            whom the test has.
+
     >>> good, bad = {"accuracy": 0.9, "nll": 0.3}, {"accuracy": 0.8, "nll": 0.5}
     >>> one = Result(0, test={"ensemble": bad}, validation={}, train={"ensemble": good}, images={"test": 10})
     >>> round(one.test_with_gaps()["ensemble"]["gap_nll"], 9)
@@ -137,6 +148,11 @@ class Result:
 
     def __post_init__(self) -> None:
         check_fields(self)
+        check_between("seed", self.seed, 0)
+        for name, number in self.images.items():
+            check_between(f"images of {name}", number, 0)
+        for part in ("test", "validation", "train"):
+            _check_scores(part, getattr(self, part))
         if missing := self.test.keys() - self.train.keys():
             raise ValueError(f"train must have scores of whom test has, got none of {', '.join(sorted(missing))}")
 
@@ -150,6 +166,14 @@ class Result:
         `gap_accuracy` is training minus test accuracy, `gap_nll` test minus training NLL; images not augmented.
         """
         return {who: scores | _gaps(self.train[who], scores) for who, scores in self.test.items()}
+
+
+def _check_scores(part: str, found: Report) -> None:
+    for who, scores in found.items():
+        for name, value in scores.items():
+            low, high = RANGES.get(name, (-math.inf, math.inf))
+            if not low - ROUNDING <= value <= high + ROUNDING:
+                check_between(f"{name} of {who} in {part}", value, low, high)
 
 
 def _gaps(train: Scores, test: Scores) -> Scores:
