@@ -36,8 +36,8 @@ def evaluate_run(
         device: where to compute; by default where the run did.
 
     Raises:
-        ValueError: if the folder holds no run, or a seed of it no good checkpoint; if there is no such device; if
-            the validation part is of other data than those of the run.
+        ValueError: if the folder holds no run, or a seed of it no good checkpoint; if there is no such device; if the
+            training half is of other data than that of the run, whichever part is scored.
     """
     check_arguments(evaluate_run, locals())
     recipe = _with_device(read_recipe(run), device)
@@ -84,8 +84,7 @@ def _each_seed(run: Path, recipe: Recipe, part: Part, source: Source | None) -> 
     images = source or open_source(recipe)
     for seed in seeds_of(run):
         splits = split(recipe, images, seed)
-        if part == "validation":  # of other data it may hold what the students were trained on
-            check_data(run / f"seed-{seed}", splits.data)
+        check_data(run / f"seed-{seed}", splits.data)  # other data may hold what the students were trained on
         yield seed, *predictions(run / f"seed-{seed}", recipe, splits, seed, part)
 
 

@@ -27,6 +27,7 @@ from training.run.step import objective_at, step
 
 from .parallel import check_jobs, check_seeds, run_all
 from .published import MeasuredRun, read_published
+from .same_data import keep_to_data
 from .tables import markdown
 
 PLAIN = {
@@ -159,7 +160,8 @@ def measure(
         What each run was and found, by order, rate and seed: keys recipe, seed, records, made, rows (see `follow`).
 
     Raises:
-        ValueError: as `follow`; seeds or jobs that mean nothing; no order or rate, or a rate that is not positive.
+        ValueError: as `follow`; seeds or jobs that mean nothing; no order or rate, or a rate that is not positive; a
+            folder of runs on other data.
         OSError: if the folder cannot be written.
     """
     check_arguments(measure, locals())
@@ -178,6 +180,8 @@ def measure(
     ]
     for cell in cells:
         _check(cell.recipe, records)
+    if folder is not None:
+        keep_to_data(base, [cell.file for cell in cells if cell.file is not None], source)
     found = {json.dumps([one["recipe"], one["seed"]]): one for one in run_all(cells, progress, jobs, source)}
     return [found[json.dumps([cell.recipe.to_json(), cell.seed])] for cell in cells]
 

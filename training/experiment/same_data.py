@@ -1,11 +1,12 @@
 """Whether runs that a folder holds already were made of the data that are there now."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from training.data.images import Source
 from training.data.sources import open_source
 from training.recipe.recipe import Recipe
-from training.run.files.run_folder import check_data
+from training.run.files.run_folder import check_data, write_json
 
 from .parallel import Task
 
@@ -23,15 +24,33 @@ def check_same_data(tasks: Sequence[Task], source: Source | None = None) -> None
         OSError: if a run is left, and they cannot be read.
     """
     left = any(task.folder is None or not (task.folder / "result.json").exists() for task in tasks)
+    _check(((task.recipe, task.folder) for task in tasks if task.folder is not None), left, source)
+
+
+def keep_to_data(recipe: Recipe, files: Sequence[Path], source: Source | None = None) -> None:
+    """As `check_same_data`, for measured runs, one a file of one folder: the first of them write down their data.
+
+    A folder of measured runs that did not is let pass, as an older run is.
+
+    Raises:
+        ValueError, OSError: as `check_same_data`.
+    """
+    folder = files[0].parent
+    _check([(recipe, folder)], not all(file.exists() for file in files), source)
+    if not (folder / "data.json").exists() and not any(folder.glob("order-*.json")):
+        write_json(folder / "data.json", _fingerprint(recipe, source, needed=True))
+
+
+def _check(places: Iterable[tuple[Recipe, Path]], left: bool, source: Source | None) -> None:
     found: dict[tuple[object, ...], str | None] = {}
-    for task in tasks:
-        if task.folder is None or not (task.folder / "data.json").exists():
+    for recipe, folder in places:
+        if not (folder / "data.json").exists():
             continue
-        key = tuple(getattr(task.recipe, name) for name in READ)
+        key = tuple(getattr(recipe, name) for name in READ)
         if key not in found:
-            found[key] = _fingerprint(task.recipe, source, left)
+            found[key] = _fingerprint(recipe, source, left)
         if (data := found[key]) is not None:
-            check_data(task.folder, data)
+            check_data(folder, data)
 
 
 def _fingerprint(recipe: Recipe, source: Source | None, needed: bool) -> str | None:

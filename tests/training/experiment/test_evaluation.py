@@ -58,8 +58,8 @@ def test_what_is_no_run_is_one_sentence(command, damage, sentence, made, tmp_pat
     assert sentence in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", [("evaluate", "--part", "validation"), ("advise",)])
-def test_validation_images_of_other_data_are_refused(command, made, tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize("command", [("evaluate",), ("evaluate", "--part", "validation"), ("advise",)])
+def test_images_of_other_data_are_refused(command, made, tmp_path, monkeypatch, capsys):
     shutil.copytree(made, tmp_path / "run")
     overwrite("seed-0/data.json", '"9 images"')(tmp_path / "run")
     monkeypatch.setattr("sys.argv", ["rdml", *command, str(tmp_path / "run")])

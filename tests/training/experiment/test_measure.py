@@ -214,6 +214,35 @@ def test_a_smaller_rate_sees_the_same_time_and_finished_runs_are_kept(tmp_path):
         measure(SMALL, [0.5], [0.04], 1, 3, tmp_path, jobs=1)
 
 
+def pictures(first: int):
+    """Three classes of pictures, all of one level."""
+    pixels, labels = torch.arange(first, first + 60, dtype=torch.uint8)[:, None, None, None], torch.arange(60) % 3
+    return from_tensors(pixels.expand(60, 5, 5, 1), labels, pixels.expand(60, 5, 5, 1), labels)
+
+
+def test_measured_runs_on_other_data_do_not_share_a_folder(tmp_path):
+    base = dataclasses.replace(SMALL, data="tensors", subset=None, epochs=1)
+    kept = measure(base, [0.5], [0.05], 1, 2, tmp_path, jobs=1, source=pictures(0))
+    assert "60 images of 5x5x1 in 3 classes" in json.loads((tmp_path / "data.json").read_text())
+    for orders in ([0.5], [0.5, 1.0], [1.0]):  # what is there, with more, and more only
+        with pytest.raises(
+            ValueError, match=r"holds a run on other data \(60 images.*\) than these \(60 images.*choose"
+        ):
+            measure(base, orders, [0.05], 1, 2, tmp_path, jobs=1, source=pictures(1))
+    assert measure(base, [0.5], [0.05], 1, 2, tmp_path, jobs=1, source=pictures(0)) == kept
+    (tmp_path / "data.json").write_text("{")
+    with pytest.raises(ValueError, match=r"data.json is not JSON"):
+        measure(base, [0.5], [0.05], 1, 2, tmp_path, jobs=1, source=pictures(0))
+
+
+def test_measured_runs_of_an_older_version_are_let_pass(tmp_path):
+    base = dataclasses.replace(SMALL, data="tensors", subset=None, epochs=1)
+    kept = measure(base, [0.5], [0.05], 1, 2, tmp_path, jobs=1, source=pictures(0))
+    (tmp_path / "data.json").unlink()
+    assert measure(base, [0.5], [0.05], 1, 2, tmp_path, jobs=1, source=pictures(1)) == kept
+    assert not (tmp_path / "data.json").exists()
+
+
 def test_networks_of_ones_own_are_measured_by_their_logits_on_a_source_that_is_handed_over():
     generator = torch.Generator().manual_seed(0)
     pixels, labels = torch.randint(256, (60, 5, 5, 1), dtype=torch.uint8, generator=generator), torch.arange(60) % 3

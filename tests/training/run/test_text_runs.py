@@ -53,6 +53,9 @@ def test_a_changed_training_half_changes_no_number_of_a_word(root, tmp_path):
     result = train(chosen, folder=run / "seed-0")
     lines = (copy / "train.csv").read_text().splitlines()
     (copy / "train.csv").write_text("\n".join([lines[0], *(f"new {line}" for line in reversed(lines[1:]))]))
+    with pytest.raises(ValueError, match="holds a run on other data"):
+        evaluate_run(run)
+    (run / "seed-0" / "data.json").unlink()  # as a run of an older version
     assert evaluate_run(run) == {0: result.test}
 
 
