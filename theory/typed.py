@@ -1,5 +1,6 @@
 """Checks arguments and fields against their annotations: another type is refused at the door, in one sentence."""
 
+import inspect
 import math
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
@@ -54,6 +55,30 @@ def check(name: str, value: Any, hint: Any) -> None:
     """Raise ValueError unless the value is what the annotation says."""
     if not _fits(value, hint):
         raise ValueError(f"{name} must be {_words(hint)}, got {shown(value)}")
+
+
+def check_call(name: str, function: Callable[..., Any] | None, *given: str, **named: Any) -> None:
+    """Refuse a function that cannot be called with so many arguments and these keywords; None is let pass.
+
+    >>> check_call("gradient", lambda: 0, "states")
+    Traceback (most recent call last):
+    ValueError: gradient must be a function of (states), got one of (): too many positional arguments
+    """
+    if function is not None and (misfit := unfit(function, *given, **named)):
+        raise ValueError(f"{name} must be a function of ({', '.join([*given, *named])}), got one of {misfit}")
+
+
+def unfit(function: Callable[..., Any], *given: Any, **named: Any) -> str:
+    """The parameters of a function that cannot be called so, and why; nothing for one that can, or may."""
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # some functions written in C have none
+        return ""
+    try:
+        signature.bind(*given, **named)
+    except TypeError as error:
+        return f"{signature}: {error}"
+    return ""
 
 
 def check_between(name: str, value: float | None, low: float, high: float = math.inf) -> None:

@@ -121,6 +121,8 @@ class Accumulator:
         covariance, variance = self._spread(moved, means - means.mean(0))
         histogram = as_numpy(self.counts).astype(np.float64) if self.record.edges else None
         times = np.stack([as_numpy(t) / self.seen for t in self.times], axis=-1) if self.times else None
+        if times is not None and not np.allclose(times.sum(-1), 1):
+            raise ValueError(f"basin must give whole numbers from 0 to {self.record.basins - 1}, got others")
         return Moments(square, means.mean(0), variance, covariance, histogram, times, _trace(self.points))
 
     def _spread(

@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from theory.divergence.arguments import as_floats
 from theory.typed import check_arguments
 
 from .simulation import Problem
@@ -28,10 +29,10 @@ def check_gradient(problem: Problem) -> None:
     check_arguments(check_gradient, locals())
     if problem.value is None:
         return
-    at = np.asarray(problem.start(np.random.default_rng(0), POINTS), np.float64)
+    at = as_floats(problem.start(np.random.default_rng(0), POINTS), "start")
     if at.ndim != 2:
         raise ValueError(f"start must give states of shape ({POINTS}, d), got {at.shape}")
-    stated = np.asarray(problem.gradient(at), np.float64)
+    stated = as_floats(problem.gradient(at), "gradient")
     if stated.shape != at.shape:
         raise ValueError(f"the gradient must have the states' shape {at.shape}, got {stated.shape}")
     derivative, error = _derivative(problem, at)

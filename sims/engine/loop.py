@@ -1,24 +1,28 @@
 """The loop: constant-rate SGD, vectorised over replicas; only running moments are kept."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Mapping
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from theory.divergence.arguments import as_floats
 from theory.typed import check_arguments, shown
 
 from .accumulator import Accumulator
 from .backend import Array, Backend, Random, array_namespace
 from .gradient_check import check_gradient
 from .moments import Moments, Record
+from .shapes import check_shapes
 from .simulation import Simulation, biased, descended, floor_of
 
 if TYPE_CHECKING:
     from .compiled_blocks import Blocks
 
+PLACE = ("backend", "device", "dtype", "compiled")
+"""The keywords that say where and how a simulation runs, and not what it is."""
 FLUSH_EVERY = 64  # steps between two looks for tiny numbers in a run without noise
 
 
@@ -58,8 +62,10 @@ def run(
     _keep_freed_memory()
     place, rng = Backend(backend, device, dtype, compiled), np.random.default_rng(seed)
     check_gradient(simulation.problem)
-    state = place.asarray(simulation.problem.start(rng, replicas))
-    _check_shapes(state, simulation.problem.gradient, replicas)
+    state = place.asarray(as_floats(simulation.problem.start(rng, replicas), "start"))
+    if state.ndim != 2 or state.shape[0] != replicas or not state.shape[1]:
+        raise ValueError(f"start must give states of shape ({replicas}, d), got {tuple(state.shape)}")
+    check_shapes(simulation, record, state, place.random(np.random.default_rng(seed), seed))
     return _run(simulation, state, place.random(rng, seed), record, compiled).moments()
 
 
@@ -71,13 +77,11 @@ def check_sizes(replicas: int, seed: int) -> None:
         raise ValueError(f"seed must be a whole number that is not negative, got {shown(seed)}")
 
 
-def _check_shapes(state: Array, gradient: Callable[[Array], Array], replicas: int) -> None:
-    """Refuse states and gradients of other shapes, which would broadcast to wrong numbers."""
-    if state.ndim != 2 or state.shape[0] != replicas or not state.shape[1]:
-        raise ValueError(f"start must give states of shape ({replicas}, d), got {tuple(state.shape)}")
-    found = getattr(gradient(state), "shape", None)
-    if found is None or tuple(found) != tuple(state.shape):
-        raise ValueError(f"gradient must have the states' shape {tuple(state.shape)}, got {found and tuple(found)}")
+def check_where(where: Mapping[str, Any]) -> None:
+    """Refuse keywords of `run` that it does not have, or of another type."""
+    if strange := sorted(where.keys() - set(PLACE)):
+        raise ValueError(f"where must be among {', '.join(PLACE)}, got {strange[0]!r}")
+    check_arguments(run, where)
 
 
 def states_along(simulation: Simulation, replicas: int, seed: int, points: int, **where: Any) -> NDArray[np.float64]:

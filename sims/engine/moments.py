@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from theory.typed import check_fields, shown
+from theory.typed import check_call, check_fields, shown
 
 from .backend import Array
 
@@ -42,6 +42,7 @@ class Record:
 
     def __post_init__(self) -> None:
         check_fields(self)
+        check_call("basin", self.basin, "states")
         for name, least in (("every", 1), ("basins", 0), ("trace", 0), ("paths", 0)):
             if getattr(self, name) < least:
                 raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}")

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from theory.typed import check, check_arguments, check_fields
+from theory.typed import check, check_arguments, check_call, check_fields
 
 from .backend import Array, Random, array_namespace
 
@@ -32,6 +32,9 @@ class Oracle:
 
     def __post_init__(self) -> None:
         check_fields(self)
+        check_call("noise", self.noise, "generator", "shape")
+        check_call("bias", self.bias, "gradients")
+        check_call("sample", self.sample, "generator", "states")
 
     @property
     def is_exact(self) -> bool:

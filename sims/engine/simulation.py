@@ -8,7 +8,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from theory.typed import check_fields
+from theory.typed import check_call, check_fields
 
 from .accumulator import flushed
 from .backend import Array, array_namespace
@@ -44,6 +44,9 @@ class Problem:
 
     def __post_init__(self) -> None:
         check_fields(self)
+        check_call("gradient", self.gradient, "states")
+        check_call("start", self.start, "generator", "replicas")
+        check_call("value", self.value, "states")
         if self.students < 1:
             raise ValueError(f"students must be a whole number, at least 1, got {self.students!r}")
         if self.beta is not None and not 0 <= self.beta < math.inf:

@@ -19,12 +19,13 @@ import msgspec
 import numpy as np
 from joblib import Parallel, delayed
 
-from theory.typed import check_arguments, shown
+from theory.typed import check_arguments, check_call, shown
 
-from .loop import check_sizes, run
+from .loop import check_sizes, check_where, run
 from .simulation import Simulation
 
 Numbers = dict[str, Any]
+OWN = {"replicas", "seed", "measured", "standard_error", "theory"}
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def sweep(
         where: backend, device and dtype of `run`.
 
     Raises:
-        ValueError: a keyword without values, or what `make` and `run` refuse.
+        ValueError: a keyword without values or that `make` does not take, or what `make` and `run` refuse.
 
     >>> from sims import EXACT, Problem, Schedule, Simulation
     >>> bowl = Problem(lambda x: x, lambda rng, replicas: rng.standard_normal((replicas, 1)))
@@ -73,8 +74,13 @@ def sweep(
     [(0.1, 4), (0.5, 4)]
     """
     check_arguments(sweep, locals())
-    check_arguments(run, where)
+    check_where(where)
     check_sizes(replicas, seed)
+    check_call("make", make, **grid)
+    if taken := sorted(grid.keys() & OWN):
+        raise ValueError(
+            f"grid must not have the names of a row's own columns, {', '.join(sorted(OWN))}, got {taken[0]}"
+        )
     if empty := [name for name, values in grid.items() if not len(values)]:
         raise ValueError(f"every keyword of the grid needs a value, got none for {', '.join(empty)}")
     axes = [np.asarray(values).tolist() for values in grid.values()]  # Python's numbers, which JSON can write

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sims.engine import Record, Simulation, run
-from sims.engine.loop import check_sizes
+from sims.engine.loop import check_sizes, check_where
 from sims.engine.sweep import Numbers, Task, arriving, collect
-from theory.typed import check_arguments, check_fields
+from theory.typed import check, check_arguments, check_call, check_fields, shown
 
 from .fits import Fit, fitted, in_words
 from .results import Panel, Row, StudyResult, check_place
@@ -83,6 +83,8 @@ class Cell:
     def __post_init__(self) -> None:
         check_fields(self)
         check_place(self.order, self.x, self.relation, self.panel)
+        check_call("measure", self.measure, "simulation", "replicas", "seed")
+        check_call("rule", self.rule, "comparisons", "replicas")
 
 
 @dataclass(frozen=True)
@@ -123,6 +125,9 @@ class Study:
 
     def __post_init__(self) -> None:
         check_fields(self)
+        check_call("cells", self.cells)
+        check_call("rule", self.rule, "comparisons", "replicas")
+        check_call("fits", self.fits)
         for count in (self.replicas, self.full_replicas):
             check_sizes(self.replicas if count is None else count, 0)
 
@@ -149,9 +154,10 @@ class Study:
             ValueError: fewer than 2 replicas, or what `run` refuses.
         """
         check_arguments(Study.run, locals())
-        check_arguments(run, where)
+        check_where(where)
         chosen, count = self.cells() if cells is None else cells, self.replicas if replicas is None else replicas
         check_sizes(count, seed)
+        check(f"cells of {self.name}", chosen, list[Cell])
         if not chosen:
             raise ValueError(f"cells of {self.name} must be at least one, got none")
         tasks = [_task(cell, count, seed + k, where) for k, cell in enumerate(chosen)]
@@ -160,7 +166,9 @@ class Study:
     def _judged(self, chosen: list[Cell], count: int, numbers: Sequence[Numbers]) -> StudyResult:
         judges = [(cell.rule or self.rule)(len(chosen), count) for cell in chosen]
         rows = [_row(*one) for one in zip(chosen, judges, numbers, strict=True)]
-        fits = fitted(self.fits(), rows)
+        fits = self.fits()
+        check(f"fits of {self.name}", fits, Sequence[Fit])
+        fits = fitted(fits, rows)
         words = (self.name, self.title, self.lesson, self.caption + in_words(fits), self.rule_in_words)
         return StudyResult(*words, (*rows, *fits), self.panels)
 
@@ -211,12 +219,20 @@ def _task(cell: Cell, replicas: int, seed: int, where: dict[str, Any]) -> Task:
 
 
 def _measured(measure: Callable[[], Measured], sizes: dict[str, int]) -> Numbers:
-    mean, error = measure()
-    return sizes | {"measured": float(mean), "standard_error": float(error)}
+    found = measure()
+    try:
+        mean, error = map(float, found)
+    except (TypeError, ValueError):
+        raise ValueError(f"measure must return (mean, standard error), got {shown(found)}") from None
+    return sizes | {"measured": mean, "standard_error": error}
 
 
 def _row(cell: Cell, judge: Rule, numbers: Numbers) -> Row:
     eta, theory = cell.simulation.schedule.eta, cell.simulation.theory
-    passed = bool(judge(numbers["measured"], numbers["standard_error"], theory))
+    check("what rule returns", judge, Callable)
+    check_call("what rule returns", judge, "measured", "standard_error", "theory")
+    passed = judge(numbers["measured"], numbers["standard_error"], theory)
+    if not isinstance(passed, bool | np.bool_):
+        raise ValueError(f"what rule returns must say True or False, got {shown(passed)}")
     figure = {"series": cell.series, "x": eta if cell.x is None else cell.x, "relation": cell.relation}
-    return Row(cell.name, eta, cell.order, theory=theory, passed=passed, panel=cell.panel, **numbers, **figure)
+    return Row(cell.name, eta, cell.order, theory=theory, passed=bool(passed), panel=cell.panel, **numbers, **figure)

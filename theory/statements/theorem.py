@@ -11,7 +11,7 @@ import numpy as np
 import sympy
 
 from theory.divergence.arguments import Array
-from theory.typed import check_fields
+from theory.typed import check_call, check_fields
 
 from .claim import Claim, Relation, batched
 from .domains import Domain
@@ -65,6 +65,8 @@ class Theorem(Claim):
 
     def __post_init__(self) -> None:
         check_fields(self)
+        check_call(f"where of {self.name}", self.where, **self.given)
+        check_call(f"tight of {self.name}", self.tight, "t")
 
     def identity(self, step: Callable[..., Expressions]) -> Callable[..., Expressions]:
         """Attach a step of the proof: a function that returns sympy expressions which must simplify to 0.

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from theory.typed import check_arguments, check_fields, shown
+from theory.typed import check_arguments, check_call, check_fields, shown
 from training.recipe.recipe import Recipe
 
 from .labels import MOST, noisy_labels
@@ -118,6 +118,8 @@ class Source:
 
     def __post_init__(self) -> None:
         check_fields(self)
+        for name in ("train", "test", "validation"):
+            check_call(name, getattr(self, name))
 
 
 def halves(

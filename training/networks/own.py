@@ -1,7 +1,6 @@
 """Networks of one's own: functions `(shape, classes) -> nn.Module`, known by the place from which they are imported."""
 
 import importlib
-import inspect
 import sys
 from collections.abc import Iterable
 from operator import attrgetter
@@ -9,7 +8,7 @@ from typing import Any
 
 from torch import nn
 
-from theory.typed import check, check_arguments
+from theory.typed import check, check_arguments, unfit
 
 from .resnet import Shape
 
@@ -78,17 +77,11 @@ def builder(name: str) -> Any:
         raise ValueError(
             f"student {name!r} must be a function (shape, classes) -> nn.Module, got a {type(found).__name__}"
         )
-    try:
-        signature = inspect.signature(found)
-    except (TypeError, ValueError):  # some functions written in C have none
-        return found
-    try:
-        signature.bind((8, 8, 3), 10)
-    except TypeError as error:
+    if misfit := unfit(found, (8, 8, 3), 10):
         raise ValueError(
             f"student {str(name)!r} must take (shape, classes), where shape is (height, width, channels); its "
-            f"arguments are {signature}"
-        ) from error
+            f"arguments are {misfit}"
+        )
     return found
 
 

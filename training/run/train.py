@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-from theory.typed import check_arguments, shown
+from theory.typed import check_arguments, check_call, shown
 from training.data.images import Source, split
 from training.data.loader import Loader
 from training.data.sources import open_source
@@ -54,6 +54,7 @@ def train(
     (['cohort', 'ensemble', 'student 1', 'student 2'], 599)
     """
     check_arguments(train, locals())
+    check_call("watch", watch, "answers")
     check_seed(seed)
     done = finished(folder, resume, source)
     if done is not None:
