@@ -79,7 +79,9 @@ class Images:
     def fingerprint(self) -> str:
         """What tells them from others: number, shape, classes and a checksum of pixels, labels and names.
 
-        Of a data set that makes its pictures anew, the checksum knows labels and names only.
+        Of a data set that makes its pictures anew, the checksum knows labels and names only: a picture read twice from
+        one seed may agree and still be random, where a transform has a generator of its own that it seldom draws from,
+        and the same data would then be refused later.
         """
         sum_of = hashlib.blake2b(repr(self.names).encode(), digest_size=8)
         for part in (self.pixels, self.labels):
