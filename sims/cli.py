@@ -16,6 +16,7 @@ from sims.engine.sweep import write_atomically
 from sims.verdicts import Cell, Row, Study, takes_device, with_steps
 from sims.verdicts.estimate import estimated_seconds
 from sims.verdicts.fits import between
+from theory.typed import plain
 
 from . import STUDIES
 
@@ -141,7 +142,7 @@ def _run(plan: _Plan, seed: int, jobs: int, out: Path) -> int:
     figure = draw(result)
     for suffix in ("png", "svg"):
         figure.savefig(out / f"{study.name}.{suffix}", dpi=200)
-    write_atomically(out / f"{study.name}.json", json.dumps(result.to_json(), indent=1) + "\n")
+    write_atomically(out / f"{study.name}.json", json.dumps(result.to_json(), indent=1, default=plain) + "\n")
     shutil.rmtree(unfinished, ignore_errors=True)  # the cells of a finished study are in its table
     print(f"{study.title}\n{table(result.rows)}\n{study.rule_in_words}\n{out / study.name}.png\n")
     return 0 if result.passed else 1

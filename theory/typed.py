@@ -5,6 +5,7 @@ import math
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import fields
+from decimal import Decimal
 from functools import cache
 from numbers import Integral, Real
 from types import NoneType, UnionType
@@ -79,6 +80,21 @@ def unfit(function: Callable[..., Any], *given: Any, **named: Any) -> str:
     except TypeError as error:
         return f"{signature}: {error}"
     return ""
+
+
+def plain(number: Any) -> Any:
+    """A number of NumPy or another library as Python's, which JSON can write: a `default` of `json.dumps`.
+
+    Raises:
+        TypeError: for what is no number.
+    """
+    if isinstance(number, Integral):
+        return int(number)
+    if isinstance(number, Real | Decimal):
+        return float(number)
+    if getattr(number, "shape", None) == ():
+        return number.item()
+    raise TypeError(f"JSON can't write a {type(number).__name__}")
 
 
 def check_between(name: str, value: float | None, low: float, high: float = math.inf) -> None:

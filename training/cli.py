@@ -148,6 +148,8 @@ def measure(
     from training.run.files.run_folder import probe_folder
 
     if publish is not None:
+        if publish.is_dir():
+            raise ValueError(f"publish must be a file, got the folder {publish}")
         probe_folder(publish.parent)
     base = override(RECIPES[recipe], flags)
     with _saying_how_to_continue(f"the same command with --folder {folder} continues"):

@@ -19,7 +19,7 @@ import msgspec
 import numpy as np
 from joblib import Parallel, delayed
 
-from theory.typed import check_arguments, check_call, shown
+from theory.typed import check_arguments, check_call, plain, shown
 
 from .loop import check_sizes, check_where, run
 from .simulation import Simulation
@@ -189,4 +189,4 @@ def write_atomically(path: Path, text: str) -> None:
 
 
 def _text(data: Any) -> str:
-    return json.dumps(data, sort_keys=True)
+    return json.dumps(data, sort_keys=True, default=plain)

@@ -21,8 +21,8 @@ def as_floats(values: ArrayLike, name: str) -> Array:
         found = np.asanyarray(values)
         if found.dtype.kind in "biufO" and not np.ma.is_masked(found):
             return np.asarray(found, np.float64)
-    except (ValueError, TypeError, OverflowError) as error:
-        raise ValueError(f"{name} must be an array of real numbers: {error}") from None
+    except Exception as error:  # of whatever kind their own arrays raise, as torch's do
+        raise ValueError(f"{name} must be an array of real numbers: {' '.join(str(error).split())}") from None
     told = "masked entries" if np.ma.is_masked(found) else f"dtype {found.dtype}"
     raise ValueError(f"{name} must be an array of real numbers, got {told}")
 
@@ -74,7 +74,9 @@ def _class_axis_last(values: Array, name: str, axis: int) -> Array:
     if values.ndim == 0:
         raise ValueError(f"{name} must have a class axis, got the scalar {float(values)!r}")
     if not isinstance(axis, Integral) or not -values.ndim <= axis < values.ndim:
-        raise ValueError(f"axis must be within the {values.ndim} axes of {name}, got {axis!r}")
+        raise ValueError(
+            f"axis must be within the {values.ndim} axes of {name}, got {' '.join(repr(axis).split())[:80]}"
+        )
     rows = values if axis in (-1, values.ndim - 1) else np.moveaxis(values, axis, -1)
     if rows.shape[-1] == 0:
         raise ValueError(f"{name} must have at least one class, got shape {values.shape} with the class axis {axis}")

@@ -13,7 +13,7 @@ from torch.utils.data.dataloader import default_collate
 from theory.typed import check_arguments
 
 from .images import Images, Source, halves
-from .labels import Classes
+from .labels import Classes, as_array
 from .shapes import Channels, refuse_bytes_in_floats
 from .streams import LABELS, Stream, item
 
@@ -79,20 +79,30 @@ def _read(dataset: Any, channels: Channels | None) -> tuple[Any, np.ndarray]:
     indexed = _indexed(_without_loader(dataset))
     if not len(indexed):
         raise ValueError("a dataset must hold at least one item, got none")
-    first, _ = item(indexed[0], channels)
+    first, _ = item(_at(indexed, 0), channels)
     kept = first.dtype == torch.uint8 and not _changes_when_read_again(indexed, channels)
     pixels, labels = torch.empty(len(indexed) if kept else 0, *first.shape, dtype=torch.uint8), list[Any]()
     for index in range(len(indexed)):
-        picture, label = item(indexed[index], channels)
+        picture, label = item(_at(indexed, index), channels)
         if (picture.shape, picture.dtype) != (first.shape, first.dtype):
             sizes = " and ".join(f"{p.dtype} {tuple(p.shape)}" for p in (first, picture))
             raise ValueError(f"a dataset's pictures must have one size, got {sizes} at index {index}")
-        labels.append(np.asarray(label))
+        labels.append(as_array(label))
         if kept:
             pixels[index] = picture
     if first.is_floating_point():
         refuse_bytes_in_floats(torch.stack([item(indexed[i], channels)[0] for i in range(min(SOME, len(indexed)))]))
     return pixels if kept else (indexed, tuple(first.shape), first.is_floating_point()), _stacked(labels)
+
+
+def _at(indexed: Any, index: int) -> Any:
+    try:
+        return indexed[index]
+    except (IndexError, KeyError):  # a length that is not true, or a table, whose places are columns
+        kind = type(indexed).__name__
+        raise ValueError(
+            f"a dataset must have an item at each of its {len(indexed)} places, the {kind} has none at {index}"
+        ) from None
 
 
 def _stacked(labels: list[np.ndarray]) -> np.ndarray:
@@ -104,7 +114,7 @@ def _stacked(labels: list[np.ndarray]) -> np.ndarray:
 
 def _changes_when_read_again(indexed: Any, channels: Channels | None) -> bool:
     some = range(min(SOME, len(indexed)))
-    pairs = ((item(indexed[i], channels)[0], item(indexed[i], channels)[0]) for i in some)
+    pairs = ((item(_at(indexed, i), channels)[0], item(_at(indexed, i), channels)[0]) for i in some)
     return not all(torch.equal(*pair) for pair in pairs)
 
 

@@ -14,6 +14,7 @@ from theory.typed import check_arguments, check_call, check_fields, shown
 from training.recipe.recipe import Recipe
 
 from .labels import MOST, noisy_labels
+from .shapes import check_dense
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,8 @@ class Images:
         if not (isinstance(self.pixels, Tensor) and isinstance(self.labels, Tensor)):
             kinds = f"{type(self.pixels).__name__} and {type(self.labels).__name__}"
             raise ValueError(f"{self.noun}s and labels must be tensors (from_tensors takes arrays, too), got {kinds}")
+        check_dense(f"{self.noun}s", self.pixels)
+        check_dense("labels", self.labels)
         check_fields(self)
         if not 1 <= self.classes <= MOST or len(self.names) not in (0, self.classes):
             raise ValueError(

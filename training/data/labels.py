@@ -9,6 +9,8 @@ from torch import Tensor
 
 from theory.typed import check_arguments, shown
 
+from .shapes import check_dense
+
 MOST = 10**6
 NOISE_STREAM = 0x6E6F
 """Added to the seed of the label noise, which makes it independent of everything else drawn from that seed."""
@@ -78,7 +80,7 @@ def flatten(labels: Any) -> tuple[np.ndarray, int | None]:
     Raises:
         ValueError: if they are fractions, rows that are not one-hot, or neither numbers nor names.
     """
-    array = _array(labels)
+    array = as_array(labels)
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim == 2 and array.dtype.kind in "biuf":
@@ -88,14 +90,16 @@ def flatten(labels: Any) -> tuple[np.ndarray, int | None]:
     return _numbers_or_names(array), None
 
 
-def _array(labels: Any) -> np.ndarray:
+def as_array(labels: Any) -> np.ndarray:
+    """The labels as an array, those of a tensor from wherever it lies."""
     if isinstance(labels, Tensor):
+        check_dense("labels", labels)
         plain = labels.detach().cpu()
         return (plain.double() if plain.is_floating_point() else plain).numpy()
     try:
         return np.asarray(labels)
-    except ValueError as error:
-        raise ValueError(f"labels must be one a picture: {error}") from error
+    except Exception as error:  # of whatever kind their own arrays raise
+        raise ValueError(f"labels must be one a picture: {' '.join(str(error).split())}") from error
 
 
 def _from_one_hot(rows: np.ndarray) -> np.ndarray:

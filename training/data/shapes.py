@@ -33,16 +33,22 @@ def as_tensor(pixels: Any) -> Tensor:
         ValueError: if they are no numbers, or pictures of several sizes.
     """
     if isinstance(pixels, Tensor):
-        if pixels.is_meta or pixels.layout != torch.strided:
-            raise ValueError(f"images must be dense and hold numbers, got {pixels.layout} on {pixels.device}")
+        check_dense("images", pixels)
         return pixels.detach().cpu()
     try:
         array = np.asarray(pixels)
-    except ValueError as error:
-        raise ValueError(f"images must have one size: {error}") from error
+    except Exception as error:  # of whatever kind their own arrays raise
+        raise ValueError(f"images must have one size: {' '.join(str(error).split())}") from error
     if array.dtype.kind not in "biuf":
         raise ValueError(f"images must be uint8 or floats, got {array.dtype}")
     return torch.from_numpy(np.require(array, requirements=("C", "W")))
+
+
+def check_dense(name: str, x: Tensor) -> None:
+    """Raise ValueError for a tensor that is sparse, nested or of the device meta."""
+    if x.is_meta or x.is_nested or x.layout != torch.strided:
+        kind = "a nested tensor" if x.is_nested else x.layout
+        raise ValueError(f"{name} must be dense and hold numbers, got {kind} on {x.device}")
 
 
 def _axis(shape: tuple[int, ...]) -> Channels:

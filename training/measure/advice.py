@@ -13,6 +13,7 @@ from torch import Tensor
 from theory.cohorts import accounting, phases
 from theory.divergence.arguments import as_floats
 from theory.typed import check_arguments, check_between, check_fields, shown
+from training.loss.tensors import check_held
 
 from .evidence import TESTED
 from .temperature import bootstrap_interval, inverse_temperature
@@ -176,7 +177,7 @@ def advise(logits: Any, labels: Any, *, level: float = 0.95, resamples: int = 10
             "level must be in (0, 1), resamples 100 to 1000000 and seed not negative, got "
             f"{level}, {shown(resamples)} and {seed}"
         )
-    z, y = _as_students(logits), as_floats(_to_array(labels), "labels")
+    z, y = _as_students(logits), _as_numbers(labels, "labels")
     student, together, ambiguity = (values.mean() for values in accounting.accounting(z, y))
     mean, index = torch.from_numpy(z.mean(0)), torch.from_numpy(y.astype(np.int64))
     beta = _calibrated(mean, index)
@@ -211,13 +212,21 @@ def combine(advices: Sequence[Advice]) -> Advice:
 def _to_array(values: Any) -> Any:
     """Tensors of any device and precision as arrays; everything else as it is."""
     if isinstance(values, Tensor):
+        check_held("logits and labels", values)
         return (values.detach().double() if values.is_floating_point() else values.detach()).cpu().numpy()
     return [_to_array(one) for one in values] if isinstance(values, (list, tuple)) else values
 
 
+def _as_numbers(values: Any, name: str) -> np.ndarray:
+    try:
+        return as_floats(_to_array(values), name)
+    except RecursionError:
+        raise ValueError(f"{name} must be an array of real numbers, got a list that holds itself") from None
+
+
 def _as_students(logits: Any) -> np.ndarray:
     try:
-        z = as_floats(_to_array(logits), "logits")
+        z = _as_numbers(logits, "logits")
     except ValueError:
         raise ValueError("logits must be numbers of shape (K, N, C), the same for every student") from None
     if z.ndim != 3 or z.shape[0] < 2 or z.shape[1] < 2 or z.shape[2] < 2:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from theory.typed import check_arguments, check_between, check_fields
 from training.loss import renyi_divergence_loss
+from training.loss.tensors import check_held
 
 from .temperature import inverse_temperature
 
@@ -41,6 +42,8 @@ def report(logits: Tensor, labels: Tensor) -> Report:
         ValueError: logits of another shape, or labels that are not one of the C classes for each of the N.
     """
     check_arguments(report, locals())
+    check_held("logits", logits)
+    check_held("labels", labels)
     logits, labels = logits.cpu(), labels.cpu()  # one copy: the numbers below are looked at one by one
     if logits.ndim != 3 or not logits.numel() or not logits.is_floating_point():
         raise ValueError(f"logits must be floats of shape (K, N, C), got {logits.dtype} of shape {tuple(logits.shape)}")

@@ -6,9 +6,10 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import NoneType
 from typing import TYPE_CHECKING, Any, Literal
 
-from theory.typed import check, shown
+from theory.typed import check, plain, shown
 
 from . import schedule
 from .schema import fitted
@@ -123,6 +124,8 @@ class Recipe:
         _check_objective(self)
         _check_data(self)
         _check_optimisation(self)
+        for item in dataclasses.fields(self):
+            object.__setattr__(self, item.name, _as_pythons(getattr(self, item.name)))
 
     @property
     def order(self) -> schedule.Schedule:
@@ -148,8 +151,8 @@ class Recipe:
         from training.networks import check_importable
 
         check_importable(self.students)
-        plain = json.loads(json.dumps(dataclasses.asdict(self)))
-        return {key: str(value) if value == math.inf else value for key, value in plain.items()}
+        written = json.loads(json.dumps(dataclasses.asdict(self)))
+        return {key: str(value) if value == math.inf else value for key, value in written.items()}
 
     @classmethod
     def from_json(cls, data: Any, where: object = "a recipe") -> "Recipe":
@@ -164,6 +167,11 @@ class Recipe:
 def _require(holds: bool, name: str, domain: str, value: object) -> None:
     if not holds:
         raise ValueError(f"{name} must be {domain}, got {shown(value)}")
+
+
+def _as_pythons(value: Any) -> Any:
+    """A number of NumPy or another library as Python's, which a file can hold and which equals what is read back."""
+    return value if isinstance(value, NoneType | bool | str | tuple | list) else plain(value)
 
 
 def _names(students: tuple[Student, ...]) -> tuple[str, ...]:

@@ -11,6 +11,8 @@ import math
 from collections.abc import Callable
 from itertools import pairwise
 
+from theory.typed import shown
+
 Schedule = Callable[[float, float], float]
 """`schedule(epoch, epochs)`: the value at a (fractional) epoch of a run of `epochs` epochs."""
 
@@ -35,7 +37,7 @@ def parse(spec: float | str, name: str) -> Schedule:
     except (TypeError, ValueError) as error:
         raise ValueError(
             f"{name} must be a number, linear:A:B, cosine:A:B, piecewise:A@EPOCH,B@EPOCH,... or "
-            f"step:A:FACTOR:EVERY, got {spec!r}"
+            f"step:A:FACTOR:EVERY, got {shown(spec)}"
         ) from error
 
 

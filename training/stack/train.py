@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from theory.typed import check_arguments
+from theory.typed import check_arguments, check_call
 from training.data.images import Source, Splits, split
 from training.data.loader import Loader
 from training.data.sources import open_source
@@ -75,6 +75,7 @@ def train_stacked(
     6
     """
     check_arguments(train_stacked, locals())
+    check_call("watch", watch, "answers")
     _check(runs)
     found = {k: finished(run.folder, resume, source) for k, run in enumerate(runs)}
     left = [k for k, result in found.items() if result is None]

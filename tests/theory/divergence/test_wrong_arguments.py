@@ -6,8 +6,16 @@ import pytest
 from theory import pinsker_constant, renyi_divergence, student_gradient
 
 
+class Failing:
+    """An array whose numbers cannot be had, as torch's that require a gradient."""
+
+    def __array__(self, *_args: object, **_options: object) -> np.ndarray:
+        raise RuntimeError("no\narray")
+
+
 @pytest.mark.parametrize(
-    "wrong", ["1", [[0, 0], [0]], [10**400, 0], [1j, 0], np.array(["2020", "2021"], "M8[Y]"), {}, ["a", "b"]]
+    "wrong",
+    ["1", [[0, 0], [0]], [10**400, 0], [1j, 0], np.array(["2020", "2021"], "M8[Y]"), {}, ["a", "b"], Failing()],
 )
 @pytest.mark.parametrize(
     "call",
@@ -25,3 +33,9 @@ def test_no_real_numbers_are_refused(call, wrong):
 def test_masked_entries_are_not_read():
     with pytest.raises(ValueError, match="masked entries"):
         renyi_divergence(np.ma.masked_equal([0.5, 0.25], 0.5), [0.5, 0.5], 1)
+
+
+@pytest.mark.parametrize("axis", [np.zeros((2, 3)), 10**400, 1.0, "0", None])
+def test_a_wrong_axis_is_short(axis):
+    with pytest.raises(ValueError, match=r"^axis must be within the 1 axes of p, got .{1,90}$"):
+        renyi_divergence([0.5, 0.5], [0.5, 0.5], 1, axis=axis)

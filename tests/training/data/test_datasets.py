@@ -185,6 +185,30 @@ def test_names_of_classes_come_from_the_data_set_where_it_has_them():
     assert from_datasets(face, face).train().names == ("plane", "car", "bird", "cat")
 
 
+class Failing:
+    """An array whose numbers cannot be had."""
+
+    def __array__(self, *_args: object, **_options: object) -> np.ndarray:
+        raise RuntimeError("no\narray")
+
+
+class Short:
+    """Says that it holds forty items, and holds three."""
+
+    def __len__(self) -> int:
+        return 40
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
+        return [(PIXELS[0], 0), (PIXELS[1], 1), (PIXELS[2], 0)][index]
+
+
+class Table(Short):
+    """Has columns at its places, as a data frame."""
+
+    def __getitem__(self, index: object) -> Any:
+        raise KeyError(index)
+
+
 FAULTS = {
     "no label": (Made(lambda x, y: (x,)), r"an item must be \(picture, label\) or have them in fields, got tuple"),
     "no known field": (Made(lambda x, y: {"photo": x, "label": y}), r"a field called .*; it has photo, label"),
@@ -200,6 +224,16 @@ FAULTS = {
     "labels of several kinds": (Made(lambda x, y: (x, [y] * (1 + y))), r"labels must be of one kind"),
     "channels on either side": (Made(lambda x, y: (x[:, :, :3], y)), r"first or last"),
     "nothing": (Made(None, number=0), r"at least one item, got none"),
+    "a length that is not true": (Short(), r"an item at each of its 40 places, the Short has none at 3"),
+    "a table": (Table(), r"an item at each of its 40 places, the Table has none at 0"),
+    "labels without numbers": (
+        Made(lambda x, y: (x, torch.tensor(y, device="meta"))),
+        r"labels must be dense and hold",
+    ),
+    "sparse labels": (Made(lambda x, y: (x, torch.tensor([y]).to_sparse())), r"labels must be dense and hold numbers"),
+    "pictures without numbers": (Made(lambda x, y: (x.to("meta"), y)), r"images must be dense and hold numbers"),
+    "pictures that fail": (Made(lambda x, y: (Failing(), y)), r"images must have one size: no array"),
+    "labels that fail": (Made(lambda x, y: (x, Failing())), r"labels must be one a picture: no array"),
     "nothing like one": (None, r"map-style or iterable, got NoneType"),
     "several parts": ({"train": 1, "test": 2}, r"one part, got several: train, test"),
     "a sampler": (

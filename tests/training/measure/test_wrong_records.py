@@ -2,10 +2,13 @@
 
 import dataclasses
 import math
+from typing import Any
 
 import pytest
+import torch
 
-from training import Advice, Comparison, Recipe, Result
+from training import Advice, Comparison, Recipe, Result, advise
+from training.measure.scores import report
 
 NAN, INF = math.nan, math.inf
 ADVICE = Advice(0.8, 0.7, 0.9, 0.05, 0.6, 0.55, 0.04, 0.01, students=2, examples=500)
@@ -83,3 +86,25 @@ def test_a_comparison_pairs_the_same_seeds_only(seeds):
 def test_a_comparison_takes_no_negative_time(seconds):
     with pytest.raises(ValueError, match=r"^seconds must be at least 0, got"):
         Comparison({"a": Recipe()}, "a", {"a": [RESULT]}, seconds=seconds)
+
+
+ITSELF: list[Any] = []
+ITSELF.append(ITSELF)
+LOGITS, LABELS = torch.randn(2, 40, 3), torch.arange(40) % 3
+
+
+@pytest.mark.parametrize(
+    ("call", "sentence"),
+    [
+        (lambda: advise(ITSELF, LABELS), "^logits must be numbers of shape"),
+        (lambda: advise(LOGITS, ITSELF), "^labels must be an array of real numbers, got a list that holds itself"),
+        (lambda: advise(LOGITS.to("meta"), LABELS), "must hold numbers, got a tensor of the device meta"),
+        (lambda: advise(list(LOGITS.to("meta")), LABELS), "must hold numbers, got a tensor of the device meta"),
+        (lambda: advise(LOGITS, LABELS.to_sparse()), "must be dense, got torch.sparse_coo"),
+        (lambda: report(LOGITS.to("meta"), LABELS), "^logits must hold numbers, got a tensor of the device meta"),
+        (lambda: report(LOGITS, LABELS.to_sparse()), "^labels must be dense, got torch.sparse_coo"),
+    ],
+)
+def test_predictions_without_numbers_are_refused(call, sentence):
+    with pytest.raises((TypeError, ValueError), match=sentence):
+        call()

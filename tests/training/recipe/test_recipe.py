@@ -3,7 +3,10 @@
 import dataclasses
 import json
 import math
+from decimal import Decimal
+from fractions import Fraction
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -52,6 +55,17 @@ def test_a_value_outside_its_domain_is_refused_in_one_sentence(change, sentence)
 def test_a_learned_order_is_refused_with_the_reason(word):
     with pytest.raises(ValueError, match="descent would always drive the order to 0"):
         Recipe(alpha=word)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("epochs", np.int64(3)), ("subset", np.uint8(50)), ("threads", np.int8(1)), ("momentum", np.float32(0.9)),
+     ("lr", np.longdouble(0.1)), ("temperature", Fraction(1, 3)), ("alpha", Decimal("1.5")), ("weight", np.array(1.0))],
+)  # fmt: skip
+def test_numbers_of_other_libraries_become_pythons_that_a_file_can_hold(name, value):
+    recipe = Recipe(**{name: value})
+    assert type(getattr(recipe, name)) in (int, float)
+    assert Recipe.from_json(json.loads(json.dumps(recipe.to_json()))) == recipe
 
 
 @pytest.mark.parametrize("recipe", [*RECIPES.values(), Recipe(alpha=math.inf), Recipe(alpha="cosine:2:0.5")])

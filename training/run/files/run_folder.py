@@ -24,6 +24,7 @@ from typing import Annotated, Any
 import msgspec
 from filelock import FileLock, Timeout
 
+from theory.typed import plain
 from training.recipe import schema
 from training.recipe.recipe import Recipe
 
@@ -93,7 +94,8 @@ def held(folder: Path, patience: float = 20.0) -> Iterator[None]:
 
 def write_json(path: Path, content: Any) -> None:
     """Write JSON atomically; a number that JSON does not know (nan, inf) is an error."""
-    write_atomically(path, (json.dumps(content, indent=1, allow_nan=False, ensure_ascii=False) + "\n").encode())
+    text = json.dumps(content, indent=1, allow_nan=False, ensure_ascii=False, default=plain)
+    write_atomically(path, f"{text}\n".encode())
 
 
 def read_json(path: Path) -> Any:
