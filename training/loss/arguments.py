@@ -2,7 +2,7 @@
 
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from numbers import Integral, Real
 from typing import Any, NamedTuple
 
@@ -37,7 +37,7 @@ Pairs = tuple[Pair, ...]
 def check_reduction(reduction: str, known: Sequence[str] = REDUCTIONS) -> None:
     """Raise ValueError for an unknown reduction."""
     if not isinstance(reduction, str) or reduction not in known:
-        raise ValueError(f"reduction must be one of {', '.join(known)}, got {reduction!r}")
+        raise ValueError(f"reduction must be one of {', '.join(known)}, got {shown(reduction, repr)}")
 
 
 def as_number(name: str, value: float, positive: bool = False) -> float:
@@ -74,10 +74,10 @@ def as_share(name: str, value: float) -> float:
     return _read(name, value)
 
 
-def shown(value: Any) -> str:
-    """The value in a sentence, in short."""
+def shown(value: Any, words: Callable[[Any], str] = str) -> str:
+    """The value in a sentence, in short and on one line."""
     try:
-        return " ".join(str(value).split())[:80]
+        return " ".join(words(value).split())[:80]
     except ValueError:  # of a whole number with more than 4300 digits
         return "a number of more than 4300 digits"
 
@@ -85,13 +85,13 @@ def shown(value: Any) -> str:
 def check_switch(name: str, value: bool) -> None:
     """Raise ValueError unless the value is True or False."""
     if not isinstance(value, bool):
-        raise ValueError(f"{name} must be True or False, got {value!r:.80}")
+        raise ValueError(f"{name} must be True or False, got {shown(value, repr)}")
 
 
 def check_axis(dim: int) -> None:
     """Raise ValueError for what is no number of an axis."""
     if type(dim) is not int and (not isinstance(dim, Integral) or isinstance(dim, bool)):
-        raise ValueError(f"dim must be the number of an axis, got {dim!r:.80}")
+        raise ValueError(f"dim must be the number of an axis, got {shown(dim, repr)}")
 
 
 def check_listed(logits: Any) -> None:
@@ -170,7 +170,7 @@ def square(name: str, matrix: Matrix, count: int) -> list[list[float]]:
     try:
         rows = [[float(x) for x in row] for row in matrix]
     except (TypeError, ValueError, OverflowError):
-        raise ValueError(f"{name} must be a {count} x {count} matrix of numbers, got {matrix!r:.80}") from None
+        raise ValueError(f"{name} must be a {count} x {count} matrix of numbers, got {shown(matrix, repr)}") from None
     if [len(row) for row in rows] != [count] * count:
         raise ValueError(f"{name} must be a {count} x {count} matrix, got rows of {[len(row) for row in rows]}")
     return rows
@@ -220,7 +220,7 @@ def _as_tensor(name: str, values: Any) -> Tensor:
     try:
         found = values if isinstance(values, Tensor) else torch.as_tensor(values)
     except (TypeError, ValueError, RuntimeError):
-        raise ValueError(f"{name} must be real numbers, got {values!r:.80}") from None
+        raise ValueError(f"{name} must be real numbers, got {shown(values, repr)}") from None
     check_held(name, found)
     if found.is_complex():
         raise ValueError(f"{name} must be real numbers, got {found.dtype}")
@@ -246,5 +246,5 @@ def axis_from_the_end(dim: int, ndim: int, name: str) -> int:
     """The axis as a negative number."""
     check_axis(dim)
     if not -ndim <= dim < ndim:
-        raise ValueError(f"dim must be one of the {ndim} axes of {name}, got {dim}")
+        raise ValueError(f"dim must be one of the {ndim} axes of {name}, got {shown(dim)}")
     return dim if dim < 0 else dim - ndim

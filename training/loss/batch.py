@@ -1,6 +1,7 @@
 """What `mutual_loss` is called with, checked and brought to one form: flat rows with the classes last."""
 
 from collections.abc import Sequence
+from numbers import Integral
 from typing import NamedTuple
 
 import torch
@@ -13,6 +14,7 @@ from .arguments import (
     axis_from_the_end,
     check_listed,
     share_of_each,
+    shown,
 )
 from .blocks import compute_dtype
 from .tensors import check_floating, check_held, is_held, readable, refuse_learned, refuse_unheld
@@ -134,9 +136,9 @@ def _misfit(labels: Tensor, students: Tensor) -> str:
 
 
 def _without_ignored(labels: Tensor, rows: Tensor | None, ignore_index: int) -> Tensor | None:
-    if not isinstance(ignore_index, int):
-        raise TypeError(f"ignore_index must be an integer, got {ignore_index!r}")
-    kept = labels != ignore_index
+    if not isinstance(ignore_index, Integral) or isinstance(ignore_index, bool) or not abs(ignore_index) < 2**63:
+        raise TypeError(f"ignore_index must be an integer, got {shown(ignore_index, repr)}")
+    kept = labels != int(ignore_index)
     if rows is not None:
         return rows * kept
     return None if readable(kept) and kept.all() else kept.float()

@@ -3,6 +3,7 @@
 import warnings
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
@@ -96,6 +97,21 @@ def test_a_number_too_long_to_be_written_down_is_refused(alpha):
         renyi_divergence_loss(USUAL, USUAL, alpha)
     with pytest.raises(ValueError, match="weight must be finite, got "):
         mutual_loss([USUAL], LABELS, 1.0, alpha)
+
+
+@pytest.mark.parametrize("index", [True, 2**63, -(2**64), 10**400, 1.0, "1", np.ma.masked_equal([1.0, 2.0], 1)])
+def test_the_label_that_is_left_out_is_a_whole_number_of_64_bits(index):
+    with pytest.raises(TypeError, match=r"^ignore_index must be an integer, got .{1,80}$"):
+        with_one("ignore_index", index)
+    wanted = with_one("ignore_index", 1)
+    assert with_one("ignore_index", np.int64(1)).tolist() == wanted.tolist()
+
+
+@pytest.mark.parametrize("value", [np.ma.masked_equal(np.ones((9, 9)), 1), np.ones((9, 9)), 10**400])
+@pytest.mark.parametrize("name", ["dim", "compiled", "reduction"])
+def test_what_is_shown_of_a_value_is_short_and_on_one_line(name, value):
+    with pytest.raises(ValueError, match=rf"^{name} must be [^\n]{{1,160}}$"):
+        with_one(name, value)
 
 
 def test_tensors_that_only_stand_for_others_are_taken():

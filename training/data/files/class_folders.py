@@ -42,7 +42,8 @@ def class_folders(root: Path, kind: Kind, read: Callable[[Files, tuple[str, ...]
 
     Raises:
         OSError: if a part of the folder is missing.
-        ValueError: if there are no classes; when a half is read: what `read` raises, or a class that train lacks.
+        ValueError: if there are no classes, or a link leads to nothing; when a half is read: what `read` raises, or a
+            class that train lacks.
     """
     for half in ("train", "test"):
         if not (root / half).is_dir():
@@ -86,7 +87,10 @@ def _classes(half: Path, kind: Kind) -> dict[str, list[Path]]:
 
 def _inside(folder: Path, kind: Kind) -> list[Path] | None:
     """The files of the kind at any depth; None if the folder has no visible file."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and _visible(path, folder))
+    visible = sorted(path for path in folder.rglob("*") if _visible(path, folder))
+    if lost := [path for path in visible if path.is_symlink() and kind.includes(path) and not path.exists()]:
+        raise ValueError(f"{lost[0]} must lead to a {kind.noun}, got a link to nothing; take it away or mend it")
+    files = [path for path in visible if path.is_file()]
     found = [path for path in files if kind.includes(path)]
     if files and not found:
         raise ValueError(f"{folder} holds {files[0].name} and no {kind.noun}{kind.hint}")

@@ -113,11 +113,24 @@ def read_recipe(folder: Path) -> Recipe:
     if not file.exists():
         raise ValueError(f"{folder} holds no run: there is no recipe.json in it")
     content = read_json(file)
+    _refuse_twice(file)
     written = content.pop("rdml", None) if isinstance(content, dict) else None
     try:
         return Recipe.from_json(content, file)
     except ValueError as error:
         raise ValueError(f"{error}{f'; rdml {written} wrote the file' if written else ''}") from error
+
+
+def _refuse_twice(file: Path) -> None:
+    """Raise ValueError for a field that stands twice in a file, as after an edit by hand: JSON would take the last."""
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        names = [name for name, _ in pairs]
+        if twice := [name for name in names if names.count(name) > 1]:
+            raise ValueError(f"{file} must have each field once, got {twice[0]!r} twice; take one away")
+        return dict(pairs)
+
+    json.loads(file.read_bytes(), object_pairs_hook=once, parse_int=str)
 
 
 def check_data(folder: Path, data: str) -> None:

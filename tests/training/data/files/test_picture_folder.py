@@ -108,3 +108,11 @@ def test_what_is_wrong_with_the_test_half_is_found_before_the_first_epoch(root, 
 def test_names_of_folders_are_kept_in_the_result(root):
     recipe = Recipe(data="folder", data_root=str(root), epochs=1, batch_size=2, validation=0.5)
     assert train(recipe).classes == ["cat", "dog"]
+
+
+@pytest.mark.parametrize("target", ["nowhere.png", "lost.png"])
+def test_a_link_to_nothing_is_no_picture_left_out_in_silence(root, target):
+    link = root / "train" / "cat" / "lost.png"
+    link.symlink_to(target)
+    with pytest.raises(ValueError, match=r"lost.png must lead to a picture, got a link to nothing"):
+        source(root)

@@ -31,6 +31,8 @@ RECIPES = {
     '{"lr": -1}': "lr must be finite and not negative, got -1.0",
     '{"rdml": "9.1", "colour": "red"}': "has no field 'colour'",
     '{"epochs": 30': "is not JSON",
+    '{"lr": 0.1, "epochs": 3, "lr": 0.2}': "must have each field once, got 'lr' twice; take one away",
+    f'{{"epochs": {"9" * 5000}}}': "is not JSON (Integer value out of range",
     "\xff": "is not JSON",
     "": "is not JSON",
 }
