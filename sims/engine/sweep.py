@@ -115,6 +115,7 @@ def collect(
     """
     from tqdm import tqdm  # needed only where a bar is shown
 
+    _make(folder)
     found = {task.file: numbers for task in tasks if (numbers := _load(task, folder)) is not None}
     missing = [task for task in tasks if task.file not in found]
     bar = tqdm(arriving(missing, jobs), label, len(tasks), initial=len(found), unit="cell", disable=not progress)
@@ -145,6 +146,16 @@ def _end_with(parent: int) -> None:
     Thread(target=end_with_parent, daemon=True).start()
 
 
+def _make(folder: Path | None) -> None:
+    """Make the folder before the work, which would be lost if there were none at its end."""
+    try:
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+    except (OSError, ValueError) as error:  # ValueError: a name with a null byte
+        told = getattr(error, "strerror", error)
+        raise OSError(f"cannot write into {str(folder)!r} ({told}); choose another folder") from error
+
+
 def _numbered(k: int, work: Callable[[], Numbers]) -> tuple[int, Numbers]:
     return k, work()
 
@@ -169,7 +180,6 @@ class _Kept(msgspec.Struct):
 def _save(task: Task, numbers: Numbers, folder: Path | None) -> None:
     if folder is None:
         return
-    folder.mkdir(parents=True, exist_ok=True)
     content = {"name": task.name, "settings": dict(task.settings), "numbers": numbers}
     write_atomically(folder / task.file, _text(content))
 

@@ -43,7 +43,10 @@ def scope_bound(
     """
     radius, kept = scope_radius(jacobian, lam, decay), 1 - _shrinkage(eta, decay)
     share = kept ** non_negative("steps", steps)
-    return radius + share * (non_negative("start", start) - radius)
+    away = non_negative("start", start)
+    with np.errstate(invalid="ignore"):  # where the radius is inf, which the last line knows
+        bound = radius + times(share, away - radius)
+    return np.where((radius == np.inf) & (share < 1), np.inf, np.where(radius == np.inf, away, bound))[()]
 
 
 def settling_steps(start: ArrayLike, eta: ArrayLike, jacobian: ArrayLike, lam: ArrayLike, decay: ArrayLike) -> Array:

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 import joblib
+import numpy as np
 import pytest
 from sweep_target import GRID, make
 
@@ -80,6 +81,19 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path, monkeypatch: pyt
     with pytest.raises(OSError, match="no space"):
         write_atomically(tmp_path / "cell.json", "new")
     assert (tmp_path / "cell.json").read_text() == "old"
+
+
+@pytest.mark.parametrize("name", ["file", "file/inside", "loop", "null\0byte", "x" * 300])
+def test_a_folder_that_cannot_be_made_is_refused_before_a_cell_runs(tmp_path: Path, name: str):
+    (tmp_path / "file").write_text("")
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(OSError, match=r"^cannot write into '.*' \(.*\); choose another folder$"):
+        collect([Task("a name", lambda: pytest.fail("ran"))], tmp_path / name)
+
+
+def test_numbers_of_numpy_name_and_fill_a_cell_as_pythons_do(tmp_path: Path):
+    (row,) = collect([Task("a name", lambda: {"measured": np.float32(1.5)}, {"seed": np.int64(2)})], tmp_path)
+    assert collect([Task("a name", lambda: pytest.fail("ran"), {"seed": 2})], tmp_path) == [row]
 
 
 def test_a_cell_can_be_read_by_a_person(tmp_path: Path):

@@ -89,3 +89,9 @@ def test_momentum_costs_its_share_of_the_rate():
 def test_inconsistent_scopes_are_refused(call, sentence):
     with pytest.raises(ValueError, match=sentence):
         call()
+
+
+def test_a_scope_without_end_bounds_nothing_but_the_start():
+    assert scope_bound(1.0, 0.1, 10, np.inf, 1.0, 0.5) == np.inf
+    assert scope_bound(1.0, 0.1, 0, np.inf, 1.0, 0.5) == 1
+    assert scope_bound(np.inf, 1.0, 3, 1.0, 1.0, 1.0) == scope_radius(1.0, 1.0, 1.0)

@@ -66,8 +66,9 @@ def probe_folder(folder: Path, needed: int = 0) -> None:
         probe = folder / f".probe-{os.getpid()}"
         probe.write_bytes(b"probe")
         probe.unlink()
-    except OSError as error:
-        raise OSError(f"cannot write into {folder} ({error.strerror}); choose another folder") from error
+    except (OSError, ValueError) as error:  # ValueError: a name with a null byte
+        told = getattr(error, "strerror", error)
+        raise OSError(f"cannot write into {folder} ({told}); choose another folder") from error
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise OSError(f"{folder} has {free / 2**20:.0f} MiB free, a run needs {needed / 2**20:.0f} MiB; free the disk")
