@@ -10,7 +10,7 @@ one function that all must represent. (Shelf G; resolvent average: Bauschke, Mof
 import numpy as np
 from numpy.typing import ArrayLike
 
-from theory.divergence.arguments import Array, as_order, refuse_where
+from theory.divergence.arguments import Array, as_floats, as_order, refuse_where
 
 ROUNDING = 1e-10
 
@@ -24,10 +24,11 @@ def coupling(alpha: ArrayLike, lam: ArrayLike, students: ArrayLike) -> Array:
     Raises:
         ValueError: an order that is not finite and non-negative, a weight that is not finite, fewer than two students.
     """
-    order, weight, count = as_order(alpha), np.asarray(lam, np.float64), np.asarray(students, np.float64)
+    order, weight, count = as_order(alpha), as_floats(lam, "lam"), as_floats(students, "students")
     refuse_where(order == np.inf, "alpha", order, "be finite")
     refuse_where(~np.isfinite(weight), "lam", weight, "be finite")
     refuse_where(~(count >= 2), "students", count, "be at least 2")
+    refuse_where(count == np.inf, "students", count, "be finite")
     return order * weight * count / (count - 1)
 
 
@@ -87,7 +88,7 @@ def dual_coefficients(kernels: ArrayLike, ridge: ArrayLike, targets: ArrayLike, 
         ValueError: kernels that are not such matrices, a ridge that is not positive, a coupling out of range.
     """
     k, rho, c = as_penalties(kernels, "kernels"), _positive_ridge(ridge), _finite_coupling(kappa)
-    y, eye = np.asarray(targets, np.float64), np.eye(k.shape[-1])
+    y, eye = as_floats(targets, "targets"), np.eye(k.shape[-1])
     own = _matrix(rho) * eye
     duals = np.linalg.inv(own + _matrix(1 + c) * k)
     fit = (k @ duals).mean(axis=-3) @ y[..., None]
@@ -134,8 +135,8 @@ def first_order_effect(risk_gradient: ArrayLike, hessian: ArrayLike, mutual_grad
     h = as_penalties(hessian, "hessian")
     least = _least_eigenvalue(h)
     refuse_where(~(least > 0), "the least eigenvalue of hessian", least, "be positive")
-    move = np.linalg.solve(h, np.asarray(mutual_gradient, np.float64)[..., None])[..., 0]
-    return -(np.asarray(risk_gradient, np.float64) * move).sum(axis=-1)
+    move = np.linalg.solve(h, as_floats(mutual_gradient, "mutual_gradient")[..., None])[..., 0]
+    return -(as_floats(risk_gradient, "risk_gradient") * move).sum(axis=-1)
 
 
 def as_penalties(matrices: ArrayLike, name: str = "penalties") -> Array:
@@ -145,7 +146,7 @@ def as_penalties(matrices: ArrayLike, name: str = "penalties") -> Array:
         ValueError: not square, not finite, asymmetric beyond 1e-10 of the largest entry, or an eigenvalue below -1e-10
         of the largest one.
     """
-    a = np.asarray(matrices, np.float64)
+    a = as_floats(matrices, name)
     if a.ndim < 2 or a.shape[-1] != a.shape[-2]:
         raise ValueError(f"{name} must be square matrices in the two last axes, got shape {a.shape}")
     refuse_where(~np.isfinite(a), name, a, "be finite")
@@ -160,7 +161,7 @@ def as_penalties(matrices: ArrayLike, name: str = "penalties") -> Array:
 
 def as_coupling(kappa: ArrayLike) -> Array:
     """The coupling(s) as float64; refuses NaN and values below -1, where the students' game has no minimum."""
-    value = np.asarray(kappa, np.float64)
+    value = as_floats(kappa, "kappa")
     refuse_where(~(value >= -1), "kappa", value, "be in [-1, inf]")
     return value
 
@@ -189,7 +190,7 @@ def _matrix(values: Array) -> Array:
 
 
 def _positive_ridge(ridge: ArrayLike) -> Array:
-    rho = np.asarray(ridge, np.float64)
+    rho = as_floats(ridge, "ridge")
     refuse_where(~((rho > 0) & (rho < np.inf)), "ridge", rho, "be positive and finite")
     return rho
 

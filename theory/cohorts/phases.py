@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from theory.divergence.arguments import Array, refuse_where
+from theory.divergence.arguments import Array, as_floats, refuse_where
 
 from .coregularisation import as_coupling
 from .sequence_model import as_shrinkers, best_shrinker
@@ -69,6 +69,7 @@ def gains_at_best_coupling(
     """
     value, s = _omega(omega), as_shrinkers(shrinker)
     v, total = (_non_negative(name, x) for name, x in (("dispersion", dispersion), ("power", power)))
+    value = np.minimum(value, 2.0)  # above which nothing is gained
     left = np.clip(value - 1, 0, 1)  # x/s at the best coupling
     scale = total * s**4 * v * (1 - left)
     return scale * (3 - 2 * value + left) + 0.0, scale * 2 * (1 - value) + 0.0  # -0.0 becomes 0.0
@@ -105,7 +106,7 @@ def early_stopping_threshold(progress: ArrayLike) -> Array:
     Raises:
         ValueError: a progress outside [0, 3).
     """
-    x = np.asarray(progress, np.float64)
+    x = as_floats(progress, "progress")
     refuse_where(~((x >= 0) & (x < 3)), "progress", x, "be in [0, 3)")
     rate = np.where(x == 0, 1.0, x / np.expm1(np.where(x == 0, 1.0, x)))
     return (1 + rate / (1 - x / 3))[()]
@@ -130,6 +131,8 @@ def excess_loss_of_students(noises: ArrayLike, kappa: ArrayLike) -> Array:
     """
     v, c = _non_negative("noises", noises), as_coupling(kappa)
     refuse_where(c == -1, "kappa", c, "be above -1")
+    if not v.ndim:
+        raise ValueError(f"noises must hold those of all students, got the one number {float(v)!r}")
     count, mean, c = v.shape[-1], v.mean(axis=-1, keepdims=True), c[..., None]
     apart = (v * (1 - 2 / count) + mean / count) / (2 * (1 + c))
     return mean / (2 * count) + apart + 2 * (v - mean) / (count * (2 + c))
@@ -153,7 +156,7 @@ def _omega(omega: ArrayLike) -> Array:
 
 
 def _non_negative(name: str, value: ArrayLike, finite: bool = True) -> Array:
-    number = np.asarray(value, np.float64)
+    number = as_floats(value, name)
     refuse_where(~(number >= 0), name, number, "be non-negative")
     if finite:
         refuse_where(number == np.inf, name, number, "be finite")

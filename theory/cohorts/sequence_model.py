@@ -8,7 +8,7 @@ One mode: truth b, data $y = b + \epsilon$; student k alone estimates $s_ky$, $s
 import numpy as np
 from numpy.typing import ArrayLike
 
-from theory.divergence.arguments import Array, refuse_where
+from theory.divergence.arguments import Array, as_floats, refuse_where
 
 from .coregularisation import as_coupling
 
@@ -99,7 +99,7 @@ def second_order_risks(
     Raises:
         ValueError: as `risks`, or a negative dispersion.
     """
-    s, v, c = as_shrinkers(shrinker), np.asarray(dispersion, np.float64), as_coupling(kappa)
+    s, v, c = as_shrinkers(shrinker), as_floats(dispersion, "dispersion"), as_coupling(kappa)
     refuse_where(~(v >= 0), "dispersion", v, "be non-negative")
     power, variance = _moments(signal, noise)
     total, off = power + variance, s - best_shrinker(power, variance)
@@ -132,13 +132,13 @@ def inverse_temperature(shrinkers: ArrayLike, signal: ArrayLike, noise: ArrayLik
 
 def as_shrinkers(shrinkers: ArrayLike) -> Array:
     """Shrinkers as float64; refuses what is not in (0, 1]."""
-    s = np.asarray(shrinkers, np.float64)
+    s = as_floats(shrinkers, "shrinkers")
     refuse_where(~((s > 0) & (s <= 1)), "shrinkers", s, "be in (0, 1]")
     return s
 
 
 def _moments(signal: ArrayLike, noise: ArrayLike) -> tuple[Array, Array]:
-    power, variance = np.asarray(signal, np.float64), np.asarray(noise, np.float64)
+    power, variance = as_floats(signal, "signal"), as_floats(noise, "noise")
     for name, value in (("signal", power), ("noise", variance)):
         refuse_where(~((value >= 0) & (value < np.inf)), name, value, "be non-negative and finite")
     refuse_where(power + variance == 0, "signal + noise", power + variance, "be positive")

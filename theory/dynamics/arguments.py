@@ -1,11 +1,14 @@
 """The checks of arguments that the formulas of this room share."""
 
+from numbers import Integral
+
 import numpy as np
 from numpy.typing import ArrayLike
 
 from theory.divergence.arguments import Array, as_floats, refuse_where
 
 ROUNDING = 1e-10
+MOST = 10_000
 
 
 def non_negative(name: str, value: ArrayLike) -> Array:
@@ -18,6 +21,16 @@ def positive(name: str, value: ArrayLike) -> Array:
     number = as_floats(value, name)
     refuse_where(~((number > 0) & (number < np.inf)), name, number, "be positive and finite")
     return number
+
+
+def check_students(count: int) -> None:
+    """Raise ValueError unless it is a number of students whose stacked matrices can be made."""
+    if not isinstance(count, Integral) or isinstance(count, bool):
+        raise ValueError(f"students must be a whole number, at least 2, got {' '.join(repr(count).split())[:80]}")
+    if count < 2:
+        raise ValueError(f"students must be at least 2, got {' '.join(repr(count).split())[:80]}")
+    if count > MOST:
+        raise ValueError(f"students must be at most {MOST}, got more")
 
 
 def symmetric(name: str, matrix: ArrayLike) -> Array:

@@ -69,7 +69,7 @@ def squared_dropped_gradient(
 
 def _self_bounding(order: Array, width: Array, value: Array) -> Array:
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        below, above = order / (1 - order), order**2 / (order - 1)
+        below, above = order / (1 - order), np.where(order == np.inf, np.inf, order**2 / (order - 1))
         factor = np.where(order < 1, below, np.where(order == 1, 1 + width / 2, above))
         return np.where(value == 0, 0.0, factor * value)
 

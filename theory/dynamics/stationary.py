@@ -11,7 +11,7 @@ from scipy.linalg import solve_discrete_lyapunov
 
 from theory.divergence.arguments import Array, as_order, refuse_where
 
-from .arguments import ROUNDING, non_negative, symmetric
+from .arguments import ROUNDING, check_students, non_negative, symmetric
 
 
 def noise_floor(eta: ArrayLike, beta: ArrayLike, variance: ArrayLike) -> Array:
@@ -64,8 +64,7 @@ def coupled_hessian(hessian: ArrayLike, fisher: ArrayLike, alpha: float, lam: fl
     Raises:
         ValueError: fewer than two students, wrong shapes, negative order or weight.
     """
-    if students < 2:
-        raise ValueError(f"students must be at least 2, got {students}")
+    check_students(students)
     h, f = symmetric("hessian", hessian), symmetric("fisher", fisher)
     pull = float(as_order(alpha)) * float(non_negative("lam", lam)) * students / (students - 1)
     disagreement: Array = np.eye(students) - np.full((students, students), 1 / students)
@@ -80,8 +79,7 @@ def coupled_noise(noise: ArrayLike, students: int, shared: bool) -> Array:
     Raises:
         ValueError: fewer than two students, or a noise covariance that isn't symmetric.
     """
-    if students < 2:
-        raise ValueError(f"students must be at least 2, got {students}")
+    check_students(students)
     pattern = np.ones((students, students)) if shared else np.eye(students)
     stacked: Any = np.kron(pattern, symmetric("noise", noise))
     return stacked

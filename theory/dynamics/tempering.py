@@ -11,8 +11,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import softmax
 
-from theory.divergence.arguments import Array, as_logits, as_order, broadcast_rows, refuse_where
+from theory.divergence.arguments import Array, as_floats, as_logits, as_order, broadcast_rows, refuse_where
 from theory.divergence.gradients import student_gradient
+
+from .arguments import times
 
 
 def cumulants(logits_p: ArrayLike, logits_q: ArrayLike, terms: int = 4) -> Array:
@@ -79,9 +81,9 @@ def order_against_weight(alpha: ArrayLike, other: ArrayLike, osc: ArrayLike) -> 
     Raises:
         ValueError: an infinite or negative order, or a negative osc.
     """
-    width = np.asarray(osc, np.float64)
+    width = as_floats(osc, "osc")
     refuse_where(~(width >= 0), "osc", width, "be non-negative")
-    return (np.abs(_finite_order(alpha) - _finite_order(other)) / (6 * np.sqrt(3)) * width**2)[()]
+    return times(np.abs(_finite_order(alpha) - _finite_order(other)) / (6 * np.sqrt(3)), width**2)
 
 
 def tempering_direction(students: ArrayLike) -> Array:
@@ -160,7 +162,7 @@ def complementary_orders(alpha: ArrayLike, stiffness: ArrayLike = 1.0) -> tuple[
     Raises:
         ValueError: an order outside (0, 1) or a negative stiffness.
     """
-    order, mu = np.broadcast_arrays(as_order(alpha), np.asarray(stiffness, np.float64))
+    order, mu = np.broadcast_arrays(as_order(alpha), as_floats(stiffness, "stiffness"))
     refuse_where(~((order > 0) & (order < 1)), "alpha", order, "be in (0, 1), so that 1 - alpha is an order, too")
     refuse_where(~(mu >= 0) | (mu == np.inf), "stiffness", mu, "be non-negative and finite")
     orders = np.stack([order, 1 - order], axis=-1)
@@ -191,6 +193,6 @@ def _finite_order(alpha: ArrayLike) -> Array:
 
 
 def _weight(lam: ArrayLike) -> Array:
-    weight = np.asarray(lam, np.float64)
+    weight = as_floats(lam, "lam")
     refuse_where(~np.isfinite(weight), "lam", weight, "be finite")
     return weight

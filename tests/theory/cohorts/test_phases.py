@@ -115,3 +115,30 @@ def test_students_of_unequal_noise_gain_down_to_the_threshold():
 def test_what_has_no_answer_is_refused(call, sentence: str):
     with pytest.raises(ValueError, match=sentence):
         call()
+
+
+@pytest.mark.parametrize(
+    "given", ["x", 10**400, 1j, [[1], [1, 2]], {}], ids=["text", "huge", "complex", "ragged", "{}"]
+)
+@pytest.mark.parametrize(
+    "call",
+    [
+        phase,
+        early_stopping_threshold,
+        lambda x: best_coupling(x, 0.5),
+        lambda x: best_coupling(0.5, x),
+        lambda x: excess_loss_of_students(x, 1.0),
+    ],
+)
+def test_what_is_no_real_number_is_refused(call, given):
+    with pytest.raises(ValueError, match=r" must be an array of real numbers"):
+        call(given)
+
+
+def test_no_coupling_gains_where_the_training_is_infinitely_short():
+    assert gains_at_best_coupling(np.inf, 0.5, 0.1, 1.0) == (0, 0)
+
+
+def test_the_noises_are_those_of_all_students():
+    with pytest.raises(ValueError, match=r"noises must hold those of all students, got the one number 0.5"):
+        excess_loss_of_students(0.5, np.inf)

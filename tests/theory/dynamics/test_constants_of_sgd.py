@@ -131,3 +131,15 @@ def test_the_order_leaves_the_mean_students_variance_alone(shared):
 def test_inconsistent_constants_are_refused(call, sentence):
     with pytest.raises(ValueError, match=sentence):
         call()
+
+
+@pytest.mark.parametrize("students", [np.nan, np.inf, 2.0, "2", None, True, 1, 10**5, 10**400])
+def test_the_students_of_stacked_matrices_are_a_whole_number(students):
+    with pytest.raises(ValueError, match=r"^students must be .{1,120}$"):
+        coupled_noise(np.eye(2), students, shared=True)
+
+
+@pytest.mark.parametrize("divergence", [0.0, 0.5])
+def test_an_infinite_order_bounds_the_dropped_gradient_as_if_no_divergence_were_known(divergence):
+    known, unknown = (squared_dropped_gradient(np.inf, 1.0, 2.0, one) for one in (divergence, None))
+    assert known == (unknown if divergence else 0)
