@@ -15,10 +15,10 @@ from theory.refusal import end
 from training.run.device import choose_device
 from training.run.files.environment import commit
 
-from . import divergence, loss, simulations, stack, step
+from . import divergence, loss, simulations, stack, start, step
 from .timing import Clock, machine
 
-MODULES = (divergence, loss, step, stack, simulations)
+MODULES = (divergence, loss, step, stack, simulations, start)
 
 
 def main(

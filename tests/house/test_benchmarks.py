@@ -1,11 +1,12 @@
 """The measuring functions of the benchmarks, against cases whose result is known."""
 
 import dataclasses
+import subprocess
 
 import pytest
 import torch
 
-from benchmarks import divergence, loss, step
+from benchmarks import divergence, loss, start, step
 from benchmarks.timing import interleaved, peak_memory, ratio, table, verdict
 
 CPU = torch.device("cpu")
@@ -61,3 +62,11 @@ def test_both_loops_train_on_the_same_images():
     recipe = dataclasses.replace(step.PAIR, students=("cnn", "cnn"), batch_size=8)
     for loop in (step.trainer, step.plain_loop):
         loop(recipe, images, CPU)()
+
+
+def test_the_start_of_a_program_is_measured_beyond_its_floor():
+    row = start.measure(start.Case("import time; time.sleep(0.2)", "pass", aim=0.1), turns=2)
+    assert row["beyond"] > 0.1
+    assert "<= 0.1 missed" in start.render([row])
+    with pytest.raises(subprocess.CalledProcessError):
+        start.measure(start.Case("1 / 0", "pass"), turns=1)
