@@ -33,7 +33,12 @@ def _parameter(layers: Sequence[nn.Module], name: str) -> nn.Parameter | None:
 
 
 class Linear(nn.Module):
-    """N linear layers: weight (N, O, I), bias (N, O)."""
+    """N linear layers: weight (N, O, I), bias (N, O).
+
+    With a `rate` the backward pass itself makes the step of plain SGD in the weights, and they get no gradient.
+    """
+
+    rate: float | None = None
 
     def __init__(self, layers: Sequence[nn.Linear]) -> None:
         super().__init__()
@@ -41,23 +46,27 @@ class Linear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, I, B) to (N, O, B)."""
-        return _Product.apply(x, self.weight, self.bias)
+        return _Product.apply(x, self.weight, self.bias, self.rate)
 
 
 class _Product(Function):
     """W x + b for each network."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, rate: float | None) -> Tensor:
         ctx.save_for_backward(x, weight)
+        ctx.rate = rate
         y = torch.bmm(weight, x)
         return y if bias is None else y.add_(bias[:, :, None])
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        (g,), (x, weight), (towards_x, _, towards_bias) = gradients, ctx.saved_tensors, ctx.needs_input_grad
-        before = torch.bmm(weight.transpose(1, 2), g) if towards_x else None
-        return before, torch.bmm(g, x.transpose(1, 2)), g.sum(2) if towards_bias else None
+        (g,), (x, weight), (towards_x, _, towards_bias, _) = gradients, ctx.saved_tensors, ctx.needs_input_grad
+        before = torch.bmm(weight.mT, g) if towards_x else None
+        towards_weight = torch.bmm(g, x.mT) if ctx.rate is None else None
+        if ctx.rate is not None:
+            weight.baddbmm_(g, x.mT, alpha=-ctx.rate)
+        return before, towards_weight, g.sum(2) if towards_bias else None, None
 
 
 class Conv2d(nn.Module):
