@@ -110,7 +110,7 @@ class _Convolution(Function):
         if bias is not None:
             y.add_(bias[:, :, None, None, None])
         ctx.save_for_backward(met, weight)
-        ctx.shape, ctx.windows, ctx.kept = x.shape, (rows, columns), kept
+        ctx.shape, ctx.windows = x.shape, (rows, columns)
         return y
 
     @staticmethod
@@ -119,8 +119,7 @@ class _Convolution(Function):
         g, flat = gradients[0].flatten(2), met.flatten(1, 3).flatten(2)
         before = None
         if ctx.needs_input_grad[0]:
-            apart = ctx.kept.zeros("gradient", met, met.shape)
-            torch.bmm(weight.flatten(2).mT, g, out=apart.flatten(1, 3).flatten(2))
+            apart = torch.bmm(weight.flatten(2).mT, g).view(met.shape)
             before = spread(apart, ctx.shape, *ctx.windows)
         towards_weight = torch.bmm(g, flat.transpose(1, 2)).view(weight.shape)
         return before, towards_weight, g.sum(2) if ctx.needs_input_grad[2] else None, None, None, None
