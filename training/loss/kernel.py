@@ -7,6 +7,7 @@ benchmarks/loss.py, rows "compiled"). Held to the losses without it by tests/tra
 test_mutual_losses_and_gradients_are_those_without.
 """
 
+import math
 import warnings
 from collections.abc import Callable, Hashable, Sequence
 from functools import lru_cache, partial
@@ -21,6 +22,13 @@ from .blocks import compute_dtype
 from .derivatives import Worked
 from .everyday import is_everyday, meeting, rows_and_gap, sum_of, unscaled
 from .plain import without_nothing
+
+LARGEST = 8_300_000
+"""Elements of the logits that one call takes on a CPU, float32 scratch of less than 32 MiB an array.
+
+Larger arrays go back to the system at once, and each new one costs its page faults again: without blocks
+the losses of two students took 1.3 times as long at 256 x 50,257 and at 64 x 131,072.
+"""
 
 Item = tuple[int, bool]
 """Student k has peer k + shift (modulo K): that shift, and whether the order of these pairs is 1."""
@@ -43,7 +51,20 @@ def mutual(pairs: Pairs, temperature: float, smoothing: float, students: Tensor,
     """The losses (K,) of logits (K, N, C) and their gradient, of labels and counts as `batch` describes them."""
     items, *numbers = _items(pairs, students.shape[:2], students.device)
     options = items, students.shape[1], temperature, smoothing
-    return *run(_losses_and_gradient, options, students, *numbers, *labels), 1.0
+    step = _rows_at_once(students)
+    if step >= students.shape[1]:
+        return *run(_losses_and_gradient, options, students, *numbers, *labels), 1.0
+    gradient = torch.empty_like(students, memory_format=torch.contiguous_format)
+    parts = zip(*(x.split(step, 1) for x in (gradient, students)), *(x.split(step) for x in labels), strict=True)
+    losses = [run(_losses_into, options, *part[:2], *numbers, *part[2:]) for part in parts]
+    return torch.stack(losses).sum(0), gradient, 1.0
+
+
+def _rows_at_once(students: Tensor) -> int:
+    """Rows of a block, in blocks as equal as they can be: each size is a kernel of its own."""
+    count, rows, classes = students.shape
+    most = max(1, LARGEST // (count * classes)) if students.is_cpu else rows
+    return math.ceil(rows / math.ceil(rows / most))
 
 
 @lru_cache
@@ -137,6 +158,15 @@ def _losses_and_gradient(
         losses = losses + without_nothing(share, rows)  # rows of a peer of weight 0 may be NaN
         gradient = gradient + torch.where(share != 0, share / temperature * (q / of_q - w), 0.0)
     return sum_of(losses.squeeze(-1)).squeeze(-1), gradient.to(students.dtype)
+
+
+def _losses_into(
+    items: Sequence[Item], number: int, temperature: float, smoothing: float, out: Tensor, *inputs: Tensor
+) -> Tensor:
+    """The losses of a block of rows, whose gradient goes into its part of the whole: to join parts would copy it."""
+    losses, gradient = _losses_and_gradient(items, number, temperature, smoothing, *inputs)
+    out.copy_(gradient)
+    return losses
 
 
 def _entropies_and_gradient(

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from training.run.cohort import Cohort
 from training.run.step import set_rate
 
+from .layers import Linear
 from .network import stack_networks, unstack
 from .objective import Objectives
 
@@ -81,18 +82,28 @@ class Cohorts:
             objectives: what each run minimises.
             rates: learning rates.
         """
+        self._let_layers_learn(rates)
         logits = self.forward(pixels)
         losses, gradient = objectives(logits.detach(), labels)
         logits.backward(gradient)
         self._update(rates)
         return losses
 
+    def _let_layers_learn(self, rates: Rates) -> None:
+        """Let the products of plain SGD at one rate add to the weights at once: a gradient is as large as they are."""
+        rate = None if isinstance(rates, Tensor) or self.recipe.momentum or self.recipe.weight_decay else rates
+        for part in self.parts:
+            for layer in part.stack.modules():
+                if isinstance(layer, Linear):
+                    layer.rate = rate
+
     @torch.no_grad()
     def _update(self, rates: Rates) -> None:
-        """SGD as torch.optim.SGD defines it, with a rate for each run."""
+        """SGD as torch.optim.SGD defines it, with a rate for each run, of what has not made its step already."""
         for part in self.parts:
             for k, weights in enumerate(part.stack.parameters()):
-                assert weights.grad is not None
+                if weights.grad is None:
+                    continue
                 direction, weights.grad = weights.grad, None
                 if self.recipe.weight_decay:
                     direction.add_(weights, alpha=self.recipe.weight_decay)

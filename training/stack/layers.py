@@ -6,8 +6,7 @@ has the parameters and buffers of torch's layer of that name with an axis more, 
 """
 
 from collections.abc import Callable, Sequence
-from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -15,6 +14,8 @@ from torch import Tensor, nn
 from torch.autograd import Function
 
 from training.networks.resnet import ZeroPadding
+
+from .patches import Kept, Window, patches, spread
 
 
 class Unstackable(ValueError):
@@ -33,7 +34,12 @@ def _parameter(layers: Sequence[nn.Module], name: str) -> nn.Parameter | None:
 
 
 class Linear(nn.Module):
-    """N linear layers: weight (N, O, I), bias (N, O)."""
+    """N linear layers: weight (N, O, I), bias (N, O).
+
+    With a `rate` the backward pass itself makes the step of plain SGD in the weights, and they get no gradient.
+    """
+
+    rate: float | None = None
 
     def __init__(self, layers: Sequence[nn.Linear]) -> None:
         super().__init__()
@@ -41,23 +47,27 @@ class Linear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, I, B) to (N, O, B)."""
-        return _Product.apply(x, self.weight, self.bias)
+        return _Product.apply(x, self.weight, self.bias, self.rate)
 
 
 class _Product(Function):
     """W x + b for each network."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, rate: float | None) -> Tensor:
         ctx.save_for_backward(x, weight)
+        ctx.rate = rate
         y = torch.bmm(weight, x)
         return y if bias is None else y.add_(bias[:, :, None])
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        (g,), (x, weight), (towards_x, _, towards_bias) = gradients, ctx.saved_tensors, ctx.needs_input_grad
-        before = torch.bmm(weight.transpose(1, 2), g) if towards_x else None
-        return before, torch.bmm(g, x.transpose(1, 2)), g.sum(2) if towards_bias else None
+        (g,), (x, weight), (towards_x, _, towards_bias, _) = gradients, ctx.saved_tensors, ctx.needs_input_grad
+        before = torch.bmm(weight.mT, g) if towards_x else None
+        towards_weight = torch.bmm(g, x.mT) if ctx.rate is None else None
+        if ctx.rate is not None:
+            weight.baddbmm_(g, x.mT, alpha=-ctx.rate)
+        return before, towards_weight, g.sum(2) if towards_bias else None, None
 
 
 class Conv2d(nn.Module):
@@ -75,6 +85,7 @@ class Conv2d(nn.Module):
             raise Unstackable("convolutions in groups, dilated, or padded with other than a number of zeros")
         self.stride, self.padding = first.stride, first.padding
         self.weight, self.bias = _parameter(layers, "weight"), _parameter(layers, "bias")
+        self._kept = Kept()
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W, B) to (N, O, H', W', B)."""
@@ -83,89 +94,35 @@ class Conv2d(nn.Module):
             (*where, kernel)
             for where, kernel in zip(zip(self.stride, self.padding, strict=True), self.weight.shape[3:], strict=True)
         ]
-        return _Convolution.apply(x, self.weight, self.bias, *map(tuple, steps))
-
-
-Window = tuple[int, int, int]
-"""Stride, padding and size of a kernel along one axis."""
+        return _Convolution.apply(x, self.weight, self.bias, self._kept, *map(tuple, steps))
 
 
 class _Convolution(Function):
     """Patches, and one product for each network."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, rows: Window, columns: Window) -> Tensor:
-        patches = _patches(x, rows, columns)
-        y = x.new_empty(*weight.shape[:2], *patches.shape[4:])
-        torch.bmm(weight.flatten(2), patches.flatten(1, 3).flatten(2), out=y.flatten(2))
+    def forward(
+        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, kept: Kept, rows: Window, columns: Window
+    ) -> Tensor:
+        met = patches(x, rows, columns, kept)
+        y = x.new_empty(*weight.shape[:2], *met.shape[4:])
+        torch.bmm(weight.flatten(2), met.flatten(1, 3).flatten(2), out=y.flatten(2))
         if bias is not None:
             y.add_(bias[:, :, None, None, None])
-        ctx.save_for_backward(patches, weight)
+        ctx.save_for_backward(met, weight)
         ctx.shape, ctx.windows = x.shape, (rows, columns)
         return y
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        patches, weight = ctx.saved_tensors
-        g, flat = gradients[0].flatten(2), patches.flatten(1, 3).flatten(2)
+        met, weight = ctx.saved_tensors
+        g, flat = gradients[0].flatten(2), met.flatten(1, 3).flatten(2)
         before = None
         if ctx.needs_input_grad[0]:
-            before = _spread(
-                torch.bmm(weight.flatten(2).transpose(1, 2), g).view(patches.shape), ctx.shape, *ctx.windows
-            )
+            apart = torch.bmm(weight.flatten(2).mT, g).view(met.shape)
+            before = spread(apart, ctx.shape, *ctx.windows)
         towards_weight = torch.bmm(g, flat.transpose(1, 2)).view(weight.shape)
-        return before, towards_weight, g.sum(2) if ctx.needs_input_grad[2] else None, None, None
-
-
-def _patches(x: Tensor, rows: Window, columns: Window) -> Tensor:
-    """(N, C, H, W, B) to (N, C, h, w, H', W', B): what each weight of a kernel meets, zeros outside the picture."""
-    (down, top, height), (along, left, width) = rows, columns
-    padded = F.pad(x, (0, 0, left, left, top, top)) if top or left else x.contiguous()
-    n, c, h, w, b = padded.stride()
-    tall, wide = (
-        (size - kernel) // step + 1
-        for size, kernel, step in zip(padded.shape[2:4], (height, width), (down, along), strict=True)
-    )
-    shape = (*x.shape[:2], height, width, tall, wide, x.shape[4])
-    return padded.as_strided(shape, (n, c, h, w, down * h, along * w, b)).contiguous()
-
-
-def _spread(g: Tensor, shape: torch.Size, rows: Window, columns: Window) -> Tensor:
-    """The transpose of `_patches`: each number is added to where it came from."""
-    down, along = (_overlaps(*axis) for axis in ((shape[2], g.shape[4], rows), (shape[3], g.shape[5], columns)))
-    first = down.whole & along.whole  # the numbers that come first are written, so that nothing need be zeroed
-    found = g.new_empty(shape) if first else g.new_zeros(shape)
-    for i, to_row, from_row, new_row in down.places:
-        for j, to_column, from_column, new_column in along.places:
-            there, here = found[:, :, to_row, to_column], g[:, :, i, j, from_row, from_column]
-            there.copy_(here) if first and new_row and new_column else there.add_(here)
-    return found
-
-
-class _Overlaps(NamedTuple):
-    """Which pixels each weight of a kernel meets along an axis, and for which outputs; the padding is left out.
-
-    Attributes:
-        places: (number of the weight, its pixels, their outputs, whether it comes first to these pixels); a weight that
-            comes first meets every `stride`-th pixel, and those weights are at the front.
-        whole: whether the weights that come first meet every pixel once.
-    """
-
-    places: list[tuple[int, slice, slice, bool]]
-    whole: bool
-
-
-@cache
-def _overlaps(size: int, outputs: int, window: Window) -> _Overlaps:
-    step, padding, kernel = window
-    met = {i: [k for k in range(outputs) if 0 <= step * k + i - padding < size] for i in range(kernel)}
-    places, seen = list[tuple[int, slice, slice, bool]](), set[int]()
-    for i in sorted(filter(met.get, met), key=lambda i: -len(met[i])):
-        low, high = (step * k + i - padding for k in (met[i][0], met[i][-1]))
-        new = len(met[i]) == len(range(low % step, size, step)) and low % step not in seen
-        seen |= {low % step} if new else set()
-        places.append((i, slice(low, high + 1, step), slice(met[i][0], met[i][-1] + 1), new))
-    return _Overlaps(sorted(places, key=lambda place: not place[3]), len(seen) == min(step, size))
+        return before, towards_weight, g.sum(2) if ctx.needs_input_grad[2] else None, None, None, None
 
 
 class BatchNorm2d(nn.Module):
