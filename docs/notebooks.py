@@ -1,8 +1,10 @@
 """The notebooks, executed once for the code as it is: the tests and the site share what they show."""
 
+import atexit
 import hashlib
 import json
 import tempfile
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -42,20 +44,41 @@ def executed(path: Path) -> Any:
         CellExecutionError: a cell fails.
     """
     import nbformat
-    from nbclient import NotebookClient
 
     kept = KEPT / f"{path.stem}-{_key(path)}.ipynb"
     if kept.exists():
         return nbformat.read(kept, as_version=4)
-    notebook = nbformat.read(path, as_version=4)
-    with tempfile.TemporaryDirectory() as place:
-        where = {"metadata": {"path": place}}
-        NotebookClient(notebook, timeout=200, kernel_name="python3", resources=where).execute()
+    notebook = _execute(nbformat.read(path, as_version=4))
     KEPT.mkdir(parents=True, exist_ok=True)
     for old in KEPT.glob(f"{path.stem}-*.ipynb"):
         old.unlink(missing_ok=True)
     write_atomically(kept, nbformat.writes(notebook).encode())
     return notebook
+
+
+def _execute(notebook: Any) -> Any:
+    from nbclient import NotebookClient
+    from nbformat.v4 import new_code_cell
+
+    notebook.cells.insert(0, new_code_cell("%reset -f"))  # no name of the notebook before
+    client: Any = NotebookClient(notebook, km=_kernel(), timeout=200)
+    client.execute()
+    client.kc.stop_channels()
+    del notebook.cells[0]
+    return notebook
+
+
+@cache
+def _kernel() -> Any:
+    """One for all notebooks of this process, in a folder of its own: its start and imports take as long as one runs."""
+    from jupyter_client.manager import start_new_kernel
+
+    place = tempfile.TemporaryDirectory()
+    kernel, client = start_new_kernel(kernel_name="python3", cwd=place.name)
+    client.stop_channels()
+    atexit.register(place.cleanup)
+    atexit.register(kernel.shutdown_kernel, now=True)  # before the folder goes
+    return kernel
 
 
 def _key(path: Path) -> str:

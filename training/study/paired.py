@@ -1,6 +1,7 @@
 """Differences over the same seeds, with intervals that hold for all comparisons of a table together."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -57,5 +58,10 @@ def paired(values: ArrayLike, reference: ArrayLike, comparisons: int = 1) -> Dif
     if comparisons < 1:
         raise ValueError(f"comparisons must be at least 1, got {comparisons}")
     gaps, n = new - old, len(new)
-    reach = float(stats.t.ppf(1 - 0.025 / comparisons, n - 1) * stats.sem(gaps))
+    reach = _quantile(1 - 0.025 / comparisons, n - 1) * float(stats.sem(gaps))
     return Difference(float(gaps.mean()), float(gaps.mean() - reach), float(gaps.mean() + reach), n)
+
+
+@lru_cache  # a table asks for the same one a thousand times
+def _quantile(level: float, freedom: int) -> float:
+    return float(stats.t.ppf(level, freedom))
