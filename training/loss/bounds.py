@@ -40,7 +40,7 @@ import torch
 from torch import Tensor
 
 from .arguments import Pairs
-from .batch import Batch
+from .labels import Batch
 
 _ROUNDING = 1e-12  # of the sums over classes; a loss that falls so slowly does no harm
 

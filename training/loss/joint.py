@@ -9,7 +9,7 @@ written with theory (test_losses_and_gradients_are_a_loop_over_pairs) and its fl
 
 `_quick_attraction` is a shorter formula inside it, for a CPU and everyday orders. Without it the same step took 1.13,
 1.18, 1.21 and 1.24 times as long with AVX-512, 1.10, 1.15, 1.17 and 1.23 times with AVX2; the second of these tests
-holds it to `plain`, which computes the float64 losses.
+holds it to `formula`, which computes the float64 losses.
 """
 
 from functools import lru_cache
@@ -22,7 +22,7 @@ from .arguments import Pairs, by_order
 from .blocks import compute_dtype, rows_and_gap, rows_of_a_block
 from .derivatives import Worked
 from .everyday import is_everyday
-from .plain import without_nothing
+from .formula import without_nothing
 from .quick import BITS, exponentiate
 
 
@@ -44,7 +44,7 @@ class _Links(NamedTuple):
 def losses_and_gradient(
     pairs: Pairs, temperature: float, smoothing: float, students: Tensor, *labels: Tensor
 ) -> Worked:
-    """The losses (K,) of logits (K, N, C) and their gradient, of labels and counts as `batch` describes them."""
+    """The losses (K,) of logits (K, N, C) and their gradient, of labels and counts as `labels` describes them."""
     dtype = compute_dtype(students)
     lasting = type(students) in (Tensor, nn.Parameter)  # the cache must not keep a fake tensor after its mode has ended
     link = _kept_links if lasting else _links

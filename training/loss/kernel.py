@@ -21,7 +21,7 @@ from .arguments import Pairs
 from .blocks import compute_dtype
 from .derivatives import Worked
 from .everyday import is_everyday, meeting, rows_and_gap, sum_of, unscaled
-from .plain import without_nothing
+from .formula import without_nothing
 
 LARGEST = 8_300_000
 """Elements of the logits that one call takes on a CPU, float32 scratch of less than 32 MiB an array.
@@ -48,7 +48,7 @@ def divergence(y: Tensor, z: Tensor, alpha: float, share: float | None) -> Worke
 
 
 def mutual(pairs: Pairs, temperature: float, smoothing: float, students: Tensor, *labels: Tensor) -> Worked:
-    """The losses (K,) of logits (K, N, C) and their gradient, of labels and counts as `batch` describes them."""
+    """The losses (K,) of logits (K, N, C) and their gradient, of labels and counts as `labels` describes them."""
     items, *numbers = _items(pairs, students.shape[:2], students.device)
     options = items, students.shape[1], temperature, smoothing
     step = _rows_at_once(students)

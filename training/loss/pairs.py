@@ -13,11 +13,11 @@ from torch import Tensor
 from .arguments import Pairs, by_order
 from .blocks import compute_dtype
 from .divergence import divergence
-from .plain import without_nothing
+from .formula import without_nothing
 
 
 def losses(pairs: Pairs, temperature: float, smoothing: float, students: Tensor, *labels: Tensor) -> Tensor:
-    """The losses (K,), means over rows, with all derivatives; of what `batch` describes, labels with their counts."""
+    """The losses (K,), means over rows, with all derivatives; of what `labels` describes, labels with their counts."""
     return _reduced(lambda rows: rows.mean(1), pairs, temperature, smoothing, students, *labels)
 
 

@@ -21,9 +21,11 @@ def stack_networks(networks: Sequence[nn.Module]) -> nn.Module:
     Its `state_dict` has the names of a single one, and every tensor one axis more, the first.
 
     Raises:
-        Unstackable: if a layer is of a kind that is not in `STACKED`.
+        Unstackable: if a layer is of a kind that is not in `STACKED`, or occurs twice.
     """
     first = networks[0]
+    if len([*first.modules()]) < len([*first.named_modules(remove_duplicate=False)]):
+        raise Unstackable("a layer that occurs twice")
     if type(first) in STACKED:
         return STACKED[type(first)](networks)
     if type(first) not in CONTAINERS:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch import nn
 from wrong import wrong
 
 from training import RECIPES, Recipe, train
@@ -25,6 +26,8 @@ from training.run.stopping import TrainingDiverged
 from training.stack import train_stacked
 from training.stack.batches import Batches
 from training.stack.cohorts import Cohorts
+from training.stack.layers import Unstackable
+from training.stack.network import stack_networks
 from training.stack.objective import Objectives
 from training.stack.rule import check_alike, usual_size, why_not
 from training.stack.scores import reports
@@ -278,3 +281,10 @@ def test_small_students_are_stacked_and_large_ones_are_not():
     sizes = [usual_size(dataclasses.replace(SHORT, students=(name,) * 2), digits) for name in ("mlp", "cnn", "resnet8")]
     assert sizes == [16, 8, 1]
     assert why_not(RECIPES["digits"]) is None
+
+
+def test_a_network_with_one_layer_at_two_places_is_not_stacked():
+    """Both places would share weights, and a stack takes each name once."""
+    layer = nn.ReLU()
+    with pytest.raises(Unstackable, match="a layer that occurs twice"):
+        stack_networks([nn.Sequential(nn.Flatten(), layer, nn.Linear(4, 4), layer)])

@@ -1,4 +1,4 @@
-"""What `mutual_loss` is called with, checked and brought to one form: flat rows with the classes last."""
+"""Labels, `ignore_index`, weights and logits of `mutual_loss`, checked and brought to one form: rows, classes last."""
 
 from collections.abc import Sequence
 from numbers import Integral
