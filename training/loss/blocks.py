@@ -10,7 +10,7 @@ all rows by tests/training/loss/test_loss.py: test_blocks_of_rows_change_nothing
 import torch
 from torch import Tensor
 
-from . import everyday, formula
+from . import everyday, value_and_gradient
 
 BLOCK = {"cpu": 1 << 17, "elsewhere": 1 << 24}  # elements (on a CPU per thread); smaller blocks need more calls
 
@@ -33,7 +33,7 @@ def rows_and_gap(y: Tensor, z: Tensor, alpha: float, gap: Tensor | None = None) 
 def _formula(y: Tensor, z: Tensor, alpha: float) -> tuple[Tensor, Tensor]:
     if everyday.is_everyday(alpha, z.dtype):
         return everyday.rows_and_gap(y, z, alpha, alpha == 1)
-    return formula.rows_and_gap(y, z, alpha)
+    return value_and_gradient.rows_and_gap(y, z, alpha)
 
 
 def rows_of_a_block(elements: int, device: torch.device) -> int:

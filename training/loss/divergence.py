@@ -16,8 +16,8 @@ from .arguments import (
     check_switch,
     share_of_each,
 )
+from .autograd import Kept, Worked, divergences, transformed
 from .blocks import rows_and_gap
-from .derivatives import Kept, Worked, divergences, transformed
 from .tensors import check_tensors
 
 

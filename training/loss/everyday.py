@@ -1,10 +1,11 @@
 r"""The faster way for float32 at everyday orders: D and q - w by the textbook's formula, in logarithms.
 
 Taken in float32 at order 1 and at orders in (0, 0.6] and [1.4, 8]: there the formula is as accurate as the rounding of
-the logits allows. Other orders and float64 take `formula`. With this way switched off, and so the ones that need it, a
-whole step of two MLPs took 1.97, 2.46, 6.51 and 7.46 times as long at 10, 100, 1000 and 10,000 classes with AVX-512,
-1.90, 2.48, 6.33 and 7.29 times with AVX2 (measured at 04c7e10; benchmarks/step.py, rows "RDML / independent"). Held to
-theory, and so to `formula`, by tests/training/loss/test_loss.py: test_float32_is_as_accurate_as_its_logits_allow.
+the logits allows. Other orders and float64 take `value_and_gradient`. With this way switched off, and so the ones that
+need it, a whole step of two MLPs took 1.97, 2.46, 6.51 and 7.46 times as long at 10, 100, 1000 and 10,000 classes with
+AVX-512, 1.90, 2.48, 6.33 and 7.29 times with AVX2 (measured at 04c7e10; benchmarks/step.py, rows "RDML / independent").
+Held to theory, and so to `value_and_gradient`, by tests/training/loss/test_loss.py:
+test_float32_is_as_accurate_as_its_logits_allow.
 
 torch's compiler fuses these functions into one pass over memory, so `kernel` compiles them.
 """
@@ -23,7 +24,7 @@ def is_everyday(alpha: float, dtype: torch.dtype) -> bool:
 
 
 def rows_and_gap(y: Tensor, z: Tensor, alpha: float | Tensor, one: bool) -> tuple[Tensor, Tensor]:
-    """Rows of D and q - w as in `formula`; `one` says whether the order is 1: a kernel cannot branch on a tensor."""
+    """Rows of D and q - w; `one` says whether the order is 1, since a kernel cannot branch on a tensor."""
     (log_p, p, of_p), (log_q, q, of_q) = unscaled(y), unscaled(z)
     rows, w = meeting(log_p, log_q, p, of_p, of_q, alpha, one)
     return rows.squeeze(-1), q / of_q - w

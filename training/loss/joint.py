@@ -9,7 +9,7 @@ written with theory (test_losses_and_gradients_are_a_loop_over_pairs) and its fl
 
 `_quick_attraction` is a shorter formula inside it, for a CPU and everyday orders. Without it the same step took 1.13,
 1.18, 1.21 and 1.24 times as long with AVX-512, 1.10, 1.15, 1.17 and 1.23 times with AVX2; the second of these tests
-holds it to `formula`, which computes the float64 losses.
+holds it to `value_and_gradient`, which computes the float64 losses.
 """
 
 from functools import lru_cache
@@ -19,11 +19,11 @@ import torch
 from torch import Tensor, nn
 
 from .arguments import Pairs, by_order
+from .autograd import Worked
 from .blocks import compute_dtype, rows_and_gap, rows_of_a_block
-from .derivatives import Worked
 from .everyday import is_everyday
-from .formula import without_nothing
 from .quick import BITS, exponentiate
+from .value_and_gradient import without_nothing
 
 
 class _Links(NamedTuple):

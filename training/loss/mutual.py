@@ -18,8 +18,8 @@ from .arguments import (
     check_switch,
     pairs_of,
 )
+from .autograd import Kept, transformed
 from .bounds import refuse_what_must_diverge
-from .derivatives import Kept, transformed
 from .labels import Batch, Options, as_batch, number_of_students
 from .pairs import entropies, losses, rows
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from .arguments import Pairs, by_order
 from .blocks import compute_dtype
 from .divergence import divergence
-from .formula import without_nothing
+from .value_and_gradient import without_nothing
 
 
 def losses(pairs: Pairs, temperature: float, smoothing: float, students: Tensor, *labels: Tensor) -> Tensor:

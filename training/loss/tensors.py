@@ -5,7 +5,7 @@ from typing import NoReturn
 import torch
 from torch import Tensor
 
-from .derivatives import transformed
+from .autograd import transformed
 
 DENSE = torch.strided
 FLOATS = (torch.float32, torch.float64, torch.bfloat16, torch.float16)

@@ -1,4 +1,4 @@
-"""The derivatives of D at every order, as autograd functions; their formulas are those of `formula`.
+"""The derivatives of D at every order, as autograd functions; their formulas are those of `value_and_gradient`.
 
 `_Rows` is the divergence and `_Gap` is g (q - w), both with reverse and forward mode and vmap, for torch.func,
 torch.compile and higher derivatives. `Kept` is for a training step: it computes the gradient together with the value.
@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.autograd import Function, forward_ad
 
 from .blocks import compute_dtype, rows_and_gap
-from .formula import behind_top, closed, log_mean_exp, psi, times
+from .value_and_gradient import behind_top, closed, log_mean_exp, psi, times
 
 Worked = tuple[Tensor, Tensor, float]
 """(value, gradient / factor, factor): the factor keeps a gradient in half precision from underflow."""
