@@ -1,4 +1,4 @@
-"""Every benchmark, one after the other, into one JSON and one Markdown file.
+"""Every benchmark, one after the other, into one JSON file, its tables, and the ten rows of the front page.
 
 python -m benchmarks [--quick] [--out DIR]
 """
@@ -15,7 +15,7 @@ from theory.refusal import end
 from training.run.device import choose_device
 from training.run.files.environment import commit
 
-from . import divergence, loss, simulations, stack, start, step
+from . import divergence, front, loss, simulations, stack, start, step
 from .timing import Clock, machine
 
 MODULES = (divergence, loss, step, stack, simulations, start)
@@ -24,11 +24,11 @@ MODULES = (divergence, loss, step, stack, simulations, start)
 def main(
     quick: bool = False, out: Path = Path("results/benchmarks"), device: str = "auto", clock: Clock = "wall"
 ) -> None:
-    """Measure everything and write `benchmarks.json` and `benchmarks.md`.
+    """Measure everything and write `benchmarks.json`, `benchmarks.md`, and the README's rows as `front.md`.
 
     Args:
         quick: fewer turns.
-        out: the folder of both files; it is made if it is not there.
+        out: the folder of the files; it is made if it is not there.
         device: cpu, cuda, or auto for the GPU where there is one.
         clock: wall, or the processor's time (fair on a busy machine when OMP_NUM_THREADS=1).
     """
@@ -48,6 +48,8 @@ def main(
     tables = [f"## {module.TITLE}\n\n{module.render(results[module.TITLE])}" for module in MODULES]
     quoted = ", ".join(f"{name}: {value}" for name, value in about.items())
     (out / "benchmarks.md").write_text("\n\n".join([quoted, *tables]) + "\n")
+    kept = json.loads((out / "benchmarks.json").read_text())
+    (out / "front.md").write_text(front.render(kept["results"]) + "\n")
     print(out / "benchmarks.md")
 
 
