@@ -94,6 +94,10 @@ def _benchmarks(folder: str) -> Callable[[], str]:
     return made
 
 
+def _front() -> str:
+    return (ROOT / "results" / "benchmarks" / "front.md").read_text(encoding="utf-8")
+
+
 def _changelog() -> str:
     return (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 
@@ -117,6 +121,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "study sources": _study_sources,
     "advice": _advice,
     "misses": _misses,
+    "benchmarks front": _front,
     "benchmarks": _benchmarks(""),
     "benchmarks avx2": _benchmarks("avx2"),
     "questions": book.questions,

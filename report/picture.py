@@ -9,6 +9,8 @@ from urllib.parse import quote
 
 from markupsafe import Markup
 from matplotlib import rc_context
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 FONT = "DejaVu Sans,Verdana,sans-serif"  # the first is what figures are laid out with, the second is as wide
@@ -35,12 +37,14 @@ class Picture:
 
 
 def picture(figure: Figure) -> Picture:
-    """Draw a figure; it is laid out once."""
+    """Draw a figure; it is laid out once. (`savefig` draws twice: the first time only to lay out.)"""
     drawn, image = io.StringIO(), io.BytesIO()
     with rc_context(TEXT_AS_TEXT):
-        figure.savefig(drawn, format="svg", dpi=CLOUDS)
+        figure.set_dpi(CLOUDS)
+        FigureCanvasSVG(figure).print_svg(drawn)
         figure.set_layout_engine("none")
-        figure.savefig(image, format="png", dpi=DOTS)
+        figure.set_dpi(DOTS)
+        FigureCanvasAgg(figure).print_png(image)
     return Picture(drawn.getvalue(), image.getvalue())
 
 

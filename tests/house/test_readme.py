@@ -1,5 +1,6 @@
 """The front page: short, its links lead somewhere, and what it says of other code is so."""
 
+import json
 import re
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from benchmarks import front
 from training.loss import renyi_divergence_loss
 
 ROOT = Path(__file__).parents[2]
@@ -21,6 +23,14 @@ def clamped(peer, student, alpha):
 
 def test_it_has_at_most_120_lines():
     assert len(TEXT.splitlines()) <= 120
+
+
+def test_its_ten_rows_of_times_are_those_measured_last():
+    folder = ROOT / "results" / "benchmarks"
+    rows = (folder / "front.md").read_text()
+    assert rows == front.render(json.loads((folder / "benchmarks.json").read_text())["results"]) + "\n"
+    assert len(rows.splitlines()) == 2 + 10
+    assert rows in TEXT
 
 
 @pytest.mark.parametrize("link", re.findall(r"\]\((?!https?:)([^)#]+)\)", TEXT))
