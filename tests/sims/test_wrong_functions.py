@@ -39,7 +39,7 @@ class Callable:
         (lambda lam: of(), "(lam): missing a required argument: 'lam'"),
         (lambda eta, lam: of(), "(eta, lam): missing a required argument: 'lam'"),
         (lambda *eta: of(), "(*eta): got an unexpected keyword argument 'eta'"),
-        (lambda eta, /: of(), "(eta, /): 'eta' parameter is positional only, but was passed as a keyword"),
+        (lambda eta, /: of(), "(eta, /): "),  # what follows is Python's, and differs between versions
         (partial(lambda eta, lam: of(), 1), "(lam): missing a required argument: 'lam'"),
         (Callable(), "(lam): missing a required argument: 'lam'"),
         (Schedule, "(eta: float, steps: int, burn_in: int = 0) -> None: missing a required argument: 'steps'"),
