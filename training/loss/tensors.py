@@ -4,10 +4,11 @@ from typing import NoReturn
 
 import torch
 from torch import Tensor
+from torch.nn import UninitializedBuffer, UninitializedParameter
 
 from .autograd import transformed
 
-DENSE = torch.strided
+DENSE, LAZY = torch.strided, (UninitializedParameter, UninitializedBuffer)
 FLOATS = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
 
 
@@ -22,7 +23,7 @@ def check_tensors(**logits: Tensor) -> None:
 
 def is_held(x: Tensor) -> bool:
     """Whether it is dense and has numbers; fake tensors of torch.compile have the device of those they stand for."""
-    return x.layout == DENSE and not (x.is_meta or x.is_nested)
+    return type(x) not in LAZY and x.layout == DENSE and not (x.is_meta or x.is_nested)
 
 
 def check_held(name: str, x: Tensor) -> None:
@@ -35,6 +36,8 @@ def check_held(name: str, x: Tensor) -> None:
 
 def refuse_unheld(name: str, x: Tensor) -> NoReturn:
     """Say why `is_held` is False."""
+    if type(x) in LAZY:
+        raise TypeError(f"{name} must hold numbers, got a parameter of a lazy layer")
     if x.is_meta:
         raise TypeError(f"{name} must hold numbers, got a tensor of the device meta")
     raise TypeError(f"{name} must be dense, got {'a nested tensor' if x.layout == DENSE else x.layout}")

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from training.loss import RenyiDivergenceLoss, mutual_loss, refuse_probabilities, renyi_divergence_loss
@@ -23,6 +24,10 @@ with warnings.catch_warnings():
         "nested": (torch.nested.nested_tensor(list(USUAL), layout=torch.strided), "dense, got a nested tensor"),
         "jagged": (torch.nested.nested_tensor(list(USUAL), layout=torch.jagged), "dense, got torch.jagged"),
         "mkldnn": (USUAL.to_mkldnn(), "dense, got torch._mkldnn"),
+        "lazy": (
+            nn.UninitializedParameter(),
+            "hold numbers, got a parameter of a lazy layer",
+        ),
     }
     QUANTIZED = torch.quantize_per_tensor(USUAL, 0.1, 0, torch.qint8)
     ODD = {

@@ -101,6 +101,8 @@ def write_json(path: Path, content: Any) -> None:
 
 def read_json(path: Path) -> Any:
     """Read JSON; damage is one sentence that names the file."""
+    if path.exists() and not (path.is_file() or path.is_dir()):  # a pipe would be waited for without end
+        raise ValueError(f"{path} must be a file, got a pipe or a device")
     return schema.decoded(path.read_bytes(), path)
 
 

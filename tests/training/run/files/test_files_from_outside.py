@@ -1,6 +1,7 @@
 """Files that are read back: an error is one sentence that names the file and the place in it."""
 
 import json
+import os
 import re
 
 import pytest
@@ -118,3 +119,9 @@ def test_a_published_study_that_does_not_fit_is_one_sentence_with_its_file(tmp_p
     (tmp_path / "study.json").write_text(text)
     with pytest.raises(ValueError, match=rf"^{re.escape(str(tmp_path))}/study\.json (is not JSON|does not fit: )"):
         read_published(tmp_path / "study.json", kind)
+
+
+def test_a_pipe_in_place_of_a_recipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "recipe.json")
+    with pytest.raises(ValueError, match=r"recipe.json must be a file, got a pipe or a device$"):
+        read_recipe(tmp_path)
