@@ -41,7 +41,8 @@ def _divergence(shape: tuple[int, int], pairs: str, aim: float) -> Line:
 
 def _stack(name: str) -> Line:
     what = f"runs a minute, pairs of {name.upper()}s on the digits, stacked"
-    return Line(what, "single runs", stack.TITLE, {"students": f"2 {name}"}, f">= {stack.AIMS[name]:g}")
+    fields, unit = {"students": f"2 {name}"}, "single runs in as many processes"
+    return Line(what, unit, stack.TITLE, fields, f">= {stack.AIMS[name]:g}")
 
 
 LINES = (
@@ -59,11 +60,7 @@ LINES = (
 
 
 def render(measured: Measured) -> str:
-    """The Markdown table.
-
-    Raises:
-        StopIteration: a row that was not measured.
-    """
+    """The Markdown table of results as they are stored."""
     return table(COLUMNS, [[line.what, line.unit, _figure(line, measured), line.aim] for line in LINES])
 
 

@@ -82,7 +82,8 @@ def timed(pool: ProcessPoolExecutor, work: Work, clock: Clock) -> float:
 
 def measure(name: str, size: int, quick: bool, clock: Clock, pool: ProcessPoolExecutor) -> dict[str, Any]:
     """One line: both ways take turns."""
-    recipe, turns = Recipe(students=(name, name), epochs=min(EPOCHS[name], 5 if quick else 30)), 3 if quick else 7
+    epochs, turns = (min(EPOCHS[name], 5), 3) if quick else (EPOCHS[name], 7)
+    recipe = Recipe(students=(name, name), epochs=epochs)
     works: dict[str, Callable[[Recipe], None]] = {"single": alone}
     works["stack"] = partial(together, runs=size) if size > 1 else alone
     for work in works.values():  # the first run of a process imports and allocates

@@ -62,8 +62,10 @@ def _execute(notebook: Any) -> Any:
 
     notebook.cells.insert(0, new_code_cell("%reset -f"))  # no name of the notebook before
     client: Any = NotebookClient(notebook, km=_kernel(), timeout=200)
-    client.execute()
-    client.kc.stop_channels()
+    try:
+        client.execute()
+    finally:
+        client.kc.stop_channels()
     del notebook.cells[0]
     return notebook
 

@@ -97,14 +97,14 @@ def plain(number: Any) -> Any:
     raise TypeError(f"JSON can't write a {type(number).__name__}")
 
 
-def check_between(name: str, value: float | None, low: float, high: float = math.inf) -> None:
-    """Raise ValueError unless the value is None or a number from `low` to `high`; NaN is not.
+def check_between(name: str, value: float | None, low: float, high: float = math.inf, rounding: float = 0.0) -> None:
+    """Raise ValueError unless the value is None or a number from `low` to `high`, up to a rounding; NaN is not.
 
     >>> check_between("share", 1.5, 0, 1)
     Traceback (most recent call last):
     ValueError: share must be in [0, 1], got 1.5
     """
-    if value is not None and not low <= value <= high:
+    if value is not None and not low - rounding <= value <= high + rounding:
         words = f"at least {low:g}" if high == math.inf else f"in [{low:g}, {high:g}]"
         words = "a number" if (low, high) == (-math.inf, math.inf) else words
         raise ValueError(f"{name} must be {words}, got {shown(value)}")

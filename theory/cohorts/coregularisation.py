@@ -22,7 +22,8 @@ def coupling(alpha: ArrayLike, lam: ArrayLike, students: ArrayLike) -> Array:
     All arguments broadcast.
 
     Raises:
-        ValueError: an order that is not finite and non-negative, a weight that is not finite, fewer than two students.
+        ValueError: an order that is not finite and non-negative, a weight that is not finite, fewer than two students
+            or infinitely many.
     """
     order, weight, count = as_order(alpha), as_floats(lam, "lam"), as_floats(students, "students")
     refuse_where(order == np.inf, "alpha", order, "be finite")

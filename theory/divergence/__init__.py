@@ -1,4 +1,4 @@
-"""The Rényi divergence and its derivatives, stable at every order; this room imports nothing of ours.
+"""The Rényi divergence and its derivatives, stable at every order; this room imports the files of theory.
 
 `values` and `gradients` are what users call. They compute each row in plain float64 (`fast`, `fast_gradients`) where a
 proved bound keeps twelve digits, else in double-double (`kernel`); `rows` decides. `reference` computes the same in

@@ -5,6 +5,8 @@ from numbers import Integral
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from theory.typed import shown
+
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
@@ -22,7 +24,7 @@ def as_floats(values: ArrayLike, name: str) -> Array:
         if found.dtype.kind in "biufO" and not np.ma.is_masked(found):
             return np.asarray(found, np.float64)
     except Exception as error:  # of whatever kind their own arrays raise, as torch's do
-        raise ValueError(f"{name} must be an array of real numbers: {' '.join(str(error).split())}") from None
+        raise ValueError(f"{name} must be an array of real numbers: {' '.join(str(error).split())}") from error
     told = "masked entries" if np.ma.is_masked(found) else f"dtype {found.dtype}"
     raise ValueError(f"{name} must be an array of real numbers, got {told}")
 
@@ -74,9 +76,7 @@ def _class_axis_last(values: Array, name: str, axis: int) -> Array:
     if values.ndim == 0:
         raise ValueError(f"{name} must have a class axis, got the scalar {float(values)!r}")
     if not isinstance(axis, Integral) or not -values.ndim <= axis < values.ndim:
-        raise ValueError(
-            f"axis must be within the {values.ndim} axes of {name}, got {' '.join(repr(axis).split())[:80]}"
-        )
+        raise ValueError(f"axis must be within the {values.ndim} axes of {name}, got {shown(axis)}")
     rows = values if axis in (-1, values.ndim - 1) else np.moveaxis(values, axis, -1)
     if rows.shape[-1] == 0:
         raise ValueError(f"{name} must have at least one class, got shape {values.shape} with the class axis {axis}")

@@ -1,5 +1,5 @@
 r"""Formulas of constant-rate SGD on mutual-learning students, which `theory.theorems.dynamics` states and checks; this
-room imports theory.divergence.
+room imports theory.divergence and the files of theory.
 
 `descent` has the smoothness, the rates that it allows and the bound of SGD, `detaching` what detached peers drop and
 the bias that this leaves, `stationary` where the iterates settle, `scope` the ball that they stay in, `tempering` what

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from theory.divergence.arguments import Array, as_floats, refuse_where
+from theory.typed import shown
 
 ROUNDING = 1e-10
 MOST = 10_000
@@ -25,12 +26,10 @@ def positive(name: str, value: ArrayLike) -> Array:
 
 def check_students(count: int) -> None:
     """Raise ValueError unless it is a number of students whose stacked matrices can be made."""
-    if not isinstance(count, Integral) or isinstance(count, bool):
-        raise ValueError(f"students must be a whole number, at least 2, got {' '.join(repr(count).split())[:80]}")
+    if not isinstance(count, Integral) or isinstance(count, bool) or count > MOST:
+        raise ValueError(f"students must be a whole number from 2 to {MOST}, got {shown(count)}")
     if count < 2:
-        raise ValueError(f"students must be at least 2, got {' '.join(repr(count).split())[:80]}")
-    if count > MOST:
-        raise ValueError(f"students must be at most {MOST}, got more")
+        raise ValueError(f"students must be at least 2, got {shown(count)}")
 
 
 def symmetric(name: str, matrix: ArrayLike) -> Array:

@@ -98,11 +98,11 @@ def _read(dataset: Any, channels: Channels | None) -> tuple[Any, np.ndarray]:
 def _at(indexed: Any, index: int) -> Any:
     try:
         return indexed[index]
-    except (IndexError, KeyError):  # a length that is not true, or a table, whose places are columns
-        kind = type(indexed).__name__
+    except (IndexError, KeyError) as error:  # a length that is not true, or a table, whose places are columns
+        kind, told = type(indexed).__name__, f"{type(error).__name__}: {error}"
         raise ValueError(
-            f"a dataset must have an item at each of its {len(indexed)} places, the {kind} has none at {index}"
-        ) from None
+            f"a dataset must have an item at each of its {len(indexed)} places, the {kind} has none at {index} ({told})"
+        ) from error
 
 
 def _stacked(labels: list[np.ndarray]) -> np.ndarray:

@@ -59,12 +59,13 @@ def _is_number(value: Any) -> bool:
     if type(value) in (float, int):  # the usual case, at once: asking whether something is Real takes longer
         return True
     if isinstance(value, Tensor):
-        if not is_held(value) or value.numel() != 1 or value.is_quantized:
-            return False
-        return value.dtype in FLOATS or not (
-            value.is_floating_point() or value.is_complex() or value.dtype == torch.bool
-        )
+        return is_held(value) and value.numel() == 1 and not value.is_quantized and _counts(value.dtype)
     return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def _counts(dtype: torch.dtype) -> bool:
+    """Whether it is a dtype of whole numbers, or of floating ones of at least 16 bits."""
+    return dtype in FLOATS or not (dtype.is_floating_point or dtype.is_complex or dtype == torch.bool)
 
 
 def as_share(name: str, value: float) -> float:

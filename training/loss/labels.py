@@ -17,7 +17,7 @@ from .arguments import (
     shown,
 )
 from .blocks import compute_dtype
-from .tensors import check_floating, check_held, is_held, readable, refuse_learned, refuse_unheld
+from .tensors import check_dense, check_floating, check_held, readable, refuse_learned
 
 Counts = tuple[()] | tuple[Tensor, Tensor]
 
@@ -74,12 +74,11 @@ def number_of_students(logits: Sequence[Tensor] | Tensor, labels: Tensor) -> int
         raise TypeError(f"labels must be a tensor, got {type(labels).__name__}")
     check_held("labels", labels)
     if isinstance(logits, Tensor):
-        if not is_held(logits):
-            refuse_unheld("the logits", logits)
+        check_dense("the logits", logits)
         shapes = {tuple(logits.shape[1:])}
     elif all(isinstance(x, Tensor) for x in logits):
-        if unheld := [x for x in logits if not is_held(x)]:
-            refuse_unheld("the logits of each student", unheld[0])
+        for x in logits:
+            check_dense("the logits of each student", x)
         shapes = {tuple(x.shape): None for x in logits}
     else:
         got = [type(x).__name__ for x in logits]

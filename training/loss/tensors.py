@@ -1,7 +1,5 @@
 """Which tensors a loss can be computed of: dense ones with numbers, of a floating dtype of at least 16 bits."""
 
-from typing import NoReturn
-
 import torch
 from torch import Tensor
 from torch.nn import UninitializedBuffer, UninitializedParameter
@@ -17,8 +15,7 @@ def check_tensors(**logits: Tensor) -> None:
     for name, x in logits.items():
         if not isinstance(x, Tensor):
             raise TypeError(f"{name} must be a tensor, got {type(x).__name__}")
-        if not is_held(x):
-            refuse_unheld(name, x)
+        check_dense(name, x)
 
 
 def is_held(x: Tensor) -> bool:
@@ -28,14 +25,15 @@ def is_held(x: Tensor) -> bool:
 
 def check_held(name: str, x: Tensor) -> None:
     """Raise TypeError for a tensor whose numbers are not there, not in rows or not of a usual dtype."""
-    if not is_held(x):
-        refuse_unheld(name, x)
+    check_dense(name, x)
     if x.is_quantized or (x.dtype not in FLOATS and x.is_floating_point()):
         raise TypeError(f"{name} must be numbers of at least 16 bits, or whole ones, got {x.dtype}")
 
 
-def refuse_unheld(name: str, x: Tensor) -> NoReturn:
-    """Say why `is_held` is False."""
+def check_dense(name: str, x: Tensor) -> None:
+    """Raise TypeError unless `is_held`, and say why not."""
+    if is_held(x):
+        return
     if type(x) in LAZY:
         raise TypeError(f"{name} must hold numbers, got a parameter of a lazy layer")
     if x.is_meta:

@@ -16,6 +16,7 @@ from theory.typed import check_arguments, check_between, check_fields, shown
 from training.loss.tensors import check_held
 
 from .evidence import TESTED
+from .scores import ROUNDING
 from .temperature import bootstrap_interval, inverse_temperature
 
 Sign = Literal["gains", "loses", "can't tell"]
@@ -25,7 +26,6 @@ STIFFNESS = {"overfit": (0.3, 3.0), "middle": (0.0, 0.3), "underfit": (0.0, 0.0)
 """Where to search the product alpha * lam in each phase, for students that are to be used one at a time."""
 
 
-_ROUNDING = 1e-6  # of a difference of losses
 _AVERAGED = ("ambiguity", "student_nll", "ensemble_nll", "overconfidence", "overconfidence_error")
 
 
@@ -71,8 +71,7 @@ class Advice:
             raise ValueError(f"students, examples and seeds must be positive, got {found}")
         for name in ("student_nll", "ensemble_nll"):
             check_between(name, getattr(self, name), 0)
-        if not self.ambiguity >= -_ROUNDING:
-            check_between("ambiguity", self.ambiguity, 0)
+        check_between("ambiguity", self.ambiguity, 0, rounding=ROUNDING)
         check_between("overconfidence", self.overconfidence, -1, 1)
         check_between("overconfidence_error", self.overconfidence_error, 0)
 

@@ -40,6 +40,7 @@ def report(logits: Tensor, labels: Tensor) -> Report:
 
     Raises:
         ValueError: logits of another shape, or labels that are not one of the C classes for each of the N.
+        TypeError: tensors that hold no numbers, as those of the device meta, or are not dense.
     """
     check_arguments(report, locals())
     check_held("logits", logits)
@@ -174,9 +175,7 @@ class Result:
 def _check_scores(part: str, found: Report) -> None:
     for who, scores in found.items():
         for name, value in scores.items():
-            low, high = RANGES.get(name, (-math.inf, math.inf))
-            if not low - ROUNDING <= value <= high + ROUNDING:
-                check_between(f"{name} of {who} in {part}", value, low, high)
+            check_between(f"{name} of {who} in {part}", value, *RANGES.get(name, (-math.inf, math.inf)), ROUNDING)
 
 
 def _gaps(train: Scores, test: Scores) -> Scores:

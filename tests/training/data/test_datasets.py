@@ -225,7 +225,7 @@ FAULTS = {
     "channels on either side": (Made(lambda x, y: (x[:, :, :3], y)), r"first or last"),
     "nothing": (Made(None, number=0), r"at least one item, got none"),
     "a length that is not true": (Short(), r"an item at each of its 40 places, the Short has none at 3"),
-    "a table": (Table(), r"an item at each of its 40 places, the Table has none at 0"),
+    "a table": (Table(), r"an item at each of its 40 places, the Table has none at 0 \(KeyError: 0\)$"),
     "labels without numbers": (
         Made(lambda x, y: (x, torch.tensor(y, device="meta"))),
         r"labels must be dense and hold",
