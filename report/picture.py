@@ -2,6 +2,7 @@
 
 import io
 import re
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -17,6 +18,7 @@ FONT = "DejaVu Sans,Verdana,sans-serif"  # the first is what figures are laid ou
 TEXT_AS_TEXT: Any = {"svg.fonttype": "none", "font.sans-serif": FONT.split(",")}
 KEPT = " /:=,;()!*+@?$-_.~'<>"
 NEVER_USED = r"figure|axes|patch|line2d|text|legend|[a-z]*tick|matplotlib|\w*Collection"  # names that nothing refers to
+STYLE = r'style="([^"]*)"(?=[^<>]*>)'  # of a tag, not in the words between tags
 DOTS, CLOUDS = 200, 90  # an inch, of PNG and of clouds of points in SVG
 
 
@@ -29,7 +31,7 @@ class Picture:
 
     @cached_property
     def address(self) -> Markup:
-        """Half as long as the SVG or less: a twentieth of a point, one font, no name that nothing refers to.
+        """Half as long as the SVG or less: a twentieth of a point, one font, a repeated style once, no unused name.
 
         Quotation marks are those that an attribute of HTML may hold; browsers read < and > as they are.
         """
@@ -52,8 +54,17 @@ def _shortened(svg: str) -> str:
     start = svg.index("<svg")  # what stands before it is for files
     text = re.sub(r"<!--.*?-->|<metadata>.*?</metadata>", "", svg[start:], flags=re.DOTALL)
     text = re.sub(r"<[^<>]+>", lambda tag: _short_tag(tag[0]), text)  # never the words and numbers between tags
-    text = text.replace('<style type="text/css">', f"<style>text{{font-family:{FONT}}}", 1)
+    text, rules = _classes(text)
+    text = text.replace('<style type="text/css">', f"<style>text{{font-family:{FONT}}}{rules}", 1)
     return re.sub(r"<g>(<[^<>]*/>)</g>", r"\1", re.sub(r">\s*\n\s*<", "><", text))
+
+
+def _classes(text: str) -> tuple[str, str]:
+    """Each style that occurs more than once as a class, and the rules of these: a cloud of points repeats its own."""
+    found = Counter(re.findall(STYLE, text))
+    names = {style: f"k{number}" for number, style in enumerate(found) if found[style] > 1}
+    text = re.sub(STYLE, lambda a: f'class="{names[a[1]]}"' if a[1] in names else a[0], text)
+    return text, "".join(f".{name}{{{style}}}" for style, name in names.items())
 
 
 def _short_tag(tag: str) -> str:

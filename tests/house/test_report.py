@@ -167,7 +167,7 @@ def test_the_first_screen_comes_before_what_is_folded(folder: Path):
 
 def test_figures_take_a_share_of_a_page_of_at_most_15_mb(folder: Path):
     """The whole page holds 148 theorems and 18 studies, of which this one has a theorem's family and one study."""
-    assert (folder / "index.html").stat().st_size < 800_000
+    assert (folder / "index.html").stat().st_size < 650_000
     for path in folder.glob("*.svg"):
         assert path.read_text().count("<text") > 5  # as text, not as outlines
 
@@ -182,7 +182,12 @@ def test_a_short_address_keeps_every_word_and_number_of_a_figure():
     for words in ("at 1.17082 and 0.001; font-family: none", "3.14159 &lt; π", "0.00123456"):
         assert f">{words}</text>" in short
     assert len(made.address) < 0.7 * len(made.svg)
-    assert fromstring(short.partition(",")[2]).tag.endswith("svg")
+    root = fromstring(short.partition(",")[2])
+    assert root.tag.endswith("svg")
+    rules = dict(re.findall(r"\.(k\d+)\{([^{}]*)\}", short))
+    styles = [style for part in root.iter() if (style := part.get("style"))]
+    assert {name for part in root.iter() if (name := part.get("class"))} == set(rules)
+    assert len({*styles, *rules.values()}) == len(styles) + len(rules)  # each is written once
 
 
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(1)>\"'&lt;script&gt;"
