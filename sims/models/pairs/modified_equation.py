@@ -25,7 +25,8 @@ def modified(gradient: Field, eta: float, order: int) -> Field:
     """The modified equation of descent, to so high a power of eta: 0, 1 or 2."""
 
     def along(at: Vector, way: Vector) -> tuple[Vector, Vector]:
-        ahead, behind = np.split(-gradient(np.concatenate([at + STEP * way, at - STEP * way])), 2)
+        both = -gradient(np.concatenate([at + STEP * way, at - STEP * way]))
+        ahead, behind = both[: len(at)], both[len(at) :]
         return (ahead - behind) / (2 * STEP), ahead + behind
 
     def field(at: Vector) -> Vector:

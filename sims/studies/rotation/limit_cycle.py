@@ -29,15 +29,10 @@ from sims.verdicts import (
 from sims.verdicts.fits import limit
 
 LABELS = np.array([0.86, 0.63, 0.52, 0.57, 0.20, 0.64])
-FIRST = Curves(
-    amplitude=np.array([2.0, 6.0, 4.0, 2.0, 6.0, 4.0]),
-    frequency=np.array([-3.84, -3.21, -0.85, -2.55, -2.49, -2.21]),
-    shift=np.array([3.35, 3.63, 0.88, 1.86, 1.70, 2.04]),
-)
-SECOND = Curves(
-    amplitude=np.array([4.0, 1.0, 1.0, 2.0, 2.0, 1.0]),
-    frequency=np.array([-1.75, -0.18, 7.01, -2.23, 2.63, -1.53]),
-    shift=np.array([2.46, -1.91, -10.3, 0.61, -2.50, 2.24]),
+STUDENTS = Curves(
+    amplitude=np.array([[2.0, 6.0, 4.0, 2.0, 6.0, 4.0], [4.0, 1.0, 1.0, 2.0, 2.0, 1.0]]),
+    frequency=np.array([[-3.84, -3.21, -0.85, -2.55, -2.49, -2.21], [-1.75, -0.18, 7.01, -2.23, 2.63, -1.53]]),
+    shift=np.array([[3.35, 3.63, 0.88, 1.86, 1.70, 2.04], [2.46, -1.91, -10.3, 0.61, -2.50, 2.24]]),
 )
 WEIGHT, START = 10.0, (1.04, 0.93)  # found by a random search, see `search_for_cycles`
 SETTLING, PERIOD = 6.0, 0.7  # eta times steps; no cycle here takes longer
@@ -51,7 +46,7 @@ QUIET, NOISY = "no noise", "with noise"
 
 def pair(order: float) -> ScalarPair:
     """The two students at an order."""
-    return ScalarPair((FIRST, SECOND), LABELS, order, WEIGHT)
+    return ScalarPair(STUDENTS, LABELS, order, WEIGHT)
 
 
 @cache

@@ -14,7 +14,7 @@ from sims.models.pairs.scalar import Curves, ScalarPair
 from sims.verdicts import Axis, Cell, Measured, Panel, Study, over_replicas, within_tolerance
 from sims.verdicts.rules import Rule
 
-from .limit_cycle import FIRST, LABELS, SECOND, START
+from . import limit_cycle
 
 ORDERS = (0.25, 0.5, 1.0, 2.0)
 POINTS, WEIGHT, LOOKS, STEP = 6, 10.0, 24, 1e-4
@@ -28,20 +28,20 @@ Matrix = NDArray[np.float64]
 
 def random_pair(rng: np.random.Generator, systems: int, order: float) -> ScalarPair:
     """Independent systems, one a replica: soft labels, amplitudes, frequencies and shifts of both students."""
-    shape = (systems, POINTS)
+    shape = (systems, 1, POINTS)
 
-    def curves() -> Curves:
-        return Curves(
-            rng.choice([1.0, 2.0, 4.0], shape), 2 * rng.standard_normal(shape), 2 * rng.standard_normal(shape)
-        )
+    def student() -> list[Matrix]:
+        return [rng.choice([1.0, 2.0, 4.0], shape), 2 * rng.standard_normal(shape), 2 * rng.standard_normal(shape)]
 
-    return ScalarPair((curves(), curves()), rng.uniform(0.1, 0.9, shape), order, WEIGHT)
+    students = Curves(*(np.concatenate(both, axis=1) for both in zip(student(), student(), strict=True)))
+    return ScalarPair(students, rng.uniform(0.1, 0.9, shape), order, WEIGHT)
 
 
 def chosen(pair: ScalarPair, which: NDArray[np.bool_]) -> ScalarPair:
     """Some of the systems."""
-    first, second = (Curves(c.amplitude[which], c.frequency[which], c.shift[which]) for c in pair.students)
-    return replace(pair, students=(first, second), labels=pair.labels[which])
+    c = pair.students
+    students = Curves(c.amplitude[which], c.frequency[which], c.shift[which])
+    return replace(pair, students=students, labels=pair.labels[which])
 
 
 def has_complex_eigenvalues(pair: ScalarPair, rng: np.random.Generator) -> NDArray[np.bool_]:
@@ -106,9 +106,7 @@ def _moving(pair: ScalarPair, schedule: Schedule, seed: int, where: dict[str, An
 
 def _known(_simulation: Simulation, _replicas: int, _seed: int) -> Measured:
     """Whether the integration finds the known limit cycle."""
-    wide = [Curves(c.amplitude[None], c.frequency[None], c.shift[None]) for c in (FIRST, SECOND)]
-    pair = ScalarPair((wide[0], wide[1]), LABELS[None], 1.0, WEIGHT)
-    return Measured(float(goes_round(pair, np.array(START))), 0.0)
+    return Measured(float(goes_round(limit_cycle.pair(1.0), np.array(limit_cycle.START))), 0.0)
 
 
 def cells() -> list[Cell]:
