@@ -1,6 +1,7 @@
 """The command line: `rdml COMMAND`, one function of one room a command."""
 
 import difflib
+import gc
 import importlib
 import io
 import os
@@ -28,6 +29,7 @@ def main() -> int:
     Ctrl-C is one sentence and 130, also while a command imports; a reader that closes the pipe ends it silently with
     141, as the shell reports for other tools.
     """
+    gc.set_threshold(10_000)  # imports leave no garbage: to look for it at every 700 objects takes half a second
     name, *arguments = sys.argv[1:] or ["--help"]
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal that has no ± gets a question mark, not an error
