@@ -1,4 +1,4 @@
-"""A folder of pictures, one sub-folder a class (see `class_folders`)."""
+"""A folder of pictures, one sub-folder a class (see `walk`)."""
 
 from functools import partial
 from pathlib import Path
@@ -8,8 +8,8 @@ import torch
 
 from training.data.images import Images, Source
 
-from .class_folders import Files, Kind, class_folders
 from .pictures import FORMATS, read_picture
+from .walk import Files, Kind, class_folders
 
 PICTURE = Kind("picture", tuple(FORMATS))
 

@@ -14,7 +14,7 @@ from training.data.images import Source, halves
 from training.data.texts import Texts, word_numbers
 from training.recipe.recipe import Recipe
 
-from .class_folders import VALIDATION, Files, Kind, class_folders
+from .walk import VALIDATION, Files, Kind, class_folders
 
 TEXT = Kind("text")
 LARGEST = 2**24

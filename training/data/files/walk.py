@@ -1,4 +1,4 @@
-"""A folder of files, one sub-folder a class: ROOT/train/CLASS, ROOT/test/CLASS and perhaps ROOT/val/CLASS."""
+"""Finds the files of a folder that has one sub-folder a class: ROOT/train/CLASS, ROOT/test/CLASS and perhaps ROOT/val/CLASS."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
