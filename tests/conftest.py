@@ -8,6 +8,8 @@ from hypothesis import HealthCheck, settings
 if "PYTEST_XDIST_WORKER" in os.environ:  # a worker a core: more threads would wait for each other
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+gc.set_threshold(10_000)  # of what imports and tests keep nothing is garbage, and the default looks for it at 700
+
 settings.register_profile(
     "untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize="CI" in os.environ
 )

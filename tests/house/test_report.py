@@ -27,6 +27,7 @@ from theory.check import check_all
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A whole report on small inputs: one shelf of theorems, the rotating pair, two variants trained for an epoch."""
     patch = pytest.MonkeyPatch()
+    patch.setenv("LOKY_MAX_CPU_COUNT", "1")  # more processes are what the tests of sweeps and comparisons are for
     recipe = dataclasses.replace(training.RECIPES["digits"], epochs=1)
     patch.setattr(build, "check_all", lambda seconds: check_all(["D3"], seconds, progress=False, workers=1))
     patch.setattr(sims, "STUDIES", {"rotating_pair": sims.STUDIES["rotating_pair"]})
