@@ -30,13 +30,16 @@ NOTE: dict[str, Any] = dict(
 """f = 5.208 cos u and g = 5.549 cos u + 4.028 cos(2u + 2.531), as coefficients of cos and sin of u and 2u."""
 
 
+HARMONIC = np.array([1.0, 2.0])
+COS, SIN = (function(HARMONIC[:, None] * CIRCLE) for function in (np.cos, np.sin))  # (2 harmonics, inputs)
+
+
 def wave(coefficients: Array, shift: Array) -> tuple[Array, Array]:
     """f(u - shift) and its derivative in u on the circle; coefficients (..., 2 harmonics, cos and sin)."""
-    harmonic = np.array([1.0, 2.0])
-    angle = harmonic * (CIRCLE[:, None] - np.asarray(shift)[..., None, None])
-    cos, sin = coefficients[..., None, :, 0], coefficients[..., None, :, 1]
-    value = cos * np.cos(angle) + sin * np.sin(angle)
-    return value.sum(-1), (harmonic * (sin * np.cos(angle) - cos * np.sin(angle))).sum(-1)
+    angle = HARMONIC * np.asarray(shift)[..., None]
+    cos, sin, c, s = coefficients[..., 0], coefficients[..., 1], np.cos(angle), np.sin(angle)
+    even, odd = (cos * c - sin * s)[..., None], (cos * s + sin * c)[..., None]
+    return (even * COS + odd * SIN).sum(-2), (HARMONIC[:, None] * (odd * COS - even * SIN)).sum(-2)
 
 
 def slopes(first: Array, second: Array, alpha: Array, phi: Array) -> tuple[Array, Array]:
