@@ -18,12 +18,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from .arguments import Pairs, by_order
-from .autograd import Worked
-from .blocks import compute_dtype, rows_and_gap, rows_of_a_block
+from ..arguments import Pairs, by_order
+from ..autograd import Worked
+from ..blocks import compute_dtype, rows_and_gap, rows_of_a_block
+from ..value_and_gradient import without_nothing
 from .everyday import is_everyday
 from .quick import BITS, exponentiate
-from .value_and_gradient import without_nothing
 
 
 class _Links(NamedTuple):

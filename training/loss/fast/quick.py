@@ -18,7 +18,7 @@ import math
 import torch
 from torch import Tensor
 
-from .blocks import rows_of_a_block
+from ..blocks import rows_of_a_block
 from .everyday import is_everyday
 
 BITS = 1 / math.log(2)  # exp2 is the fastest exponential that torch has on a CPU, three times as fast as exp

@@ -17,11 +17,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .arguments import Pairs
-from .autograd import Worked
-from .blocks import compute_dtype
+from ..arguments import Pairs
+from ..autograd import Worked
+from ..blocks import compute_dtype
+from ..value_and_gradient import without_nothing
 from .everyday import is_everyday, meeting, rows_and_gap, sum_of, unscaled
-from .value_and_gradient import without_nothing
 
 LARGEST = 8_300_000
 """Elements of the logits that one call takes on a CPU, float32 scratch of less than 32 MiB an array.
