@@ -121,10 +121,21 @@ def contradictions(house: House) -> list[str]:
     return wrong
 
 
+PORTABLE = "training.loss"
+"""A room that others copy under any name, so that all imports inside of it are relative."""
+
+
 def misspelt(house: House) -> list[str]:
     """Imports inside a folder that are absolute, and imports across folders that are relative."""
-    same = [(one, house.folder(one.file) == house.folder(one.module)) for one in house.imports]
-    return [f"{one} {'relatively' if one.level else 'absolutely'}" for one, here in same if one.level != int(here)]
+    return [
+        f"{one} {'relatively' if one.level else 'absolutely'}"
+        for one in house.imports
+        if bool(one.level) != (house.folder(one.file) == house.folder(one.module) or _is_portable(one))
+    ]
+
+
+def _is_portable(one: Import) -> bool:
+    return all(f"{name}.".startswith(f"{PORTABLE}.") for name in (one.file, one.module))
 
 
 def circles(house: House) -> list[str]:

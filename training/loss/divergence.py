@@ -6,7 +6,6 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from . import kernel, quick
 from .arguments import (
     as_order,
     as_row_weights,
@@ -18,6 +17,7 @@ from .arguments import (
 )
 from .autograd import Kept, Worked, divergences, transformed
 from .blocks import rows_and_gap
+from .fast import kernel, quick
 from .tensors import check_tensors
 
 

@@ -6,7 +6,6 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from . import joint, kernel
 from .arguments import (
     Matrix,
     Pairs,
@@ -20,6 +19,7 @@ from .arguments import (
 )
 from .autograd import Kept, transformed
 from .bounds import refuse_what_must_diverge
+from .fast import joint, kernel
 from .labels import Batch, Options, as_batch, number_of_students
 from .pairs import entropies, losses, rows
 

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from training.loss.blocks import rows_and_gap
-from training.loss.everyday import is_everyday
-from training.loss.quick import BITS
+from training.loss.fast.everyday import is_everyday
+from training.loss.fast.quick import BITS
 from training.run.step import Objective
 
 Losses = tuple[Tensor, Tensor]
@@ -106,7 +106,7 @@ def _divergences(logs: Tensor, order: float | Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _everyday(own: Tensor, peer: Tensor, orders: Tensor) -> tuple[Tensor, Tensor]:
-    """The same at orders other than 1; a student's sum with itself is what rounding makes of 1 (see `loss.joint`)."""
+    """The same at orders other than 1; a student's sum with itself is what rounding makes of 1 (see `fast.joint`)."""
     w = torch.lerp(own, peer, orders).mul_(BITS).exp2_()
     sums = w.sum(-2, keepdim=True)
     with_itself = sums.diagonal(dim1=1, dim2=2).movedim(-1, 1)[:, :, None]

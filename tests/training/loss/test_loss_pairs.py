@@ -11,7 +11,8 @@ from hypothesis import assume, given, settings
 from scipy.optimize import linprog
 
 from theory import renyi_divergence_from_logits, student_gradient
-from training.loss import bounds, kernel, mutual_loss
+from training.loss import bounds, mutual_loss
+from training.loss.fast import kernel
 
 INF = float("inf")
 pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.script")  # forward mode within torch

@@ -14,7 +14,7 @@ from training import Recipe, Source, train
 from training.data.images import split
 from training.data.loader import Loader
 from training.data.sources import open_source
-from training.loss import kernel
+from training.loss.fast import kernel
 from training.run.cohort import build_cohort, predict
 from training.run.device import choose_device
 from training.run.files import checkpoint
@@ -179,7 +179,7 @@ def test_autocast_leaves_float32_logits_of_bfloat16_numbers():
 
 def test_compiled_students_are_called_and_plain_ones_are_kept(monkeypatch):
     seen = []
-    monkeypatch.setattr("training.loss.kernel.is_for", lambda *_: False)  # the kernel may change a last bit
+    monkeypatch.setattr("training.loss.fast.kernel.is_for", lambda *_: False)  # the kernel may change a last bit
     monkeypatch.setattr(torch, "compile", lambda module: lambda pixels: seen.append(pixels.shape) or module(pixels))
     recipe = dataclasses.replace(SHORT, compile=True, epochs=1)
     assert train(recipe).test == train(dataclasses.replace(recipe, compile=False)).test

@@ -1,4 +1,4 @@
-"""Finds the files of a folder that has one sub-folder a class: ROOT/train/CLASS, ROOT/test/CLASS and perhaps ROOT/val/CLASS."""
+"""Finds the files of a folder with a sub-folder a class: ROOT/train/CLASS, ROOT/test/CLASS, perhaps ROOT/val/CLASS."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,10 +1,10 @@
 """The faster way with `compiled=True`: value and gradient by one kernel, which torch's compiler makes.
 
 Taken for a training step in single or half precision, with detached peers, at everyday orders. With it a whole step of
-two MLPs took 0.85, 0.85, 0.79 and 0.79 of the time at 10, 100, 1000 and 10,000 classes with AVX-512, 0.85, 0.86, 0.83
-and 0.76 with AVX2 (measured at 04c7e10; benchmarks/step.py, rows "RDML, compiled loss / independent"; the loss alone:
-benchmarks/loss.py, rows "compiled"). Held to the losses without it by tests/training/loss/test_loss_compiled.py:
-test_mutual_losses_and_gradients_are_those_without.
+two MLPs took 0.85, 0.85, 0.79 and 0.79 of the time at 10, 100, 1000 and 10,000 classes on a processor with AVX-512 (at
+04c7e10), 0.86, 0.86, 0.86 and 0.85 on one without (benchmarks/step.py, rows "RDML, compiled loss / independent"; the
+loss alone: benchmarks/loss.py, rows "compiled"). Held to the losses without it by
+tests/training/loss/test_loss_compiled.py: test_mutual_losses_and_gradients_are_those_without.
 """
 
 import math
@@ -17,11 +17,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .arguments import Pairs
-from .autograd import Worked
-from .blocks import compute_dtype
+from ..arguments import Pairs
+from ..autograd import Worked
+from ..blocks import compute_dtype
+from ..value_and_gradient import without_nothing
 from .everyday import is_everyday, meeting, rows_and_gap, sum_of, unscaled
-from .value_and_gradient import without_nothing
 
 LARGEST = 8_300_000
 """Elements of the logits that one call takes on a CPU, float32 scratch of less than 32 MiB an array.

@@ -2,8 +2,8 @@ r"""The faster way for the mean or sum over rows: the divergence in few passes o
 
 Taken for a training step of `renyi_divergence_loss` with a reduction, in float32 on a CPU, for logits (N, C) at
 everyday orders. Without it a whole step of two MLPs that learn by this loss took 1.29, 1.28, 1.21 and 1.09 times as
-long at 10, 100, 1000 and 10,000 classes with AVX-512, 1.26, 1.28, 1.16 and 1.09 times with AVX2 (measured at 04c7e10,
-with more operations than now; the loss alone: benchmarks/loss.py, rows "plain"). Held to `reduction="none"`, which does
+long at 10, 100, 1000 and 10,000 classes on a processor with AVX-512 (at 04c7e10), 1.25, 1.24, 1.31 and 1.25 times on
+one without (the loss alone: benchmarks/loss.py, rows "plain"). Held to `reduction="none"`, which does
 not come this way, by tests/training/loss/test_loss.py: test_the_mean_is_that_of_the_rows_and_has_their_gradient.
 
 Every operation costs a small batch about as much as its arithmetic, so they are few. With p and q from torch's own
@@ -18,7 +18,7 @@ import math
 import torch
 from torch import Tensor
 
-from .blocks import rows_of_a_block
+from ..blocks import rows_of_a_block
 from .everyday import is_everyday
 
 BITS = 1 / math.log(2)  # exp2 is the fastest exponential that torch has on a CPU, three times as fast as exp

@@ -2,13 +2,13 @@
 
 Taken by `mutual_loss` in eager mode. Cross-entropy and divergences share one softmax, and the logits of all pairs are
 never in memory together. Without it a whole step of two MLPs took 1.26, 1.29, 1.27 and 1.27 times as long at 10, 100,
-1000 and 10,000 classes with AVX-512, 1.24, 1.25, 1.28 and 1.32 times with AVX2 (measured at 04c7e10;
-benchmarks/step.py, rows "RDML / independent"). tests/training/loss/test_mutual_loss.py holds it to a sum over pairs
+1000 and 10,000 classes on a processor with AVX-512 (at 04c7e10), 1.19, 1.26, 1.98 and 1.58 times on one without
+(benchmarks/step.py, rows "RDML / independent"). tests/training/loss/test_mutual_loss.py holds it to a sum over pairs
 written with theory (test_losses_and_gradients_are_a_loop_over_pairs) and its float32 to float64
 (test_float32_students_are_those_of_float64). Without a gradient to keep, it still takes less time than `pairs`.
 
 `_quick_attraction` is a shorter formula inside it, for a CPU and everyday orders. Without it the same step took 1.13,
-1.18, 1.21 and 1.24 times as long with AVX-512, 1.10, 1.15, 1.17 and 1.23 times with AVX2; the second of these tests
+1.18, 1.21 and 1.24 times as long with AVX-512, 1.10, 1.14, 1.58 and 1.40 times without; the second of these tests
 holds it to `value_and_gradient`, which computes the float64 losses.
 """
 
@@ -18,12 +18,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from .arguments import Pairs, by_order
-from .autograd import Worked
-from .blocks import compute_dtype, rows_and_gap, rows_of_a_block
+from ..arguments import Pairs, by_order
+from ..autograd import Worked
+from ..blocks import compute_dtype, rows_and_gap, rows_of_a_block
+from ..value_and_gradient import without_nothing
 from .everyday import is_everyday
 from .quick import BITS, exponentiate
-from .value_and_gradient import without_nothing
 
 
 class _Links(NamedTuple):

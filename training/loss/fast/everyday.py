@@ -2,8 +2,9 @@ r"""The faster way for float32 at everyday orders: D and q - w by the textbook's
 
 Taken in float32 at order 1 and at orders in (0, 0.6] and [1.4, 8]: there the formula is as accurate as the rounding of
 the logits allows. Other orders and float64 take `value_and_gradient`. With this way switched off, and so the ones that
-need it, a whole step of two MLPs took 1.97, 2.46, 6.51 and 7.46 times as long at 10, 100, 1000 and 10,000 classes with
-AVX-512, 1.90, 2.48, 6.33 and 7.29 times with AVX2 (measured at 04c7e10; benchmarks/step.py, rows "RDML / independent").
+need it, a whole step of two MLPs took 1.97, 2.46, 6.51 and 7.46 times as long at 10, 100, 1000 and 10,000 classes on a
+processor with AVX-512 (at 04c7e10), 1.71, 2.23, 6.05 and 5.16 times on one without (benchmarks/step.py, rows "RDML /
+independent").
 Held to theory, and so to `value_and_gradient`, by tests/training/loss/test_loss.py:
 test_float32_is_as_accurate_as_its_logits_allow.
 
