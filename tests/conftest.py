@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, settings
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # a worker a core: more threads would wait for each other
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # the threads of a test that asks for more sleep in between
 
 gc.set_threshold(10_000)  # of what imports and tests keep nothing is garbage, and the default looks for it at 700
 

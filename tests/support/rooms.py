@@ -111,12 +111,13 @@ def contradictions(house: House) -> list[str]:
     """Imports that the sentence of a room around them does not allow, and rooms without such a sentence."""
     wrong = list[str]()
     for room in sorted(house.rooms):
+        own = _below(house, room)
         try:
-            may = allowed(house, room) | _below(house, room)
+            may = allowed(house, room) | own
         except (ValueError, KeyError) as error:
             wrong.append(str(error))
             continue
-        ours = [one for one in house.imports if one.file in _below(house, room)]
+        ours = [one for one in house.imports if one.file in own]
         wrong += [f"{one}; {sentence(house, room)}" for one in ours if one.module not in may]
     return wrong
 

@@ -23,14 +23,19 @@ AT_REST, BACK = 1e-3, 1e-3  # speed below which a state rests; distance that cou
 
 def modified(gradient: Field, eta: float, order: int) -> Field:
     """The modified equation of descent, to so high a power of eta: 0, 1 or 2."""
+    corrected = _corrected(gradient, eta, order)
+    return lambda at: corrected(at, -gradient(at))
+
+
+def _corrected(gradient: Field, eta: float, order: int) -> Callable[[Vector, Vector], Vector]:
+    """States and their plain velocities to velocities by the modified equation."""
 
     def along(at: Vector, way: Vector) -> tuple[Vector, Vector]:
         both = -gradient(np.concatenate([at + STEP * way, at - STEP * way]))
         ahead, behind = both[: len(at)], both[len(at) :]
         return (ahead - behind) / (2 * STEP), ahead + behind
 
-    def field(at: Vector) -> Vector:
-        plain = -gradient(at)
+    def velocity(at: Vector, plain: Vector) -> Vector:
         if order == 0:
             return plain
         turned, both = along(at, plain)
@@ -39,7 +44,7 @@ def modified(gradient: Field, eta: float, order: int) -> Field:
             return first
         return first + eta**2 * ((both - 2 * plain) / (12 * STEP**2) + along(at, turned)[0] / 3)
 
-    return field
+    return velocity
 
 
 class Cycle(NamedTuple):
@@ -61,11 +66,12 @@ def cycle(gradient: Field, eta: float, order: int, near: Vector, within: float) 
     """
     if np.linalg.norm(gradient(near[None])) < AT_REST:
         return Cycle(0.0, np.inf)
-    field = modified(gradient, eta, order)
+    corrected = _corrected(gradient, eta, order)
 
     def moving(_time: float, state: Vector) -> Vector:
         at = state[None, :-1]
-        return np.append(field(at)[0], (gradient(at) ** 2).mean())
+        plain = -gradient(at)
+        return np.append(corrected(at, plain)[0], (plain**2).mean())
 
     begin = solve_ivp(moving, (0, 2 * within), [*near, 0.0], **ACCURACY).y[:-1, -1]
     heading = moving(0, np.append(begin, 0))[:-1]
