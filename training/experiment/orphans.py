@@ -1,5 +1,6 @@
-"""Stops worker processes whose command was killed; it works before they import torch, so it imports little itself."""
+"""Begins worker processes, and stops them when their command was killed; runs before torch, so it imports little."""
 
+import gc
 import os
 import signal
 import time
@@ -11,6 +12,7 @@ PATIENCE = 0.7
 
 def follow(parent: int) -> None:
     """If the parent process is killed, ask this one to stop at a checkpoint, and end it within a second."""
+    gc.set_threshold(10_000)  # as the command itself has it: imports leave no garbage
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C reaches workers too; before they train, it ends them silently
     Thread(target=_stop_when_orphaned, args=(parent,), daemon=True).start()
 
