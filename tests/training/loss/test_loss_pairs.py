@@ -22,9 +22,9 @@ ORDERS = [[-1.0, 0.5, 0.75], [2.0, -1.0, INF], [0.25, 1.0, -1.0]]
 EVERYDAY = [[-1.0, 0.5, 0.25], [2.0, -1.0, 7.0], [0.125, 1.0, -1.0]]
 
 
-def cohort(students=3, dtype=torch.float64, seed=0):
-    """Logits (students, 5, 4)."""
-    return torch.randn(students, 5, 4, dtype=dtype, generator=torch.Generator().manual_seed(seed)).mul(3)
+def cohort(students=3, dtype=torch.float64, seed=0, classes=4):
+    """Logits (students, 5, classes)."""
+    return torch.randn(students, 5, classes, dtype=dtype, generator=torch.Generator().manual_seed(seed)).mul(3)
 
 
 def slopes(losses, students):
@@ -72,7 +72,8 @@ TWO_ORDERS = [[-1.0, 0.25], [1.0, -1.0]]
 def test_float32_compiled_and_plain_are_those_of_float64(monkeypatch):
     calls, run = [], kernel.run
     monkeypatch.setattr(kernel, "run", lambda *args: calls.append(args) or run(*args))
-    students, exact = cohort(2).float(), cohort(2).float().double()
+    students = cohort(2, classes=17).float()
+    exact = students.double()
     truth = of(TWO_ORDERS, **TWO)(exact).float(), slopes(of(TWO_ORDERS, **TWO), exact).float()
     for compiled in (False, True):
         losses = of(TWO_ORDERS, compiled=compiled, **TWO)
@@ -82,7 +83,7 @@ def test_float32_compiled_and_plain_are_those_of_float64(monkeypatch):
 
 
 def test_orders_and_signs_may_change_without_a_new_kernel():
-    students = cohort(2).float()
+    students = cohort(2, classes=17).float()
     slopes(of(TWO_ORDERS, compiled=True, **TWO), students)
     kernels, changed = len(kernel._KERNELS), {**TWO, "weights": [[0.0, 0.5], [0.75, 0.0]]}
     slopes(of([[0.0, 7.0], [1.0, 0.0]], compiled=True, **changed), students)
