@@ -9,7 +9,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # a worker a core: more threads would w
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # the threads of a test that asks for more sleep in between
 
-gc.set_threshold(10_000)  # of what imports and tests keep nothing is garbage, and the default looks for it at 700
+gc.set_threshold(10_000)  # as in `rdml.main`: imports leave no garbage
 
 settings.register_profile(
     "untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize="CI" in os.environ

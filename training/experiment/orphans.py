@@ -11,8 +11,8 @@ PATIENCE = 0.7
 
 
 def follow(parent: int) -> None:
-    """If the parent process is killed, ask this one to stop at a checkpoint, and end it within a second."""
-    gc.set_threshold(10_000)  # as the command itself has it: imports leave no garbage
+    """Begin a worker: if its parent process is killed, ask it to stop at a checkpoint, and end it within a second."""
+    gc.set_threshold(10_000)  # as in `rdml.main`: imports leave no garbage
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C reaches workers too; before they train, it ends them silently
     Thread(target=_stop_when_orphaned, args=(parent,), daemon=True).start()
 

@@ -4,7 +4,7 @@ Taken for a training step in single or half precision, with detached peers, at e
 two MLPs took 0.85, 0.85, 0.79 and 0.79 of the time at 10, 100, 1000 and 10,000 classes on a processor with AVX-512 (at
 04c7e10), 0.86, 0.86, 0.86 and 0.85 on one without (benchmarks/step.py, rows "RDML, compiled loss / independent"; the
 loss alone: benchmarks/loss.py, rows "compiled"). Held to the losses without it by
-tests/training/loss/test_loss_compiled.py: test_mutual_losses_and_gradients_are_those_without.
+tests/training/loss/fast/test_loss_compiled.py: test_mutual_losses_and_gradients_are_those_without.
 """
 
 import math

@@ -109,8 +109,9 @@ def test_equal_logits_have_loss_and_gradient_exactly_zero(alphas, classes):
     student = random_logits(4, classes)
     labels, pair = torch.zeros(4, dtype=torch.long), torch.stack([student, student])
     for alpha in alphas:
-        found = step(renyi_divergence_loss, student, student, alpha, "none", compiled=True)
-        assert not any(part.any() for part in found)
+        for reduction in ("none", "mean"):
+            found = step(renyi_divergence_loss, student, student, alpha, reduction, compiled=True)
+            assert not any(part.any() for part in found)
         losses, gradient = step(mutual_loss, pair, labels, alpha, compiled=True)
         alone, entropy = step(mutual_loss, pair, labels, alpha, 0.0, compiled=True)
         assert torch.equal(losses, alone)
@@ -279,9 +280,10 @@ def test_mutual_losses_and_gradients_are_those_without(options, alphas, taken):
 def test_large_batches_are_taken_in_blocks_of_rows(taken, monkeypatch):
     students, labels = random_logits(2, 8, 17), torch.tensor([0, 3, 1, 1, 2, 0, 2, 16])
     counts = torch.tensor([1.0, 0.0, 2.0, 0.5, 1.0, 3.0, 0.0, 1.0])
-    whole = step(mutual_loss, students, labels, 2.0, row_weights=counts, compiled=True)
+    options = {"row_weights": counts, "label_smoothing": 0.1, "compiled": True}
+    whole = step(mutual_loss, students, labels, 2.0, **options)
     monkeypatch.setattr(kernel, "LARGEST", 2 * 3 * 17)
-    blocks = step(mutual_loss, students, labels, 2.0, row_weights=counts, compiled=True)
+    blocks = step(mutual_loss, students, labels, 2.0, **options)
     torch.testing.assert_close(blocks, whole)
     assert len(taken) == 1 + 3
 
@@ -328,9 +330,11 @@ def test_infinity_or_nan_of_a_peer_of_weight_zero_does_not_spread(alpha, exclude
 def test_a_class_that_cannot_occur_has_the_smoothed_cross_entropy_of_torch(weight, compiled):
     students = random_logits(3, 5, 17)
     students[..., 16] = -INF  # no label
-    losses = mutual_loss(students.requires_grad_(), LABELS, 1.0, weight, label_smoothing=SMOOTHING, compiled=compiled)
-    assert F.cross_entropy(students[0], LABELS, label_smoothing=SMOOTHING) == INF
-    assert losses.tolist() == [INF] * 3
+    students.requires_grad_()
+    for smoothing in (SMOOTHING, 0.7):
+        losses = mutual_loss(students, LABELS, 1.0, weight, label_smoothing=smoothing, compiled=compiled)
+        assert F.cross_entropy(students[0], LABELS, label_smoothing=smoothing) == INF
+        assert losses.tolist() == [INF] * 3
 
 
 def test_a_kernel_is_kept_on_the_disk_for_other_processes(monkeypatch):
