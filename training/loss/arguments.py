@@ -230,11 +230,21 @@ def _as_tensor(name: str, values: Any) -> Tensor:
 
 def _as_counts(name: str, weights: Tensor, logits: Tensor) -> Tensor:
     refuse_learned(name, weights)
+    dtype = compute_dtype(logits)
     if readable(weights) and weights.numel():
         low, high = (float(end) for end in weights.aminmax())
         if not (low >= 0 and high < math.inf):
             raise ValueError(f"{name} must be finite and >= 0, got {high if low >= 0 else low}")
-    return weights.to(logits.device, compute_dtype(logits))
+        least, most = torch.finfo(dtype).tiny, torch.finfo(dtype).max
+        if high and not least <= high <= most:
+            raise ValueError(f"the largest of {name} must be in [{least:.3g}, {most:.3g}] in {dtype}, got {high:.3g}")
+    return weights.to(logits.device, dtype)
+
+
+def relative(weights: Tensor) -> Tensor:
+    """The weights divided by the largest, for a mean: it is the same, and their sum stays in range."""
+    largest = weights.amax() if weights.numel() else weights.new_ones(())
+    return weights / torch.where(largest == 0, 1.0, largest)
 
 
 def share_of_each(weights: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from .arguments import (
     check_axis,
     check_reduction,
     check_switch,
+    relative,
     share_of_each,
 )
 from .autograd import Kept, Worked, divergences, transformed
@@ -89,6 +90,7 @@ def renyi_divergence_loss(
 
 def _weighted(y: Tensor, z: Tensor, alpha: float, reduction: str, compiled: bool, weights: Tensor) -> Tensor:
     left_out = (weights == 0).unsqueeze(-1)
+    weights = relative(weights) if reduction == "mean" else weights
     y, z = y.masked_fill(left_out, 0.0), z.masked_fill(left_out, 0.0)
     rows = divergence(y, z, alpha, None, compiled) * weights
     if reduction == "mean":

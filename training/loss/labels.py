@@ -13,6 +13,7 @@ from .arguments import (
     as_row_weights,
     axis_from_the_end,
     check_listed,
+    relative,
     share_of_each,
     shown,
 )
@@ -164,11 +165,13 @@ def _counted(batch: Batch, rows: Tensor | None, options: Options) -> Batch:
     soft, weights = labels.ndim == 2, None
     if options.class_weights is not None:
         weights = as_class_weights(options.class_weights, students)
+        weights = weights if soft or options.reduction != "mean" else relative(weights)
     if soft or (smoothing and weights is not None):
         batch = batch._replace(labels=_dense(labels, weights, smoothing, students), smoothing=0.0)
     if rows is None and (soft or weights is None):
         return batch
     rows = torch.ones_like(labels, dtype=compute_dtype(students)) if rows is None else rows.to(compute_dtype(students))
+    rows = relative(rows) if options.reduction == "mean" else rows
     shares = rows if soft or weights is None else rows * weights[labels]
     entropy = rows if batch.labels.ndim == 2 else shares
     if options.reduction == "mean":

@@ -199,6 +199,18 @@ PEER = torch.zeros(2, 3)
             "row_weights must be finite and >= 0, got inf",
         ),
         (
+            lambda: mutual_loss(
+                [PEER, PEER], LABELS[2:4], 1, row_weights=torch.tensor([1e39, 0.0], dtype=torch.double)
+            ),
+            ValueError,
+            "the largest of row_weights must be in [1.18e-38, 3.4e+38] in torch.float32, got 1e+39",
+        ),
+        (
+            lambda: mutual_loss([PEER, PEER], LABELS[2:4], 1, row_weights=torch.tensor([0, 1e-39], dtype=torch.double)),
+            ValueError,
+            "the largest of row_weights must be in [1.18e-38, 3.4e+38] in torch.float32, got 1e-39",
+        ),
+        (
             lambda: mutual_loss([PEER, PEER], LABELS[2:4], 1, row_weights=torch.ones(2, 1)),
             ValueError,
             "row_weights must have shape (2,), got (2, 1)",

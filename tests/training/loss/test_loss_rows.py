@@ -210,6 +210,21 @@ def test_rows_of_the_divergence_may_count_differently(shape, dim, alpha):
         torch.testing.assert_close(loss(student, peer, row_weights=counts), expected, rtol=1e-12, atol=0)
 
 
+@pytest.mark.parametrize("scale", [2e-38, 1e-30, 1e30, 3e38])
+@pytest.mark.parametrize("options", [{}, {"label_smoothing": SMOOTHING}])
+def test_a_weighted_mean_does_not_change_with_the_scale_of_its_weights(options, scale):
+    students, labels = torch.stack(cohort((5, 4), dtype=torch.float32)), torch.tensor([0, 3, 1, 1, 2])
+    rows, classes = torch.tensor([1.0, 0.0, 0.5, 0.25, 1.0]), torch.tensor([1.0, 0.5, 0.25, 1.0])
+    for soft in (labels, torch.softmax(students[0], -1)):
+        means = [mutual_loss(students, soft, 2.0, row_weights=rows * by, **options) for by in (1.0, scale)]
+        torch.testing.assert_close(*means)
+    weights = [{"row_weights": rows * by, "class_weights": classes * by} for by in (1.0, scale)]
+    torch.testing.assert_close(*(mutual_loss(students, labels, 2.0, **some, **options) for some in weights))
+    student, peer = students
+    means = [renyi_divergence_loss(student, peer, 2.0, row_weights=rows * by) for by in (1.0, scale)]
+    torch.testing.assert_close(*means)
+
+
 @pytest.mark.parametrize("alpha", ORDERS)
 @pytest.mark.parametrize("reduction", ["mean", "none"])
 def test_tokens_left_out_of_the_divergence_cost_nothing_whatever_their_logits(alpha, reduction):
