@@ -15,12 +15,13 @@ from torch.autograd import Function, forward_ad
 from .blocks import compute_dtype, rows_and_gap
 from .value_and_gradient import behind_top, closed, log_mean_exp, psi, times
 
-Worked = tuple[Tensor, Tensor, float]
-"""(value, gradient / factor, factor): the factor keeps a gradient in half precision from underflow."""
+Worked = tuple[Tensor, Tensor]
+"""(value, gradient in the dtype that `kept_dtype` names)."""
 
 
 def divergences(y: Tensor, z: Tensor, alpha: float) -> Tensor:
-    """Rows of D, differentiable as often as wanted in both."""
+    """Rows of D, differentiable as often as wanted in both; all derivatives of half precision are taken in float32."""
+    y, z = (x.to(compute_dtype(z)) for x in (y, z))
     return _Rows.apply(y, z, alpha) if torch.compiler.is_compiling() else _DualRows.apply(y, z, alpha)
 
 
@@ -54,7 +55,7 @@ class Kept(Function):
         ctx: Any, work: Callable[..., Worked], again: Callable[..., Tensor], z: Tensor, *others: Tensor
     ) -> Tensor:
         ctx.save_for_backward(z, *others)
-        value, ctx.gradient, ctx.factor = work(z, *others)
+        value, ctx.gradient = work(z, *others)
         ctx.again, ctx.rest = again, (None,) * len(others)
         return value
 
@@ -62,9 +63,9 @@ class Kept(Function):
     def backward(ctx: Any, *grad_outputs: Any) -> tuple[Tensor | None, ...]:
         (g,), gradient, ctx.gradient = grad_outputs, ctx.gradient, None
         if gradient is not None and not torch.is_grad_enabled() and not transformed():
-            if ctx.factor == 1 and g.ndim == 0 and g.is_cpu and g.item() == 1:  # usual; here g costs no wait
-                return None, None, gradient, *ctx.rest
-            return None, None, gradient.mul_(g.view(*g.shape, *[1] * (gradient.ndim - g.ndim)) * ctx.factor), *ctx.rest
+            if not (g.ndim == 0 and g.is_cpu and g.item() == 1):  # usual; on a CPU to look costs no wait
+                gradient.mul_(g.view(*g.shape, *[1] * (gradient.ndim - g.ndim)))
+            return None, None, gradient.to(ctx.saved_tensors[0].dtype), *ctx.rest
         z, *others = ctx.saved_tensors
         with torch.enable_grad():
             return None, None, *torch.autograd.grad(ctx.again(z, *others), z, g, create_graph=True), *ctx.rest
@@ -102,7 +103,7 @@ class _Gap(Function):
     def forward(y: Tensor, z: Tensor, g: Tensor, alpha: float) -> Tensor:
         found = torch.empty_like(z, memory_format=torch.contiguous_format)
         rows_and_gap(y, z, alpha, found)
-        return found * g.unsqueeze(-1).to(found.dtype)
+        return found * g.unsqueeze(-1)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor, float], output: Tensor) -> None:
@@ -167,23 +168,32 @@ def _mixture(y: Tensor, z: Tensor, alpha: float) -> Tensor:
         with torch.no_grad():
             delta = behind_top(y, z)
         return torch.softmax(z.masked_fill(delta != 0, -math.inf), -1)
-    delta, common = _differentiable_behind_top(y, z)
-    return torch.softmax((z + alpha * delta).masked_fill(~common, -math.inf), -1)
+    delta, common = _behind_top(y, z)
+    tilted = z.detach() + alpha * delta
+    slopes = alpha * _still(y, common) + (1 - alpha) * _still(z, common)
+    return torch.softmax((tilted + slopes).masked_fill(~common, -math.inf), -1)
 
 
-def _differentiable_behind_top(y: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
-    """l - max l (0 where a side excludes a class) and where neither does; accurate values, derivatives of y - z."""
+def _behind_top(y: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
+    """l - max l (0 where a side excludes a class) without derivatives, and where neither side does."""
     common = (y > -math.inf) & (z > -math.inf)
-    ratio = torch.where(common, y, 0.0) - torch.where(common, z, 0.0)
-    return torch.where(common, ratio - ratio.detach() + behind_top(y.detach(), z.detach()), 0.0), common
+    return torch.where(common, behind_top(y.detach(), z.detach()), 0.0), common
+
+
+def _still(x: Tensor, common: Tensor) -> Tensor:
+    """0 with the derivative of x: accurate values get their derivatives by it."""
+    x = torch.where(common, x, 0.0)
+    return x - x.detach()
 
 
 def _peer_gap(y: Tensor, z: Tensor, alpha: float) -> Tensor:
     """alpha/(1-alpha) (p - w) = alpha p (e^x - 1)/s with s = alpha - 1, x = log(w/p) = s (l - D); differentiable."""
+    z = z.masked_fill(y == -math.inf, -math.inf)  # what q has where p has nothing changes neither p nor w
     p, w, s = torch.softmax(y, -1), _mixture(y, z, alpha), alpha - 1
     if alpha > torch.finfo(z.dtype).max:
         return w - p
-    delta, common = _differentiable_behind_top(y, z)
+    delta, common = _behind_top(y, z)
+    delta = delta + _still(y, common) - _still(z, common)
     q, log_q = torch.softmax(z, -1), torch.log_softmax(z, -1)
     shared = log_q.masked_fill(~common, -math.inf)
     whole = ~((z == -math.inf) & (y > -math.inf)).any(-1, keepdim=True)

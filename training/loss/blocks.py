@@ -16,8 +16,8 @@ from .fast import everyday
 BLOCK = {"cpu": 1 << 17, "elsewhere": 1 << 24}  # elements (on a CPU per thread); smaller blocks need more calls
 
 
-def rows_and_gap(y: Tensor, z: Tensor, alpha: float, gap: Tensor | None = None) -> Tensor:
-    """Rows of D; writes q - w into `gap` if it is given."""
+def rows_and_gap(y: Tensor, z: Tensor, alpha: float, gap: Tensor | None = None, share: float = 1.0) -> Tensor:
+    """Rows of D; writes share * (q - w) into `gap` if it is given."""
     dtype, classes = compute_dtype(z), z.shape[-1]
     rows = torch.empty(z.shape[:-1], dtype=dtype, device=z.device)
     number = rows.numel() if torch.compiler.is_compiling() else rows_of_a_block(classes, z.device)
@@ -27,7 +27,7 @@ def rows_and_gap(y: Tensor, z: Tensor, alpha: float, gap: Tensor | None = None) 
         part, difference = _formula(a.to(dtype), b.to(dtype), alpha)
         out.copy_(part)
         if gap is not None:
-            outs[1][i].copy_(difference)
+            outs[1][i].copy_(difference if share == 1 else difference.mul_(share))
     return rows
 
 
@@ -46,3 +46,11 @@ def rows_of_a_block(elements: int, device: torch.device) -> int:
 def compute_dtype(z: Tensor) -> torch.dtype:
     """The dtype to compute in: float32 for half precision, else that of the logits."""
     return torch.float32 if z.dtype in (torch.float16, torch.bfloat16) else z.dtype
+
+
+def kept_dtype(z: Tensor) -> torch.dtype:
+    """The dtype to keep a gradient in until the backward pass brings its factor.
+
+    In float16 a mean over 8192 rows would round most of it to 0, and the factor of loss scaling would come too late.
+    """
+    return torch.float32 if z.dtype == torch.float16 else z.dtype

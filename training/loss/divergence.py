@@ -17,7 +17,7 @@ from .arguments import (
     share_of_each,
 )
 from .autograd import Kept, Worked, divergences, transformed
-from .blocks import rows_and_gap
+from .blocks import kept_dtype, rows_and_gap
 from .fast import kernel, quick
 from .tensors import check_tensors
 
@@ -39,7 +39,8 @@ def renyi_divergence_loss(
     a class), "mean" is the mean over rows, "batchmean" the sum divided by the first axis, "sum" the sum; for logits
     (N, C) mean and batchmean agree, and at order 1 are kl_div's batchmean.
 
-    float16 and bfloat16 are computed in float32: the loss is then float32, the gradient has the dtype of the logits.
+    float16 and bfloat16 are computed in float32: the loss is then float32, the gradient has the dtype of the logits. In
+    float16 it waits in float32 for the backward pass, so that loss scaling reaches it before it is rounded.
     Beyond the gradient a call takes a few MiB a thread on a CPU, or what a few rows take where that is more. A logit of
     -inf is a class that cannot occur; D is inf where its definition is, and there is no gradient then. NaN stays NaN.
 
@@ -89,8 +90,8 @@ def renyi_divergence_loss(
 
 
 def _weighted(y: Tensor, z: Tensor, alpha: float, reduction: str, compiled: bool, weights: Tensor) -> Tensor:
-    left_out = (weights == 0).unsqueeze(-1)
     weights = relative(weights) if reduction == "mean" else weights
+    left_out = (weights == 0).unsqueeze(-1)
     y, z = y.masked_fill(left_out, 0.0), z.masked_fill(left_out, 0.0)
     rows = divergence(y, z, alpha, None, compiled) * weights
     if reduction == "mean":
@@ -155,13 +156,14 @@ def _with_gradient(share: float | None, alpha: float, compiled: bool, z: Tensor,
     """`divergence` with its gradient in z, by the fastest way that fits."""
     if compiled and kernel.is_for((alpha,), z, y):
         return kernel.divergence(y, z, alpha, share)
-    gap = torch.empty_like(z, memory_format=torch.contiguous_format)
+    gap = torch.empty_like(z, dtype=kept_dtype(z), memory_format=torch.contiguous_format)
     if share is not None and quick.is_for(y, z, alpha):
         total = quick.total(y, z, alpha, gap, share)
         if not math.isnan(total):
-            return torch.scalar_tensor(total * share, dtype=torch.float32), gap, 1.0
-    rows = rows_and_gap(y, z, alpha, gap)
-    return (rows, gap, 1.0) if share is None else (rows.sum() * share, gap, share)
+            return torch.scalar_tensor(total * share, dtype=torch.float32), gap
+    if share is None:
+        return rows_and_gap(y, z, alpha, gap), gap
+    return rows_and_gap(y, z, alpha, gap, share).sum() * share, gap
 
 
 def _share(reduction: str, shape: torch.Size) -> float | None:

@@ -35,12 +35,13 @@ def _reduced(
     labels: Tensor,
     *counts: Tensor,
 ) -> Tensor:
+    students = students.to(compute_dtype(students))
     entropy, attraction = counts or (None, None)
     found = reduced(entropies(students, labels, smoothing, entropy))
     soft = students if temperature == 1 else students / temperature
     for some in by_order(pairs):
         student, peer = (torch.tensor(column, device=students.device) for column in list(zip(*some, strict=True))[:2])
-        weight = torch.tensor([[pair.weight] for pair in some], dtype=compute_dtype(students), device=students.device)
+        weight = torch.tensor([[pair.weight] for pair in some], dtype=students.dtype, device=students.device)
         more = divergence(soft.detach()[peer], soft[student], some[0].order) * weight
         found = found.index_add(0, student, reduced(more if attraction is None else attraction * more))
     return found

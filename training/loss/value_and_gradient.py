@@ -43,7 +43,9 @@ def _divergences(log_p: Tensor, log_q: Tensor, ratio: Tensor, top: Tensor, shift
         one_sided = ratio.masked_fill(log_q == -math.inf, math.inf).masked_fill(log_p == -math.inf, 0.0)
         total = torch.logsumexp(log_p + s * one_sided, -1, keepdim=True)
     far = (total / s).clamp(min=0) if s else total
-    return torch.where(total.abs() < 0.5, _near_zero(log_p, log_q, ratio, alpha), far) if alpha else far
+    near = _near_zero(log_p, log_q, ratio, alpha) if alpha else far
+    # below about 1e-308 the share of a class that p excludes, divided by the order, is beyond the numbers
+    return torch.where((total.abs() < 0.5) & ~near.isnan(), near, far)
 
 
 def _near_zero(log_p: Tensor, log_q: Tensor, ratio: Tensor, alpha: float) -> Tensor:
@@ -91,7 +93,9 @@ def _top_ratio(log_p: Tensor, log_q: Tensor, q: Tensor, delta: Tensor) -> Tensor
 def log_mean_exp(q: Tensor, log_q: Tensor, x: Tensor) -> Tensor:
     """log sum q e^x for x <= 0, to full relative precision where it is small."""
     excess = (q * torch.expm1(x)).sum(-1, keepdim=True)
-    return torch.where(excess > -0.5, torch.log1p(excess), torch.logsumexp(log_q + x, -1, keepdim=True))
+    small = excess > -0.5
+    near = torch.log1p(torch.where(small, excess, 0.0))  # at -1 its derivative would be infinite, and 0 times it NaN
+    return torch.where(small, near, torch.logsumexp(log_q + x, -1, keepdim=True))
 
 
 def closed(gap: Tensor, mass: Tensor) -> Tensor:

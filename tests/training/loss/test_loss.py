@@ -56,6 +56,20 @@ def test_value_and_both_gradients_are_those_of_theory(pair, alpha):
     assert_normwise(of_peer, peer_gradient(peer, student, alpha), 1e-10)
 
 
+@settings(max_examples=300, deadline=None)
+@given(PAIRS.filter(lambda pair: len(pair[0]) > 1), orders(), st.data())
+def test_classes_that_a_side_excludes_change_both_gradients_as_in_theory(pair, alpha, data):
+    excluded = st.lists(st.booleans(), min_size=len(pair[0]), max_size=len(pair[0]))
+    peer, student = rows = [np.where(data.draw(excluded), -INF, row) for row in pair]
+    assume(alpha < INF or not tie_that_only_exact_arithmetic_breaks(*(x[np.isfinite(peer + student)] for x in rows)))
+    truth = renyi_divergence_from_logits(peer, student, alpha) if np.isfinite(rows).any(-1).all() else INF
+    assume(np.isfinite(truth))
+    value, gradient, of_peer = derivatives(student, peer, alpha, detach_peer=False)
+    np.testing.assert_allclose(value, truth, rtol=1e-10, atol=1e-290)
+    assert_normwise(gradient, student_gradient(peer, student, alpha), 1e-10)
+    assert_normwise(of_peer, peer_gradient(peer, student, alpha), 1e-10)
+
+
 @settings(max_examples=100, deadline=None)
 @given(PAIRS, orders())
 def test_detached_peers_get_no_gradient_and_change_nothing_else(pair, alpha):
@@ -228,8 +242,10 @@ def test_float32_is_as_accurate_as_its_logits_allow(pair, alpha):
 @given(rows_of_float32(), st.sampled_from(ORDERS), st.sampled_from([torch.bfloat16, torch.float16]))
 def test_half_precision_is_computed_in_float32(pair, alpha, dtype):
     peer, student = (torch.tensor(x).to(dtype) for x in pair)
-    value, gradient, _ = derivatives(student, peer, alpha)
-    expected, slope, _ = derivatives(student.float(), peer.float(), alpha)
-    np.testing.assert_array_equal(value, expected)
-    np.testing.assert_array_equal(gradient, torch.tensor(slope).to(dtype).double())
+    for detach in (True, False):
+        value, *gradients = derivatives(student, peer, alpha, detach_peer=detach)
+        expected, *slopes = derivatives(student.float(), peer.float(), alpha, detach_peer=detach)
+        np.testing.assert_array_equal(value, expected)
+        for gradient, slope in zip(gradients, slopes, strict=True):
+            np.testing.assert_array_equal(gradient, torch.tensor(slope).to(dtype).double())
     assert renyi_divergence_loss(student, peer, alpha).dtype == torch.float32

@@ -1,11 +1,14 @@
 """Derivatives of the torch loss of every kind: gradcheck, double backward, torch.func, torch.compile."""
 
+import hypothesis.strategies as st
 import numpy as np
 import pytest
 import torch
+from hypothesis import example, given, settings
 from torch.autograd import forward_ad, gradcheck, gradgradcheck
 
 from theory import peer_gradient, student_gradient, student_hessian
+from theory.statements.strategies import logits
 from training.loss import mutual_loss, renyi_divergence_loss
 
 INF = float("inf")
@@ -55,6 +58,31 @@ def test_hessians_of_every_route_are_those_of_theory(alpha):
     ]
     for hessian in routes:
         np.testing.assert_allclose(hessian, truth, rtol=0, atol=1e-14)
+
+
+@settings(max_examples=100, deadline=None)
+@given(logits(4, scale=40), logits(4, scale=40), st.sampled_from([0.3, 0.55, 1.5, 2.0, 30.0]))
+@example(np.array([-5.4, -1.3, -5.4, -1.3]), np.array([19.8, -40.0, 19.8, -40.0]), 0.55)
+def test_hessians_in_the_peer_are_alpha_over_one_minus_alpha_times_j_p_minus_alpha_j_w(peer, student, alpha):
+    y, z = torch.tensor(peer), torch.tensor(student)
+    p, w = torch.softmax(y, -1), torch.softmax(z + alpha * (y - z), -1)
+    one, other = (torch.diag(x) - torch.outer(x, x) for x in (p, w))
+    truth = alpha / (1 - alpha) * (one - alpha * other)
+    of_peer = lambda y: total(alpha, detach_peer=False)(z, y)  # noqa: E731
+    for hessian in (torch.autograd.functional.hessian(of_peer, y), torch.func.hessian(of_peer)(y)):
+        torch.testing.assert_close(hessian, truth, rtol=0, atol=1e-12 * alpha)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_the_pull_on_a_peer_depends_on_the_student_also_within_a_rounding_of_order_one(dtype):
+    """Where the student excludes a class, -alpha J_w on the classes that both have; w is the student there."""
+    peer = torch.tensor([-3.75, 2.5, -2.75], dtype=dtype, requires_grad=True)
+    student = torch.tensor([-7.875, -INF, 4.5], dtype=dtype, requires_grad=True)
+    alpha = 1 - 1e-9
+    (pull,) = torch.autograd.grad(total(alpha, detach_peer=False)(student, peer), peer, create_graph=True)
+    (found,) = torch.autograd.grad(pull[0], student)
+    w = torch.softmax(peer.detach().double()[[0, 2]], -1)
+    np.testing.assert_allclose(found, -(w[0] * w[1]) * torch.tensor([1.0, 0.0, -1.0]), rtol=1e-5)
 
 
 @pytest.mark.parametrize("alpha", ORDERS)

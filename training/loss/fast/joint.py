@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from ..arguments import Pairs, by_order
 from ..autograd import Worked
-from ..blocks import compute_dtype, rows_and_gap, rows_of_a_block
+from ..blocks import compute_dtype, kept_dtype, rows_and_gap, rows_of_a_block
 from ..value_and_gradient import without_nothing
 from .everyday import is_everyday
 from .quick import BITS, exponentiate
@@ -56,7 +56,7 @@ def losses_and_gradient(
     found = [_block(links, temperature, smoothing, students.shape[1], *part) for part in parts]
     entropies, attractions, gradients = (list(column) for column in zip(*found, strict=True))
     losses = _joined(entropies).mean((1, 2)).add_(sum(attractions[1:], start=attractions[0]))
-    return losses, _joined(gradients), 1.0
+    return losses, _joined(gradients)
 
 
 def _joined(parts: list[Tensor]) -> Tensor:
@@ -74,11 +74,12 @@ def _block(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """For n of the `number` rows: cross-entropies (K, n, 1), weighted divergences (K,) and the gradient (K, n, C)."""
     entropy, attraction = (x.unsqueeze(1) for x in counts) if counts else (None, None)
-    logs = torch.log_softmax(students, -1, compute_dtype(students))
-    soft = logs if temperature == 1 else torch.log_softmax(students / temperature, -1, logs.dtype)
-    value, pull = _attraction(soft, links[0], attraction)
+    logits = students.to(compute_dtype(students))
+    logs = torch.log_softmax(logits, -1)
+    logits, soft = (logits, logs) if temperature == 1 else _softened(logits, temperature)
+    value, pull = _attraction(logits, soft, links[0], attraction)
     for link in links[1:]:
-        more, further = _attraction(soft, link, attraction)
+        more, further = _attraction(logits, soft, link, attraction)
         value, pull = value.add_(more), pull.add_(further)
     target = pull if temperature == 1 else torch.zeros_like(pull)
     if labels.ndim == 2:
@@ -88,7 +89,12 @@ def _block(
     gradient = _logit_gradient(target, logs)
     if temperature != 1:
         gradient.add_(_logit_gradient(pull, soft), alpha=1 / temperature)
-    return rows, value, gradient.to(students.dtype)
+    return rows, value, gradient.to(kept_dtype(students))
+
+
+def _softened(logits: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
+    logits = logits / temperature
+    return logits, torch.log_softmax(logits, -1)
 
 
 def _subtract_target(
@@ -117,14 +123,17 @@ def _logit_gradient(gradient: Tensor, logs: Tensor) -> Tensor:
     return torch._log_softmax_backward_data(gradient, logs, -1, logs.dtype)  # pyright: ignore[reportPrivateImportUsage]
 
 
-def _attraction(logs: Tensor, links: _Links, counts: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Each student's weighted sum of D over peers and rows (K,), and its gradient in log q (K, n, C)."""
+def _attraction(logits: Tensor, logs: Tensor, links: _Links, counts: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Each student's weighted sum of D over peers and rows (K,), and its gradient in log q (K, n, C).
+
+    At order infinity and far above 1 equal log-ratios share the gradient; only the logits still have them equal.
+    """
     if logs.is_cpu and is_everyday(links.order, logs.dtype):
         pulls = links.pulls if counts is None else links.pulls * counts
         rows, pull = _quick_attraction(logs, links, pulls)
         if rows.amax().item() * abs(links.order - 1) < 60:  # no NaN, and no sum that left the range of float32
             return -rows.mul_(pulls).sum((0, 2, 3)), pull
-    own, others = logs.index_select(0, links.student), logs.index_select(0, links.peer)
+    own, others = logits.index_select(0, links.student), logits.index_select(0, links.peer)
     gap, share = torch.empty_like(own), links.share[:, None, None]
     share = share if counts is None else share * counts
     rows = rows_and_gap(others, own, links.order, gap).unsqueeze(-1).mul_(share).sum((1, 2))

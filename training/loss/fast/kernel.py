@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from ..arguments import Pairs
 from ..autograd import Worked
-from ..blocks import compute_dtype
+from ..blocks import compute_dtype, kept_dtype
 from ..value_and_gradient import without_nothing
 from .everyday import is_everyday, meeting, rows_and_gap, sum_of, unscaled
 
@@ -43,8 +43,7 @@ def is_for(orders: Sequence[float], logits: Tensor, other: Tensor) -> bool:
 
 def divergence(y: Tensor, z: Tensor, alpha: float, share: float | None) -> Worked:
     """Rows of D, or `share` times their sum, and their gradient in z."""
-    value, gap = run(_divergence, (alpha == 1, share), y, z, _scalar(alpha, z.device))
-    return value, gap, 1.0 if share is None or z.dtype == torch.float32 else share
+    return run(_divergence, (alpha == 1, share), y, z, _scalar(alpha, z.device))
 
 
 def mutual(pairs: Pairs, temperature: float, smoothing: float, students: Tensor, *labels: Tensor) -> Worked:
@@ -53,11 +52,11 @@ def mutual(pairs: Pairs, temperature: float, smoothing: float, students: Tensor,
     options = items, students.shape[1], temperature, smoothing
     step = _rows_at_once(students)
     if step >= students.shape[1]:
-        return *run(_losses_and_gradient, options, students, *numbers, *labels), 1.0
-    gradient = torch.empty_like(students, memory_format=torch.contiguous_format)
+        return run(_losses_and_gradient, options, students, *numbers, *labels)
+    gradient = torch.empty_like(students, dtype=kept_dtype(students), memory_format=torch.contiguous_format)
     parts = zip(*(x.split(step, 1) for x in (gradient, students)), *(x.split(step) for x in labels), strict=True)
     losses = [run(_losses_into, options, *part[:2], *numbers, *part[2:]) for part in parts]
-    return torch.stack(losses).sum(0), gradient, 1.0
+    return torch.stack(losses).sum(0), gradient
 
 
 def _rows_at_once(students: Tensor) -> int:
@@ -130,13 +129,12 @@ def _fake_mode() -> Any:
 
 
 def _divergence(one: bool, share: float | None, y: Tensor, z: Tensor, alpha: Tensor) -> tuple[Tensor, Tensor]:
-    """What `divergence` compiles; in half precision the backward pass multiplies by the share, against underflow."""
+    """What `divergence` compiles."""
     dtype = compute_dtype(z)
     rows, gap = rows_and_gap(y.to(dtype), z.to(dtype), alpha, one)
     if share is None:
-        return rows, gap.to(z.dtype)
-    total = sum_of(rows.flatten()).squeeze(-1) * share
-    return total, gap * share if z.dtype == dtype else gap.to(z.dtype)
+        return rows, gap.to(kept_dtype(z))
+    return sum_of(rows.flatten()).squeeze(-1) * share, (gap * share).to(kept_dtype(z))
 
 
 def _losses_and_gradient(
@@ -157,7 +155,7 @@ def _losses_and_gradient(
         share = share if attraction is None else share * attraction
         losses = losses + without_nothing(share, rows)  # rows of a peer of weight 0 may be NaN
         gradient = gradient + torch.where(share != 0, share / temperature * (q / of_q - w), 0.0)
-    return sum_of(losses.squeeze(-1)).squeeze(-1), gradient.to(students.dtype)
+    return sum_of(losses.squeeze(-1)).squeeze(-1), gradient.to(kept_dtype(students))
 
 
 def _losses_into(
