@@ -76,7 +76,8 @@ def as_share(name: str, value: float) -> float:
 
 
 def shown(value: Any, words: Callable[[Any], str] = str) -> str:
-    """The value in a sentence, in short and on one line."""
+    """The value in a sentence, in short and on one line; a text in quotes, lest "2" look like a number."""
+    words = repr if isinstance(value, str) else words
     try:
         return " ".join(words(value).split())[:80]
     except ValueError:  # of a whole number with more than 4300 digits

@@ -18,9 +18,9 @@ PEER = torch.zeros(2, 3)
     [
         (lambda: renyi_divergence_loss(PEER, PEER, -1), ValueError, "alpha must be in [0, inf], got -1"),
         (
-            lambda: mutual_loss([PEER, PEER], LABELS[2:4], "x"),  # pyright: ignore[reportArgumentType]
+            lambda: mutual_loss([PEER, PEER], LABELS[2:4], "2"),  # pyright: ignore[reportArgumentType]
             ValueError,
-            "alpha must be in [0, inf], got x",
+            "alpha must be in [0, inf], got '2'",
         ),
         (lambda: renyi_divergence_loss(PEER, PEER, float("nan")), ValueError, "alpha must be in [0, inf], got nan"),
         (
