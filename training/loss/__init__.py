@@ -3,8 +3,8 @@
 Copy the folder to use it in another project, under any name. The mathematics is in `value_and_gradient` (of the
 divergence), `pairs` (the mutual loss), `autograd` (the derivatives as torch wants them) and `bounds` (when a loss has a
 lower bound). `divergence` and `mutual` are the functions to call, `arguments` and `tensors` check what they are given,
-`labels` brings labels, `ignore_index` and weights to one form, `probabilities` checks what they can't tell. The rest
-changes numbers by rounding only: `blocks` saves memory, the files of `fast` save time.
+`counts` and `labels` bring weights, labels and `ignore_index` to one form, `probabilities` checks what they can't
+tell. The rest changes numbers by rounding only: `blocks` saves memory, the files of `fast` save time.
 """
 
 from .arguments import REDUCTIONS

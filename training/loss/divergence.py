@@ -6,18 +6,10 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from .arguments import (
-    as_order,
-    as_row_weights,
-    as_rows,
-    check_axis,
-    check_reduction,
-    check_switch,
-    relative,
-    share_of_each,
-)
+from .arguments import as_order, as_rows, check_axis, check_reduction, check_switch
 from .autograd import Kept, Worked, divergences, transformed
 from .blocks import kept_dtype, rows_and_gap
+from .counts import as_row_weights, relative, share_of_each
 from .fast import kernel, quick
 from .tensors import check_tensors
 

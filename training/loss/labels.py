@@ -8,16 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .arguments import (
-    as_class_weights,
-    as_row_weights,
-    axis_from_the_end,
-    check_listed,
-    relative,
-    share_of_each,
-    shown,
-)
+from .arguments import axis_from_the_end, check_listed, shown
 from .blocks import compute_dtype
+from .counts import as_class_weights, as_row_weights, relative, share_of_each
 from .tensors import check_dense, check_floating, check_held, readable, refuse_learned
 
 Counts = tuple[()] | tuple[Tensor, Tensor]

@@ -314,7 +314,7 @@ PEER = torch.zeros(2, 3)
         (
             lambda: mutual_loss([PEER, PEER], LABELS[2:4], 1, label_smoothing=wrong("x")),
             ValueError,
-            "label_smoothing must be in [0, 1], got x",
+            "label_smoothing must be in [0, 1], got 'x'",
         ),
         (
             lambda: mutual_loss(wrong(3), LABELS[2:4], 1),
