@@ -62,10 +62,31 @@ def test_a_truth_value_on_the_command_line_overrides_the_recipe_only_when_given(
     assert override(RECIPES["gpu"], tyro.cli(Flags, args=given)).amp is amp
 
 
-def test_a_truth_value_that_is_none_is_refused(capsys):
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--amp", "maybe"], "Error parsing --amp: must be one of True, False, got 'maybe'"),
+        (["--epochs", "1.5"], "Error parsing --epochs: must be a whole number, got '1.5'"),
+        (["--image-size", "big"], "Error parsing --image-size: must be a whole number, got 'big'"),
+        (["--momentum", "x"], "Error parsing --momentum: must be a number, got 'x'"),
+        (["--optimizer", "adam"], "Error parsing --optimizer: must be one of sgd, adamw, got 'adam'"),
+        (["--augment", "crop", "flp"], "Error parsing --augment: must be one of crop, flip, cutout, got 'flp'"),
+    ],
+)
+def test_a_word_of_another_type_is_refused_in_one_sentence(words, sentence, capsys):
     with pytest.raises(SystemExit):
-        run(cli.train, "--amp", "maybe")
-    assert "maybe" in capsys.readouterr().err
+        run(cli.train, *words)
+    said = capsys.readouterr().err
+    assert sentence in said
+    assert "None" not in said
+
+
+def test_words_are_read_as_the_types_of_the_recipe():
+    words = "--alpha inf --lr linear:1:0 --students mlp cnn --augment --subset 7 --clip-norm 2 --output 1 --tensorboard"
+    flags = tyro.cli(Flags, args=words.split())
+    assert (flags.alpha, flags.lr, flags.students, flags.augment) == (float("inf"), "linear:1:0", ("mlp", "cnn"), ())
+    assert (flags.subset, flags.clip_norm, flags.output, flags.tensorboard) == (7, 2.0, "1", True)
+    assert flags.weight is None
 
 
 @pytest.mark.parametrize(
