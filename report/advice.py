@@ -19,7 +19,7 @@ SENTENCES = (
     r"Mutual learning regularises the ensemble, monotonically in $\alpha\lambda$: it helps where students overfit and "
     r"costs where they underfit.",
     r"The inverse temperature $\beta^*$ that calibrates the independent ensemble on held-out data tells which: below 1 "
-    r"student and ensemble gain, above 2 both lose.",
+    r"student and ensemble gain in NLL, above 2 both lose.",
     r"The order is to first order only a weight; beyond that it tempers (above 1) or sharpens (below 1) the consensus.",
 )
 

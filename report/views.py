@@ -28,7 +28,7 @@ def headlines(simulations: Mapping[str, Row]) -> list[dict[str, str]]:
             "text": r"At order 1 (Deep Mutual Learning) that pair attains the O(1) bias of the paper's worst case"
             r" (theorem E6): its mean squared gradient $X$ does not fall with the learning rate, without any noise. "
             + (rf"Measured at $\eta = {_tex(attained['eta'])}$. " if attained else f"{PENDING} ")
-            + "So some pair does at every finite positive order but ½.",
+            + "At every finite positive order but ½ some pair attains such a bias.",
         },
     ]
 

@@ -1,6 +1,7 @@
 """The figure of each study; the only file of sims that needs matplotlib."""
 
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from itertools import cycle
 from typing import Any
 
@@ -27,13 +28,14 @@ def draw(result: StudyResult) -> Figure:
     figure = Figure(figsize=(7.2, 4.0), layout="constrained")
     if result.study not in DRAWINGS:
         return _standard(figure, result)
+    figure.set_layout_engine("constrained", w_pad=0.08)  # names may be wider than they are laid out
     axes = figure.subplots()
     DRAWINGS[result.study](axes, [row for row in result.rows if row.panel == 0])
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(
         frameon=False,
         loc="upper left" if result.study != "bias_free_rules" else "upper right",
-        ncols=2 if len(axes.get_lines()) > 5 else 1,
+        ncols=2 if len(axes.get_lines()) > 5 and result.study != "bias_free_rules" else 1,
     )
     return figure
 
@@ -94,13 +96,17 @@ def _curve(axes: Axes, rows: list[Row], place: int, label: str) -> None:
 def _rotating_pair(axes: Axes, rows: Iterable[Row]) -> None:
     rows = list(rows)
     series = dict.fromkeys(row.series for row in rows)
+    drawn = set[float]()
     for name, colour, marker in zip(series, cycle(COLOURS), cycle(MARKERS), strict=False):
         chosen = [row for row in rows if row.series == name]
         eta, measured, error = _columns(chosen)
-        axes.axhline(chosen[0].theory, color=colour, linewidth=1)
-        shown = f"{max(measured):.0e}" if chosen[0].theory == 0 else f"{chosen[0].theory:.5g}"
-        label = rf"{name}: $X$ {'≤' if chosen[0].theory == 0 else '='} {shown}"
-        axes.errorbar(eta, measured, error, fmt=marker, color=colour, markersize=6, label=label)
+        theory = chosen[0].theory
+        look: dict[str, Any] = {"markersize": 6} | ({"markersize": 11, "mfc": "none"} if theory in drawn else {})
+        axes.axhline(theory, color=colour, linewidth=1, linestyle="--" if theory in drawn else "-")
+        shown = f"{max(measured):.0e}" if theory == 0 else f"{theory:.5g}"
+        label = rf"{name}: $X$ {'≤' if theory == 0 else '='} {shown}"
+        axes.errorbar(eta, measured, error, fmt=marker, color=colour, label=label, **look)
+        drawn.add(theory)  # the next at the same place leaves this one to be seen
     axes.set_xscale("log")
     rates = sorted({row.eta for row in rows})
     axes.set_xticks(rates, [f"{eta:g}" for eta in rates])
@@ -111,17 +117,23 @@ def _rotating_pair(axes: Axes, rows: Iterable[Row]) -> None:
 def _bias_free_rules(axes: Axes, rows: Iterable[Row]) -> None:
     rows = list(rows)
     rules = list(dict.fromkeys(row.series for row in rows))
-    for k, label in enumerate(("a learning rate", "half of it")):
-        chosen = [[row for row in rows if row.series == rule][k : k + 1] for rule in rules]
-        points = [(row.measured, rules.index(row.series)) for one in chosen for row in one]
+    for k in range(2):
+        chosen = [row for rule in rules for row in [row for row in rows if row.series == rule][k : k + 1]]
+        points = [(row.measured, rules.index(row.series)) for row in chosen]
         look: dict[str, Any] = {"color": COLOURS[k], "markerfacecolor": "none", "markersize": 6 + 4 * k}
-        axes.plot(*np.transpose(points), MARKERS[k], label=label, **look)
+        axes.plot(*np.transpose(points), MARKERS[k], label=_rates(chosen), **look)
     for row in rows:
         if row.theory:
             axes.plot([row.theory] * 2, rules.index(row.series) + np.array([-0.4, 0.4]), color="0.4", linewidth=1)
     axes.set_yticks(range(len(rules)), rules)
     axes.set(xscale="log", xlabel=r"mean squared gradient $X$ (loss² per parameter²)", ylabel="rule", xlim=(1e-35, 10))
     axes.invert_yaxis()
+
+
+def _rates(rows: Sequence[Row]) -> str:
+    usual = Counter(row.eta for row in rows).most_common(1)[0][0]
+    others = "".join(f" ({row.series}: {row.eta:g})" for row in rows if row.eta != usual)
+    return rf"$\eta = {usual:g}${others}"
 
 
 def _three_terms(axes: Axes, rows: Iterable[Row]) -> None:

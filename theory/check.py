@@ -109,7 +109,7 @@ def search_file(path: Path, seconds: float = 10.0, seed: int = 0) -> list[Verdic
     with _naming(path):
         made = [value for value in runpy.run_path(str(path)).values() if isinstance(value, Theorem)]
     if not made:
-        raise ValueError(f"{path} defines no conjecture: decorate a function with theory.statements.theorem.conjecture")
+        raise ValueError(f"{path} defines no conjecture: decorate a function with theory.statements.conjecture")
     with _naming(path):
         return [check(one, seconds, seed, CONJECTURE_POINTS) for one in made]
 

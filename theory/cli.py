@@ -5,6 +5,8 @@ from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .typed import shown
+
 if TYPE_CHECKING:
     from .check import Verdict
 
@@ -72,7 +74,15 @@ def table(verdicts: "Sequence[Verdict]") -> str:
     searched = sum(verdict.points for verdict in verdicts)
     verdict = f"{failed} FAILED" if failed else "all passed"
     lines += [f"{v.name}: its hypothesis reaches {v.reach:.0%} of the points" for v in verdicts if v.reach < RARE]
-    return "\n".join([*lines, f"{len(verdicts)} theorems, {searched} points searched: {verdict}"])
+    lines += [_worst(v) for v in verdicts if not v.passed]
+    theorems = "1 theorem" if len(verdicts) == 1 else f"{len(verdicts)} theorems"
+    return "\n".join([*lines, f"{theorems}, {searched} points searched: {verdict}"])
+
+
+def _worst(verdict: "Verdict") -> str:
+    """The worst point of a theorem that failed, on one line; `--json` has it whole, however many classes it has."""
+    point = ", ".join(f"{name} = {shown(value)}" for name, value in verdict.point.items())
+    return f"{verdict.name}: margin {verdict.margin:.2e} at {point}"
 
 
 def _row(verdict: "Verdict") -> tuple[str, ...]:

@@ -42,10 +42,10 @@ def accuracy(study: Study) -> Figure:
 
 def other_scores(published: Published) -> Figure:
     """Likelihood, calibration, agreement and generalisation gap against the order, with 95 % t-intervals."""
-    figure = Figure(figsize=(13, 3.4), layout="constrained")
+    figure = Figure(figsize=(13, 3.9), layout="constrained")
     for axes, (metric, (label, unit)) in zip(figure.subplots(1, 4), METRICS.items(), strict=True):
         people = COHORT if metric == "agreement" else {who: WHO[who] for who in ("student 1", "ensemble")}
-        for shift, (who, style) in zip((-0.1, 0.1), people.items(), strict=False):
+        for shift, (who, style) in zip((-0.1, 0.1) if len(people) > 1 else (0.0,), people.items(), strict=True):
             _against_order(axes, published, (who, metric, unit), style, shift)
         axes.set_ylabel(label)
     figure.axes[0].legend(frameon=False, fontsize="small")
@@ -63,7 +63,7 @@ def _against_order(
     places = np.arange(len(rows)) + shift
     axes.errorbar(places, centre, reach, fmt=marker, color=colour, markersize=4.5, capsize=2.5, label=who)
     axes.set_xticks(range(len(rows)), [_tick(row["variant"]) for row in rows], fontsize="small")
-    axes.set_xlabel("order of the divergence (–: independent)")
+    axes.set_xlabel("order (–: independent)")
 
 
 def _tick(variant: str) -> str:

@@ -20,6 +20,7 @@ from training.experiment.tables import SHOWN, compared, markdown
 Published = dict[str, Any]
 Run = dict[str, Any]
 MEASURED = ("orders", "rates", "descent")
+MOVED = "These commands say results/study, where the files lay at that time; now they lie in results/study/underfit."
 SUMMARY = (
     ("student 1", "accuracy"),
     ("ensemble", "accuracy"),
@@ -223,7 +224,7 @@ def text(study: Study) -> str:
     """The main comparison, the theory's predictions and the files' origins, for a terminal."""
     rows = [list(row.values()) for row in predictions(study)]
     agreed = markdown(["", "the theory says", "measured on CIFAR-100", ""], rows)
-    return "\n".join([summary(study), agreed, *sources(study)])
+    return "\n".join([summary(study), agreed, *sources(study), MOVED])
 
 
 def score_rows(study: Study) -> list[list[str]]:

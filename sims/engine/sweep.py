@@ -7,7 +7,8 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import product
@@ -25,6 +26,7 @@ from .loop import check_sizes, check_where, run
 from .simulation import Simulation
 
 Numbers = dict[str, Any]
+Arriving = Generator[tuple[int, Numbers], None, None]
 OWN = {"replicas", "seed", "measured", "standard_error", "theory"}
 
 
@@ -125,14 +127,25 @@ def collect(
     return [found[task.file] for task in tasks]
 
 
-def arriving(tasks: Iterable[Task], jobs: int | None = None) -> Iterator[tuple[int, Numbers]]:
+def arriving(tasks: Iterable[Task], jobs: int | None = None) -> Arriving:
     """The place and the numbers of each task, once it is done; tasks are taken when a process is free for them."""
     if jobs is not None and not 0 < abs(jobs) < 2**15:
         raise ValueError(f"jobs must be a positive number, or -1 for one a core, got {shown(jobs)}")
     watched: Any = {"initializer": _end_with, "initargs": (os.getpid(),)}
     workers = Parallel(n_jobs=jobs, return_as="generator_unordered", **watched)
     found: Any = workers(delayed(_numbered)(k, task.work) for k, task in enumerate(tasks))
-    return found
+    return _left_in_silence(found)
+
+
+def _left_in_silence(found: Arriving) -> Arriving:
+    """The same; joblib would warn of finished tasks that nobody takes, which is no news after an interrupt."""
+    try:
+        for one in found:  # noqa: UP028 (`yield from` would close it too early, outside the block below)
+            yield one
+    finally:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            found.close()
 
 
 def _end_with(parent: int) -> None:

@@ -74,7 +74,7 @@ def test_what_the_diff_adds_runs(part: str, printed: str):
 
 
 def test_what_was_added_answers(printed: str):
-    assert "1 theorems" in printed
+    assert "1 theorem, " in printed
     assert "Coins in place of Gaussian noise" in printed
     assert "599 test images" in printed
     assert "320 test images" in printed

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from report.figures import phases as drawings
 from report.study import bounds, orders, phases, summary, worth
-from report.study.files import About, Cell, Paths, Phases, Prediction, Predictions
+from report.study.files import FULL, About, Cell, Paths, Phases, Prediction, Predictions
 
 ROOT = Path(__file__).parents[2]
 SEEDS = list(range(8))
@@ -142,10 +142,15 @@ def test_the_study_is_what_it_says_it_is(committed):
 def test_what_the_pages_say_in_words_is_what_the_numbers_say(committed):
     found = committed.phases
     totals = {(row[0], row[1]): row for row in phases.total_rows(found)[1:]}
-    right = [int(totals["1", who][5]) for who in ("student", "ensemble")]
-    assert right == [int(totals["1", who][4]) for who in ("student", "ensemble")]
-    assert f"all {sum(right)} clear changes" in (ROOT / "README.md").read_text()
+    told, right = (sum(int(row[place]) for row in totals.values()) for place in (4, 5))
+    assert f"{right} of the {told} clear changes that had been predicted" in (ROOT / "README.md").read_text()
     page = (ROOT / "docs" / "pages" / "when-it-helps.md").read_text()
+    assert f"one of the {told} clear changes" in page
+    assert len(phases.misses(found)) == told - right == 1
+    students = [one for one in phases.points(found) if (one.who, one.coupling) == ("student", FULL)]
+    far = [one.accuracy for one in students if one.beta > 2]
+    higher, clear = sum(one.mean > 0 for one in far), sum(one.sign > 0 for one in far)
+    assert f"{higher} of {len(far)} students were more accurate on average, {clear} of them" in " ".join(page.split())
     as_predicted, clear = orders.tempering(found)
     assert as_predicted == clear
     assert f"all {clear} clear changes" in page

@@ -31,8 +31,18 @@ def tidy(function: Callable[..., tuple[Any, Any]], point: Point, reached: Any, b
     together = takes_batches(function, point) if batched is None else batched
     values = two(function(**point)) if together else _one_by_one(function, point, n)
     lhs, rhs = (as_floats(side, "each side of a statement") for side in values)
-    lhs, rhs = np.broadcast_arrays(lhs, rhs)
+    lhs, rhs = _of_one_shape(lhs, rhs, n)
     return Sides(lhs.reshape(n, -1), rhs.reshape(n, -1), np.broadcast_to(np.asarray(reached, bool), (n,)))
+
+
+def _of_one_shape(lhs: Array, rhs: Array, n: int) -> tuple[Array, Array]:
+    try:
+        lhs, rhs = np.broadcast_arrays(lhs, rhs)
+    except ValueError:
+        at_a_point = (side.shape[1:] if side.shape[:1] == (n,) else side.shape for side in (lhs, rhs))
+        told = " and ".join(map(str, at_a_point))
+        raise ValueError(f"the two sides of a statement must have one shape, got {told} at a point") from None
+    return lhs, rhs
 
 
 def two(values: Any) -> tuple[Any, Any]:

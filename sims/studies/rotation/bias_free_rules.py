@@ -48,7 +48,7 @@ STUDY = Study(
         "Mean squared gradient $X$ of the locked pair under each rule, at a learning rate (0.2; 0.02 for chi-square, "
         "which pulls more steeply) and half of it. Upper group: no bias, rounding error only. Lower group (lines: "
         "exact values, from the divergences alone): the same at both rates, so that it stays as the rate goes to 0. "
-        "Between the groups lie twenty powers of ten."
+        "Between the groups lie about 25 powers of ten."
     ),
     cells=cells,
     rule=RULE,

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from sweep_target import GRID, make
 
-from sims.engine.sweep import Task, collect, sweep, write_atomically
+from sims.engine.sweep import Task, arriving, collect, sweep, write_atomically
 
 ROOT = Path(__file__).parents[3]
 table = partial(sweep, make, replicas=4, seed=3)
@@ -35,6 +35,13 @@ def test_a_cell_does_not_depend_on_the_rest_of_the_grid():
 
 def test_several_processes_make_the_same_table():
     assert table(GRID, jobs=2) == table(GRID)
+
+
+def test_results_that_nobody_takes_are_dropped_in_silence():
+    found = arriving([Task(str(k), dict) for k in range(6)], jobs=2)
+    next(found)
+    time.sleep(0.2)  # the others end meanwhile, and joblib warns of them
+    found.close()
 
 
 def test_a_killed_sweep_continues_and_ends_with_the_same_table(tmp_path: Path):

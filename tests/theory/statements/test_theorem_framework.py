@@ -125,7 +125,9 @@ def test_a_false_theorem_fails_its_check_and_is_marked_in_the_table():
     verdict = check(pinsker_too_strong, seconds=30)
     assert not verdict.passed
     assert verdict.margin < 0
-    assert "FAILED" in table([verdict])
+    *_, point, total = table([verdict]).splitlines()
+    assert point.startswith(f"{verdict.name}: margin {verdict.margin:.2e} at y = [")
+    assert total == f"1 theorem, {verdict.points} points searched: 1 FAILED"
 
 
 def test_verdicts_are_json_and_the_command_reports_success(tmp_path, capsys):
