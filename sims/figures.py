@@ -32,11 +32,10 @@ def draw(result: StudyResult) -> Figure:
     axes = figure.subplots()
     DRAWINGS[result.study](axes, [row for row in result.rows if row.panel == 0])
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(
-        frameon=False,
-        loc="upper left" if result.study != "bias_free_rules" else "upper right",
-        ncols=2 if len(axes.get_lines()) > 5 and result.study != "bias_free_rules" else 1,
-    )
+    if result.study == "bias_free_rules":  # long labels
+        axes.legend(frameon=False, loc="upper right")
+    else:
+        axes.legend(frameon=False, loc="upper left", ncols=2 if len(axes.get_lines()) > 5 else 1)
     return figure
 
 

@@ -143,7 +143,7 @@ def test_what_the_pages_say_in_words_is_what_the_numbers_say(committed):
     found = committed.phases
     totals = {(row[0], row[1]): row for row in phases.total_rows(found)[1:]}
     told, right = (sum(int(row[place]) for row in totals.values()) for place in (4, 5))
-    assert f"{right} of the {told} clear changes that had been predicted" in (ROOT / "README.md").read_text()
+    assert f"{right} of {told} clear changes that had been predicted" in (ROOT / "README.md").read_text()
     page = (ROOT / "docs" / "pages" / "when-it-helps.md").read_text()
     assert f"one of the {told} clear changes" in page
     assert len(phases.misses(found)) == told - right == 1
