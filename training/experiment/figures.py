@@ -1,10 +1,9 @@
-"""The figure of a comparison: test accuracy and generalisation gap of every variant."""
+"""The figure of a comparison: what every variant changes, paired by seed."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import stats
 
 from .comparison import Comparison, Row
 
@@ -21,22 +20,25 @@ COLOURS = (
     "#D55E00",
 )  # Okabe & Ito: safe for colour-blind eyes
 MARKERS = "osD^vP"
-PANELS = {"accuracy": "test accuracy, %", "gap_accuracy": "training minus test accuracy, %"}
+PANELS = {"accuracy": ("accuracy, points", 100.0), "nll": ("NLL, nats", 1.0)}
 
 
 def order_figure(comparison: Comparison) -> "Figure":
-    """Test accuracy (left) and generalisation gap (right) of every variant: mean over seeds with a 95 % t-interval."""
+    """What each variant changes in accuracy (left, up is better) and NLL (right, down is better) on the test set.
+
+    Mean difference from the reference over the same seeds, with a 95 % t-interval where two seeds or more allow one.
+    """
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9.5, 4), layout="constrained")
-    for axes, (metric, label) in zip(figure.subplots(1, 2), PANELS.items(), strict=True):
-        _panel(axes, comparison, metric)
-        axes.set_ylabel(label)
-        axes.set_xlabel("order of the divergence")
+    for axes, (metric, (label, factor)) in zip(figure.subplots(1, 2), PANELS.items(), strict=True):
+        _panel(axes, comparison, metric, factor)
+        axes.set(xlabel="order of the divergence", ylabel=f"difference in {label}")
     seeds = len(comparison.results[comparison.reference])
     marks = figure.axes[0].get_legend_handles_labels()
-    figure.legend(*marks, loc="outside lower center", ncols=len(marks[1]), frameon=False, fontsize="small")
-    figure.suptitle(f"{comparison.title}: mean over {seeds} seeds, 95 % intervals", fontsize="medium")
+    figure.legend(*marks, loc="outside lower center", ncols=max(1, len(marks[1])), frameon=False, fontsize="small")
+    many = f"on the same {seeds} seeds, 95 % intervals" if seeds > 1 else "on 1 seed"
+    figure.suptitle(f"{comparison.title}, test set: difference from {comparison.reference} {many}", fontsize="medium")
     return figure
 
 
@@ -49,36 +51,28 @@ def save_figure(comparison: Comparison, folder: Path) -> list[Path]:
     return paths
 
 
-def _panel(axes: "Axes", comparison: Comparison, metric: str) -> None:
-    rows = [row for row in comparison.rows if row["metric"] == metric]
+def _panel(axes: "Axes", comparison: Comparison, metric: str, factor: float) -> None:
+    variants = [name for name in comparison.variants if name != comparison.reference]
+    rows = [row for row in comparison.rows if row["metric"] == metric and row["variant"] in variants]
     people = list(dict.fromkeys(row["who"] for row in rows))
-    places = np.arange(len(comparison.variants))
     for number, who in enumerate(people):
         own = [row for row in rows if row["who"] == who]
         shift = 0.12 * (number - (len(people) - 1) / 2)  # so that no interval hides another
-        centres, reach = (
-            np.array([100 * _number(row["mean"]) for row in own]),
-            [100 * _half_interval(row) for row in own],
-        )
+        places = [variants.index(str(row["variant"])) + shift for row in own]
+        low, centre, high = (factor * np.array([_or_centre(row, end) for row in own]) for end in ENDS)
         style = {"fmt": MARKERS[number % 6], "color": COLOURS[number % 6], "capsize": 2, "markersize": 5}
-        axes.errorbar(places + shift, centres, reach, label=str(who), **style)
-    axes.axvline(0.5, color="0.8", linewidth=1)
-    axes.set_xticks(places, [_tick(name, comparison) for name in comparison.variants])
+        axes.errorbar(places, centre, [centre - low, high - centre], label=str(who), **style)
+    axes.axhline(0, color="0.6", linewidth=1)
+    axes.set_xticks(range(len(variants)), [str(comparison.variants[name].alpha) for name in variants])
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def _half_interval(row: Row) -> float:
-    """Half the 95 % t-interval of the mean; 0 where one seed allows none."""
-    n = int(_number(row["n"]))
-    return float(stats.t.ppf(0.975, n - 1)) * _number(row["se"]) if n > 1 else 0.0
+ENDS = ("low", "difference", "high")
 
 
-def _number(value: str | float | None) -> float:
+def _or_centre(row: Row, end: str) -> float:
+    """An end of the interval, or its centre where one seed allows none."""
+    value = row[end] if row[end] is not None else row["difference"]
     if not isinstance(value, int | float):
         raise TypeError(f"a comparison's row holds {value!r} where a number is due")
     return float(value)
-
-
-def _tick(name: str, comparison: Comparison) -> str:
-    recipe = comparison.variants[name]
-    return "none\n(independent)" if recipe.weight == 0 else str(recipe.alpha)

@@ -5,6 +5,7 @@ import dataclasses
 import io
 import json
 import threading
+from typing import Any
 
 import numpy as np
 import own_networks
@@ -13,7 +14,7 @@ import torch
 from scipy import stats
 
 from training import Comparison, Images, Recipe, Result, Source, compare, from_tensors, standard_variants, train
-from training.experiment import tables
+from training.experiment import figures, tables
 from training.experiment.parallel import Task, run_all
 from training.experiment.same_data import check_same_data
 from training.experiment.sharing import shared
@@ -197,6 +198,20 @@ def test_tables_show_what_the_rows_say():
     assert tables.latex_table(comparison, "accuracy").count(r"\\") == 3
     rows = list(csv.DictReader(io.StringIO(tables.csv_table(comparison))))
     assert float(rows[0]["mean"]) == comparison.rows[0]["mean"]
+
+
+@pytest.mark.parametrize("seeds", [1, 4])
+def test_the_figure_shows_paired_differences_and_their_intervals(seeds):
+    comparison = made_up([0.5, 0.7, 0.6, 0.9][:seeds], [0.55, 0.72, 0.69, 0.91][:seeds])
+    left, right = figures.order_figure(comparison).axes
+    for axes, metric, factor in ((left, "accuracy", 100), (right, "nll", 1)):
+        row: dict[str, Any] = find(comparison, "DML (order 1)", "student 1", metric)
+        point, _, (bar,) = axes.containers[0]
+        ends = sorted(float(y) for _, y in bar.get_segments()[0])
+        low, high = (row["difference"] if row[end] is None else row[end] for end in ("low", "high"))
+        assert float(point.get_ydata()[0]) == pytest.approx(factor * row["difference"])
+        assert ends == pytest.approx([factor * low, factor * high])
+        assert metric.replace("nll", "NLL") in axes.get_ylabel()
 
 
 def pictures(seed: int, classes: int = 2) -> Source:
