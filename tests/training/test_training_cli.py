@@ -47,6 +47,15 @@ def test_a_used_folder_is_refused_and_resume_keeps_its_results(tmp_path):
     assert run(cli.train, *QUICK, "--folder", tmp_path, "--resume") == 0
 
 
+def test_infinite_numbers_are_trained_compared_and_continued(tmp_path, capsys):
+    flags = [*QUICK, "--alpha", "inf", "--max-loss", "inf", "--folder", tmp_path / "run"]
+    assert run(cli.train, *flags) == run(cli.train, *flags, "--resume") == 0
+    assert capsys.readouterr().out.count("| ensemble  |") == 2
+    flags = [*QUICK, "--seeds", 1, "--orders", "1", "inf", "--folder", tmp_path / "compared"]
+    assert run(cli.compare, *flags) == run(cli.compare, *flags) == 0
+    assert "RDML inf" in capsys.readouterr().out
+
+
 def test_every_field_of_the_recipe_is_a_flag(capsys):
     with pytest.raises(SystemExit):
         run(cli.train, "--help")

@@ -18,6 +18,7 @@ import msgspec
 import torch
 from torch import Tensor
 
+from training.recipe.schedule import as_number
 from training.recipe.schema import fitted
 from training.run.cohort import Cohort
 
@@ -120,7 +121,7 @@ def _foreign(held: Content, cohort: Cohort) -> str | None:
         return f"belongs to seed {held.seed}, not {cohort.seed}"
     own, other = cohort.recipe.to_json(), held.recipe or {}
     for key in sorted(set(own) & set(other) - CIRCUMSTANCES):
-        if own[key] != other[key]:
+        if as_number(own[key]) != as_number(other[key]):  # an older version kept a constant as it was written
             return f"belongs to another recipe ({key} {other[key]!r}, not {own[key]!r})"
     return None
 
