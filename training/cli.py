@@ -43,7 +43,8 @@ def train(
     from training.experiment.parallel import Task, check_jobs, check_seeds, train_all
     from training.experiment.same_data import check_same_data
     from training.experiment.tables import run_table
-    from training.run.files.run_folder import open_run, write_json
+    from training.run.files.opening import open_run, opened
+    from training.run.files.run_folder import write_json
     from training.run.placement import leads
 
     check_seeds(seeds)
@@ -54,12 +55,11 @@ def train(
     if folder is None and chosen.placement != "single":
         raise ValueError("several processes share one run folder: name it with --folder")
     place = folder or Path("runs") / f"{recipe}-{datetime.now():%Y%m%d-%H%M%S}"
-    if leads():
-        open_run(place, chosen, resume)
     numbers = range(first_seed, first_seed + seeds)
     tasks = [Task("run", chosen, seed, place / f"seed-{seed}") for seed in numbers]
-    check_same_data(tasks)
-    with _saying_how_to_continue(f"`rdml train --resume --folder {place}` with the same flags continues"):
+    continuing = _saying_how_to_continue(f"`rdml train --resume --folder {place}` with the same flags continues")
+    with opened(place, chosen, resume) if leads() else contextlib.nullcontext(), continuing:
+        check_same_data(tasks)
         found = train_all(tasks, progress=True, jobs=jobs)
     results = [found["run", seed] for seed in numbers]
     if not leads():

@@ -14,7 +14,8 @@ from training import Recipe, advise, cli, train
 from training.experiment.evaluation import advise_run, evaluate_run
 from training.flags import Flags, override
 from training.recipe.named import RECIPES
-from training.run.files.run_folder import read_json, read_recipe
+from training.run.files.opening import read_recipe
+from training.run.files.run_folder import read_json
 
 QUICK = ["--epochs", "1", "--subset", "100", "--jobs", "1"]
 
@@ -42,9 +43,30 @@ def test_a_used_folder_is_refused_and_resume_keeps_its_results(tmp_path):
     run(cli.train, *QUICK, "--folder", tmp_path)
     with pytest.raises(ValueError, match="pass --resume"):
         run(cli.train, *QUICK, "--folder", tmp_path)
-    with pytest.raises(ValueError, match="another recipe"):
+    with pytest.raises(ValueError, match=r"another recipe: lr is 0\.1 there and 0\.2 here; choose another folder"):
         run(cli.train, *QUICK, "--lr", "0.2", "--folder", tmp_path, "--resume")
     assert run(cli.train, *QUICK, "--folder", tmp_path, "--resume") == 0
+
+
+def test_a_refused_run_leaves_no_folder_and_keeps_none_occupied(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    wrong = [*QUICK, "--data", "npz", "--data-root", tmp_path / "nowhere"]
+    for place in ([], ["--folder", tmp_path / "new"]):
+        with pytest.raises(OSError, match="data-root"):
+            run(cli.train, *wrong, *place)
+    assert not (tmp_path / "new").exists()
+    assert not list(tmp_path.glob("runs/*"))
+    (tmp_path / "old").mkdir()
+    with pytest.raises(OSError, match="data-root"):
+        run(cli.train, *wrong, "--folder", tmp_path / "old")
+    assert run(cli.train, *QUICK, "--folder", tmp_path / "old") == 0
+
+
+def test_a_refused_comparison_keeps_no_folder_occupied(tmp_path):
+    flags = [*QUICK, "--seeds", 1, "--orders", "1", "--folder", tmp_path]
+    with pytest.raises(OSError, match="data-root"):
+        run(cli.compare, *flags, "--data", "npz", "--data-root", tmp_path / "nowhere")
+    assert run(cli.compare, *flags) == 0
 
 
 def test_infinite_numbers_are_trained_compared_and_continued(tmp_path, capsys):

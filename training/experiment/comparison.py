@@ -1,5 +1,6 @@
 """Trains variants of a recipe from the same seeds and estimates their differences, paired by seed."""
 
+import contextlib
 import dataclasses
 import sys
 from collections.abc import Iterator
@@ -14,7 +15,8 @@ from theory.typed import check_arguments, check_between, check_fields
 from training.data.images import Source
 from training.measure.scores import Result
 from training.recipe.recipe import Recipe
-from training.run.files.run_folder import open_run, write_json
+from training.run.files.opening import opened
+from training.run.files.run_folder import write_json
 
 from .parallel import Task, check_jobs, check_seeds, processes, run_all
 from .published import Environment, read_published
@@ -168,19 +170,20 @@ def compare(
         raise ValueError("variants must be recipes by name, at least one, got none")
     if folder is not None:
         _check_places(folder, variants)
-    for name, recipe in variants.items() if folder else ():
-        open_run(_place(folder, name), recipe, resume=True)
     tasks = [
         Task(name, recipe, seed, _place(folder, name) / f"seed-{seed}" if folder else None)
         for seed in range(seeds)
         for name, recipe in variants.items()
     ]
-    check_same_data(tasks, source)
-    groups, said = stacked(tasks, stack, processes([task.recipe for task in tasks], jobs), source)
-    if progress and said:
-        print(said, file=sys.stderr)
-    done = run_all(groups, progress, jobs, source)
-    found = {(name, seed): result for some in done for name, seed, result in some}
+    with contextlib.ExitStack() as folders:
+        for name, recipe in variants.items() if folder else ():
+            folders.enter_context(opened(_place(folder, name), recipe, resume=True))
+        check_same_data(tasks, source)
+        groups, said = stacked(tasks, stack, processes([task.recipe for task in tasks], jobs), source)
+        if progress and said:
+            print(said, file=sys.stderr)
+        done = run_all(groups, progress, jobs, source)
+        found = {(name, seed): result for some in done for name, seed, result in some}
     results = {name: [found[name, seed] for seed in range(seeds)] for name in variants}
     if folder is None:
         return Comparison(variants, next(iter(variants)), results)

@@ -19,7 +19,8 @@ from training.recipe.recipe import Recipe
 from training.run.cohort import build_cohort, predict
 from training.run.device import choose_device
 from training.run.files.checkpoint import load_weights
-from training.run.files.run_folder import check_data, read_recipe
+from training.run.files.opening import read_recipe
+from training.run.files.run_folder import check_data
 
 Part = Literal["test", "validation"]
 

@@ -18,6 +18,7 @@ from training.data.loader import Loader, planes
 from training.data.sources import open_source
 from training.measure import instruments as on
 from training.measure.instruments import Landscape
+from training.recipe.differences import differences
 from training.recipe.recipe import Recipe
 from training.run.cohort import Cohort, build_cohort
 from training.run.device import choose_device, threads
@@ -62,8 +63,9 @@ class Cell(NamedTuple):
         asked = {"recipe": self.recipe.to_json(), "seed": self.seed, "records": self.records}
         if self.file is not None and self.file.exists():
             found = read_published(self.file, MeasuredRun)
-            if {key: found[key] for key in asked} != asked:
-                raise ValueError(f"{self.file} holds a run of another recipe; choose another folder")
+            there, here = ({"seed": one["seed"], "records": one["records"], **one["recipe"]} for one in (found, asked))
+            if told := differences(there, here):
+                raise ValueError(f"{self.file} holds a run of another recipe: {told}; choose another folder")
             return found
         rows = follow(self.recipe, self.seed, self.records, source)
         found = asked | {"made": environment(choose_device(self.recipe.device)), "rows": rows}
