@@ -38,12 +38,12 @@ def train(
         seeds: how many runs, each from a seed of its own.
         first_seed: the first of these seeds.
         folder: the run folder; by default runs/RECIPE-TIME.
-        resume: continue the interrupted run in the folder.
+        resume: continue the interrupted run in the folder; seeds that have not begun begin.
     """
     from training.experiment.parallel import Task, check_jobs, check_seeds, train_all
     from training.experiment.same_data import check_same_data
     from training.experiment.tables import run_table
-    from training.run.files.opening import open_run, opened
+    from training.run.files.opening import check_resumable, open_run, opened
     from training.run.files.run_folder import write_json
     from training.run.placement import leads
 
@@ -51,6 +51,8 @@ def train(
     if not 0 <= first_seed < 2**63 - seeds:
         raise ValueError(f"first_seed must be from 0 to 2**63 - 1, got {first_seed}")
     check_jobs(jobs)
+    if resume and leads():
+        check_resumable(folder)
     chosen = override(RECIPES[recipe], flags)
     if folder is None and chosen.placement != "single":
         raise ValueError("several processes share one run folder: name it with --folder")

@@ -48,6 +48,23 @@ def test_a_used_folder_is_refused_and_resume_keeps_its_results(tmp_path):
     assert run(cli.train, *QUICK, "--folder", tmp_path, "--resume") == 0
 
 
+def test_resume_needs_a_folder_with_a_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match="name it with --folder"):
+        run(cli.train, *QUICK, "--resume")
+    with pytest.raises(ValueError, match="nope holds no run to resume; leave out --resume"):
+        run(cli.train, *QUICK, "--resume", "--folder", "nope")
+    assert not list(tmp_path.iterdir())
+
+
+def test_resume_trains_the_seeds_that_have_not_begun(tmp_path):
+    run(cli.train, *QUICK, "--folder", tmp_path)
+    assert run(cli.train, *QUICK, "--folder", tmp_path, "--resume", "--seeds", 2) == 0
+    assert [result["seed"] for result in read_json(tmp_path / "results.json")] == [0, 1]
+    (tmp_path / "recipe.json").unlink()
+    assert run(cli.train, *QUICK, "--folder", tmp_path, "--resume") == 0
+
+
 def test_a_refused_run_leaves_no_folder_and_keeps_none_occupied(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     wrong = [*QUICK, "--data", "npz", "--data-root", tmp_path / "nowhere"]

@@ -34,6 +34,8 @@ def opened(folder: Path, recipe: Recipe, resume: bool) -> Iterator[None]:
     try:
         open_run(folder, recipe, resume, alone=lock.is_locked)
         yield
+    except ConnectionError:  # the other processes of a run: it is to be resumed
+        raise
     except Exception:
         if new and lock.is_locked and not begun(folder):
             shutil.rmtree(folder, ignore_errors=True)
@@ -60,6 +62,14 @@ def open_run(folder: Path, recipe: Recipe, resume: bool, alone: bool = True) -> 
             _check(folder, there, recipe, resume)
     probe_folder(folder)
     write_json(folder / "recipe.json", {"rdml": version_of("rdml")} | recipe.to_json())
+
+
+def check_resumable(folder: Path | None) -> None:
+    """Raise ValueError unless a command names a folder in which there is a run, of whatever seeds."""
+    if folder is None:
+        raise ValueError("--resume continues the run in a folder: name it with --folder")
+    if not (folder / "recipe.json").exists() and not begun(folder):
+        raise ValueError(f"{folder} holds no run to resume; leave out --resume to begin one there")
 
 
 def begun(folder: Path) -> bool:
