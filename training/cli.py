@@ -206,7 +206,7 @@ def evaluate(
     Writes predictions-PART.npz (logits, labels) into each seed's folder.
 
     Args:
-        run: a run folder of `rdml train`, or of one variant of `rdml compare`.
+        run: a run folder of `rdml train`, of one variant of `rdml compare`, or what `training.train` was given.
         part: the images to score.
         device: cpu, cuda, cuda:1, ...; by default that of the run.
     """

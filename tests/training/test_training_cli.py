@@ -1,6 +1,7 @@
 """The commands `rdml train`, `compare`, `evaluate` and `advise`, from their flags to their files."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -190,6 +191,22 @@ def test_evaluate_finds_the_scores_of_the_run_again_and_exports_predictions(tmp_
     assert accuracy == pytest.approx(result["test"]["student 1"]["accuracy"], rel=1e-6)
     assert run(cli.evaluate, tmp_path) == 0
     assert "seed 0, test set" in capsys.readouterr().out
+
+
+def test_a_run_that_python_made_is_evaluated_and_advised_on(tmp_path, capsys):
+    result = train(Recipe(epochs=1, subset=100, weight=0.0), 3, tmp_path)
+    assert run(cli.evaluate, tmp_path) == run(cli.advise, tmp_path) == 0
+    assert "seed 3, test set" in capsys.readouterr().out
+    assert evaluate_run(tmp_path) == {3: result.test}
+    assert (tmp_path / "predictions-test.npz").exists()
+
+
+def test_a_folder_of_a_comparison_names_the_runs_inside(tmp_path):
+    run(cli.compare, *QUICK, "--seeds", 1, "--orders", "1", "2", "3", "--folder", tmp_path)
+    inside = re.escape(f"pass one of the runs inside: {tmp_path}/mlp+mlp/DML--order-1, {tmp_path}/mlp+mlp/RDML-2, ")
+    for folder in (tmp_path, tmp_path / "mlp+mlp"):
+        with pytest.raises(ValueError, match=f"holds no run: there is no recipe.json in it; {inside}.* and 1 more"):
+            evaluate_run(folder)
 
 
 def test_advise_reads_the_validation_predictions_of_every_seed(tmp_path, capsys):

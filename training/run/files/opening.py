@@ -10,7 +10,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from training.recipe.differences import differences
+from training.recipe.differences import MOST, differences
 from training.recipe.recipe import Recipe
 
 from .environment import version_of
@@ -99,7 +99,7 @@ def read_recipe(folder: Path) -> Recipe:
     """
     file = folder / "recipe.json"
     if not file.exists():
-        raise ValueError(f"{folder} holds no run: there is no recipe.json in it")
+        raise ValueError(f"{folder} holds no run: there is no recipe.json in it{_runs_inside(folder)}")
     content = read_json(file)
     _refuse_twice(file)
     written = content.pop("rdml", None) if isinstance(content, dict) else None
@@ -107,6 +107,13 @@ def read_recipe(folder: Path) -> Recipe:
         return Recipe.from_json(content, file)
     except ValueError as error:
         raise ValueError(f"{error}{f'; rdml {written} wrote the file' if written else ''}") from error
+
+
+def _runs_inside(folder: Path) -> str:
+    """The runs in a folder of a comparison, or of several, in words; nothing where there are none."""
+    runs = [str(file.parent) for depth in ("*", "*/*") for file in sorted(folder.glob(f"{depth}/recipe.json"))]
+    more = f" and {len(runs) - MOST} more" if len(runs) > MOST else ""
+    return f"; pass one of the runs inside: {', '.join(runs[:MOST])}{more}" if runs else ""
 
 
 def _refuse_twice(file: Path) -> None:
