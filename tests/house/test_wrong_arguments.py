@@ -65,7 +65,7 @@ def test_a_damaged_study_of_the_advice_names_its_file(content: str, tmp_path: Pa
         lambda: compare(Recipe(), wrong({"a": 3})),
         lambda: compare(wrong(3), {"a": Recipe()}),
         lambda: compare(Recipe(), jobs=wrong(1.5)),
-        lambda: train(Recipe(), folder=wrong("runs")),
+        lambda: train(Recipe(), folder=wrong(3)),
         lambda: train(Recipe(), resume=wrong("no")),
         lambda: train(Recipe(), seed=wrong(True)),
         lambda: Recipe(temperature=wrong("x")),

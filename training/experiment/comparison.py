@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from scipy.special import stdtrit
 
-from theory.typed import check_arguments, check_between, check_fields
+from theory.typed import AnyPath, as_path, check_arguments, check_between, check_fields
 from training.data.images import Source
 from training.measure.scores import Result
 from training.recipe.recipe import Recipe
@@ -130,7 +130,7 @@ def compare(
     variants: dict[str, Recipe] | None = None,
     seeds: int = 5,
     progress: bool = False,
-    folder: Path | None = None,
+    folder: AnyPath | None = None,
     jobs: int = -1,
     source: Source | None = None,
     stack: int = -1,
@@ -168,6 +168,7 @@ def compare(
     variants = standard_variants(base) if variants is None else variants
     if not variants:
         raise ValueError("variants must be recipes by name, at least one, got none")
+    folder = as_path(folder)
     if folder is not None:
         _check_places(folder, variants)
     tasks = [

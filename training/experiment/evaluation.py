@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from torch import Tensor
 
-from theory.typed import check_arguments
+from theory.typed import AnyPath, check_arguments
 from training.data.images import Source, Splits, split
 from training.data.loader import Loader
 from training.data.sources import open_source
@@ -26,7 +26,7 @@ Part = Literal["test", "validation"]
 
 
 def evaluate_run(
-    run: Path, part: Part = "test", source: Source | None = None, device: str | None = None
+    run: AnyPath, part: Part = "test", source: Source | None = None, device: str | None = None
 ) -> dict[int, metrics.Report]:
     """Scores of the newest good checkpoint of every seed, by seed; predictions go to `predictions-PART.npz` beside it.
 
@@ -41,7 +41,8 @@ def evaluate_run(
             training half is of other data than that of the run, whichever part is scored.
     """
     check_arguments(evaluate_run, locals())
-    recipe, places = _with_device(recipe_of(run), device), places_of(run)
+    folder = Path(run)
+    recipe, places = _with_device(recipe_of(folder), device), places_of(folder)
     reports = {}
     for seed, logits, labels in _each_seed(places, recipe, part, source):
         place = places[seed] / f"predictions-{part}.npz"
@@ -50,7 +51,7 @@ def evaluate_run(
     return reports
 
 
-def advise_run(run: Path, source: Source | None = None, device: str | None = None) -> Advice:
+def advise_run(run: AnyPath, source: Source | None = None, device: str | None = None) -> Advice:
     """Whether mutual learning would help the independent students of a run folder (see `training.advise`).
 
     From the validation predictions of the newest good checkpoint of every seed: they were not trained on, and their
@@ -65,7 +66,8 @@ def advise_run(run: Path, source: Source | None = None, device: str | None = Non
         ValueError: as `evaluate_run` and `advise` do; or if the students of the run were coupled.
     """
     check_arguments(advise_run, locals())
-    recipe = _with_device(recipe_of(run), device)
+    folder = Path(run)
+    recipe = _with_device(recipe_of(folder), device)
     if any(schedule.values(recipe.weight, "weight", recipe.epochs)):
         raise ValueError(
             f"{run} holds students that were coupled (weight {recipe.weight}): advice needs independent ones, those of "
@@ -73,7 +75,7 @@ def advise_run(run: Path, source: Source | None = None, device: str | None = Non
         )
     if len(recipe.students) < 2:
         raise ValueError(f"{run} holds one student: advice needs at least two, trained independently")
-    answers = _each_seed(places_of(run), recipe, "validation", source)
+    answers = _each_seed(places_of(folder), recipe, "validation", source)
     return combine([advise(logits, labels) for _, logits, labels in answers])
 
 

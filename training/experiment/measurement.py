@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from theory.dynamics.detaching import dropped_gradient_bound
-from theory.typed import check_arguments, shown
+from theory.typed import AnyPath, as_path, check_arguments, shown
 from training.data.images import Source, split
 from training.data.loader import Loader, planes
 from training.data.sources import open_source
@@ -148,7 +148,7 @@ def measure(
     rates: Sequence[float],
     seeds: int = 5,
     records: int = 12,
-    folder: Path | None = None,
+    folder: AnyPath | None = None,
     progress: bool = False,
     jobs: int = -1,
     source: Source | None = None,
@@ -173,6 +173,7 @@ def measure(
     if not all(0 < rate < np.inf for rate in rates):
         raise ValueError(f"measure needs positive, finite rates, got {', '.join(f'{rate:g}' for rate in rates)}")
     check_jobs(jobs)
+    folder = as_path(folder)
     if folder is not None:
         probe_folder(folder)
     cells = [

@@ -3,9 +3,9 @@
 import dataclasses
 import json
 import math
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import NoneType
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -116,8 +116,8 @@ class Recipe:
 
     def __post_init__(self) -> None:
         _require(isinstance(self.students, tuple | list), "students", "a tuple", self.students)
-        if isinstance(self.data_root, Path):
-            object.__setattr__(self, "data_root", str(self.data_root))
+        if isinstance(self.data_root, os.PathLike):
+            object.__setattr__(self, "data_root", os.fspath(self.data_root))
         _check_types(self)
         object.__setattr__(self, "augment", tuple(self.augment))
         object.__setattr__(self, "students", _names(self.students))
