@@ -1,5 +1,6 @@
 """Runs of plain constant-rate SGD along which the theory's quantities are measured."""
 
+import contextlib
 import dataclasses
 import itertools
 import json
@@ -23,7 +24,7 @@ from training.recipe.recipe import Recipe
 from training.run.cohort import Cohort, build_cohort
 from training.run.device import choose_device, threads
 from training.run.files.environment import environment
-from training.run.files.run_folder import probe_folder, write_json
+from training.run.files.run_folder import claimed, probe_folder, write_json
 from training.run.step import objective_at, step
 
 from .parallel import check_jobs, check_seeds, run_all
@@ -183,9 +184,10 @@ def measure(
     ]
     for cell in cells:
         _check(cell.recipe, records)
-    if folder is not None:
-        keep_to_data(base, [cell.file for cell in cells if cell.file is not None], source)
-    found = {json.dumps([one["recipe"], one["seed"]]): one for one in run_all(cells, progress, jobs, source)}
+    with contextlib.nullcontext() if folder is None else claimed(folder) as alone:
+        if alone is not None:
+            keep_to_data(base, [cell.file for cell in cells if cell.file is not None], source, alone)
+        found = {json.dumps([one["recipe"], one["seed"]]): one for one in run_all(cells, progress, jobs, source)}
     return [found[json.dumps([cell.recipe.to_json(), cell.seed])] for cell in cells]
 
 

@@ -8,13 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from training.recipe.differences import MOST, differences
 from training.recipe.recipe import Recipe
 
 from .environment import version_of
-from .run_folder import probe_folder, read_json, write_json
+from .run_folder import claimed, probe_folder, read_json, write_json
 
 
 @contextlib.contextmanager
@@ -27,21 +25,16 @@ def opened(folder: Path, recipe: Recipe, resume: bool) -> Iterator[None]:
         ValueError, OSError: as `open_run`.
     """
     new = not folder.exists()
-    probe_folder(folder)
-    lock = FileLock(folder / ".lock", timeout=0)
-    with contextlib.suppress(Timeout):  # several processes may train seeds of one recipe
-        lock.acquire()
-    try:
-        open_run(folder, recipe, resume, alone=lock.is_locked)
-        yield
-    except ConnectionError:  # the other processes of a run: it is to be resumed
-        raise
-    except Exception:
-        if new and lock.is_locked and not begun(folder):
-            shutil.rmtree(folder, ignore_errors=True)
-        raise
-    finally:
-        lock.release()
+    with claimed(folder) as alone:  # or not: several processes may train seeds of one recipe
+        try:
+            open_run(folder, recipe, resume, alone)
+            yield
+        except ConnectionError:  # the other processes of a run: it is to be resumed
+            raise
+        except Exception:
+            if new and alone and not begun(folder):
+                shutil.rmtree(folder, ignore_errors=True)
+            raise
 
 
 def open_run(folder: Path, recipe: Recipe, resume: bool, alone: bool = True) -> None:

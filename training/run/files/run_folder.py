@@ -90,6 +90,23 @@ def held(folder: Path, patience: float = 20.0) -> Iterator[None]:
         lock.release()
 
 
+@contextlib.contextmanager
+def claimed(folder: Path) -> Iterator[bool]:
+    """Lock the folder as `held` does, unless another process has; yields whether this one has.
+
+    Raises:
+        OSError: if it cannot be written.
+    """
+    probe_folder(folder)
+    lock = FileLock(folder / ".lock", timeout=0)
+    with contextlib.suppress(Timeout):
+        lock.acquire()
+    try:
+        yield lock.is_locked
+    finally:
+        lock.release()
+
+
 def write_json(path: Path, content: Any) -> None:
     """Write JSON atomically; a number that JSON does not know (nan, inf) is an error."""
     text = json.dumps(content, indent=1, allow_nan=False, ensure_ascii=False, default=plain)
