@@ -21,6 +21,8 @@ from theory.statements.sampling import describe
 from theory.statements.search import search
 from theory.statements.theorem import THEOREMS, Theorem
 
+from .typed import AnyPath
+
 POINTS = 4000
 CONJECTURE_POINTS = 40_000
 TIGHT = 0.99
@@ -92,7 +94,7 @@ def check(theorem: Theorem, seconds: float = 10.0, seed: int = 0, points: int = 
     )
 
 
-def search_file(path: Path, seconds: float = 10.0, seed: int = 0) -> list[Verdict]:
+def search_file(path: AnyPath, seconds: float = 10.0, seed: int = 0) -> list[Verdict]:
     """Run a Python file and search every conjecture (or theorem) that it defines for a counterexample.
 
     Args:
@@ -104,6 +106,7 @@ def search_file(path: Path, seconds: float = 10.0, seed: int = 0) -> list[Verdic
         ValueError: there is no such file, it defines nothing with `@conjecture` or `@theorem`, or what stands in it
             raises an error, with the line that did.
     """
+    path = Path(path)
     if not path.is_file():
         raise ValueError(f"there is no file {str(path)!r} to take conjectures from")
     with _naming(path):

@@ -2,12 +2,14 @@
 
 import inspect
 import math
+import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import fields
 from decimal import Decimal
 from functools import cache
 from numbers import Integral, Real
+from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -17,8 +19,11 @@ WORDS: dict[Any, str] = {
     bool: "True or False",
     str: "a string",
     NoneType: "None",
+    os.PathLike: "a path",
     Callable: "a function",
 }
+AnyPath = str | os.PathLike[str]
+"""Where a public function takes a file or a folder."""
 LISTS, MAPPINGS = (tuple, list, Sequence, Iterable), (dict, Mapping)
 
 
@@ -95,6 +100,11 @@ def plain(number: Any) -> Any:
     if getattr(number, "shape", None) == ():
         return number.item()
     raise TypeError(f"JSON can't write a {type(number).__name__}")
+
+
+def as_path(path: AnyPath | None) -> Path | None:
+    """A file or folder as a Path; None stays None."""
+    return None if path is None else Path(path)
 
 
 def check_between(name: str, value: float | None, low: float, high: float = math.inf, rounding: float = 0.0) -> None:

@@ -38,28 +38,30 @@ def train(
         seeds: how many runs, each from a seed of its own.
         first_seed: the first of these seeds.
         folder: the run folder; by default runs/RECIPE-TIME.
-        resume: continue the interrupted run in the folder.
+        resume: continue the interrupted run in the folder; seeds that have not begun begin.
     """
     from training.experiment.parallel import Task, check_jobs, check_seeds, train_all
     from training.experiment.same_data import check_same_data
     from training.experiment.tables import run_table
-    from training.run.files.run_folder import open_run, write_json
+    from training.run.files.opening import check_resumable, open_run, opened
+    from training.run.files.run_folder import write_json
     from training.run.placement import leads
 
     check_seeds(seeds)
     if not 0 <= first_seed < 2**63 - seeds:
         raise ValueError(f"first_seed must be from 0 to 2**63 - 1, got {first_seed}")
     check_jobs(jobs)
+    if resume and leads():
+        check_resumable(folder)
     chosen = override(RECIPES[recipe], flags)
     if folder is None and chosen.placement != "single":
         raise ValueError("several processes share one run folder: name it with --folder")
     place = folder or Path("runs") / f"{recipe}-{datetime.now():%Y%m%d-%H%M%S}"
-    if leads():
-        open_run(place, chosen, resume)
     numbers = range(first_seed, first_seed + seeds)
     tasks = [Task("run", chosen, seed, place / f"seed-{seed}") for seed in numbers]
-    check_same_data(tasks)
-    with _saying_how_to_continue(f"`rdml train --resume --folder {place}` with the same flags continues"):
+    continuing = _saying_how_to_continue(f"`rdml train --resume --folder {place}` with the same flags continues")
+    with opened(place, chosen, resume) if leads() else contextlib.nullcontext(), continuing:
+        check_same_data(tasks)
         found = train_all(tasks, progress=True, jobs=jobs)
     results = [found["run", seed] for seed in numbers]
     if not leads():
@@ -204,7 +206,7 @@ def evaluate(
     Writes predictions-PART.npz (logits, labels) into each seed's folder.
 
     Args:
-        run: a run folder of `rdml train`, or of one variant of `rdml compare`.
+        run: a run folder of `rdml train`, of one variant of `rdml compare`, or what `training.train` was given.
         part: the images to score.
         device: cpu, cuda, cuda:1, ...; by default that of the run.
     """

@@ -31,7 +31,14 @@ SHORT = "--epochs 1 --subset 64 --jobs 1 --folder run"
         ("study --out taken", "cannot write into taken"),
         (f"train --augment crop --crop-padding 1000000 {SHORT}", "crop_padding must be 1 to 4096"),
         (f"train --first-seed -1 {SHORT}", "first_seed must be"),
-        ("train --subset 3 --epochs 1 --folder run", "subset must leave every class items on both sides"),
+        ("measure --data digits --folder run", "got 5000; without --subset, that of the named recipe counts"),
+        ("train --data npz --data-root no.npz --epochs 1", "a folder of one, got no.npz, which does not exist"),
+        ("train --data npz --data-root . --epochs 1", "a folder of one, got . with 0 of them"),
+        ("train --data npz --epochs 1", "a folder of one, got none"),
+        (
+            "train --subset 3 --epochs 1 --folder run",
+            "subset must hold 10 to 948 of 958 images, some of",
+        ),
     ],
 )
 def test_a_wrong_value_is_one_sentence(arguments: str, sentence: str, tmp_path, monkeypatch, capsys):
@@ -65,7 +72,7 @@ def test_a_damaged_study_of_the_advice_names_its_file(content: str, tmp_path: Pa
         lambda: compare(Recipe(), wrong({"a": 3})),
         lambda: compare(wrong(3), {"a": Recipe()}),
         lambda: compare(Recipe(), jobs=wrong(1.5)),
-        lambda: train(Recipe(), folder=wrong("runs")),
+        lambda: train(Recipe(), folder=wrong(3)),
         lambda: train(Recipe(), resume=wrong("no")),
         lambda: train(Recipe(), seed=wrong(True)),
         lambda: Recipe(temperature=wrong("x")),

@@ -1,6 +1,7 @@
 """The commands `rdml train`, `compare`, `evaluate` and `advise`, from their flags to their files."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,8 @@ from training import Recipe, advise, cli, train
 from training.experiment.evaluation import advise_run, evaluate_run
 from training.flags import Flags, override
 from training.recipe.named import RECIPES
-from training.run.files.run_folder import read_json, read_recipe
+from training.run.files.opening import read_recipe
+from training.run.files.run_folder import read_json
 
 QUICK = ["--epochs", "1", "--subset", "100", "--jobs", "1"]
 
@@ -42,9 +44,56 @@ def test_a_used_folder_is_refused_and_resume_keeps_its_results(tmp_path):
     run(cli.train, *QUICK, "--folder", tmp_path)
     with pytest.raises(ValueError, match="pass --resume"):
         run(cli.train, *QUICK, "--folder", tmp_path)
-    with pytest.raises(ValueError, match="another recipe"):
+    with pytest.raises(ValueError, match=r"another recipe: lr is 0\.1 there and 0\.2 here; choose another folder"):
         run(cli.train, *QUICK, "--lr", "0.2", "--folder", tmp_path, "--resume")
     assert run(cli.train, *QUICK, "--folder", tmp_path, "--resume") == 0
+
+
+def test_resume_needs_a_folder_with_a_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match="name it with --folder"):
+        run(cli.train, *QUICK, "--resume")
+    with pytest.raises(ValueError, match="nope holds no run to resume; leave out --resume"):
+        run(cli.train, *QUICK, "--resume", "--folder", "nope")
+    assert not list(tmp_path.iterdir())
+
+
+def test_resume_trains_the_seeds_that_have_not_begun(tmp_path):
+    run(cli.train, *QUICK, "--folder", tmp_path)
+    assert run(cli.train, *QUICK, "--folder", tmp_path, "--resume", "--seeds", 2) == 0
+    assert [result["seed"] for result in read_json(tmp_path / "results.json")] == [0, 1]
+    (tmp_path / "recipe.json").unlink()
+    assert run(cli.train, *QUICK, "--folder", tmp_path, "--resume") == 0
+
+
+def test_a_refused_run_leaves_no_folder_and_keeps_none_occupied(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    wrong = [*QUICK, "--data", "npz", "--data-root", tmp_path / "nowhere"]
+    for place in ([], ["--folder", tmp_path / "new"]):
+        with pytest.raises(OSError, match="data-root"):
+            run(cli.train, *wrong, *place)
+    assert not (tmp_path / "new").exists()
+    assert not list(tmp_path.glob("runs/*"))
+    (tmp_path / "old").mkdir()
+    with pytest.raises(OSError, match="data-root"):
+        run(cli.train, *wrong, "--folder", tmp_path / "old")
+    assert run(cli.train, *QUICK, "--folder", tmp_path / "old") == 0
+
+
+def test_a_refused_comparison_keeps_no_folder_occupied(tmp_path):
+    flags = [*QUICK, "--seeds", 1, "--orders", "1", "--folder", tmp_path]
+    with pytest.raises(OSError, match="data-root"):
+        run(cli.compare, *flags, "--data", "npz", "--data-root", tmp_path / "nowhere")
+    assert run(cli.compare, *flags) == 0
+
+
+def test_infinite_numbers_are_trained_compared_and_continued(tmp_path, capsys):
+    flags = [*QUICK, "--alpha", "inf", "--max-loss", "inf", "--folder", tmp_path / "run"]
+    assert run(cli.train, *flags) == run(cli.train, *flags, "--resume") == 0
+    assert capsys.readouterr().out.count("| ensemble  |") == 2
+    flags = [*QUICK, "--seeds", 1, "--orders", "1", "inf", "--folder", tmp_path / "compared"]
+    assert run(cli.compare, *flags) == run(cli.compare, *flags) == 0
+    assert "RDML inf" in capsys.readouterr().out
 
 
 def test_every_field_of_the_recipe_is_a_flag(capsys):
@@ -163,6 +212,22 @@ def test_evaluate_finds_the_scores_of_the_run_again_and_exports_predictions(tmp_
     assert accuracy == pytest.approx(result["test"]["student 1"]["accuracy"], rel=1e-6)
     assert run(cli.evaluate, tmp_path) == 0
     assert "seed 0, test set" in capsys.readouterr().out
+
+
+def test_a_run_that_python_made_is_evaluated_and_advised_on(tmp_path, capsys):
+    result = train(Recipe(epochs=1, subset=100, weight=0.0), 3, tmp_path)
+    assert run(cli.evaluate, tmp_path) == run(cli.advise, tmp_path) == 0
+    assert "seed 3, test set" in capsys.readouterr().out
+    assert evaluate_run(tmp_path) == {3: result.test}
+    assert (tmp_path / "predictions-test.npz").exists()
+
+
+def test_a_folder_of_a_comparison_names_the_runs_inside(tmp_path):
+    run(cli.compare, *QUICK, "--seeds", 1, "--orders", "1", "2", "3", "--folder", tmp_path)
+    inside = re.escape(f"pass one of the runs inside: {tmp_path}/mlp+mlp/DML--order-1, {tmp_path}/mlp+mlp/RDML-2, ")
+    for folder in (tmp_path, tmp_path / "mlp+mlp"):
+        with pytest.raises(ValueError, match=f"holds no run: there is no recipe.json in it; {inside}.* and 1 more"):
+            evaluate_run(folder)
 
 
 def test_advise_reads_the_validation_predictions_of_every_seed(tmp_path, capsys):

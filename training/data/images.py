@@ -1,6 +1,7 @@
 """Images (or texts) and how they are split: training, stratified validation, and a test set that is read once."""
 
 import hashlib
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache, partial
@@ -171,7 +172,7 @@ def split(recipe: Recipe, source: Source, seed: int = 0) -> Splits:
         raise ValueError(f"training needs {images.noun}s of at least 2 classes, got class {int(there)} only")
     rest, held_out = _parts(images, recipe, source)
     if recipe.subset is not None:
-        rest = rest[_subset(images.labels[rest], recipe.subset)]
+        rest = _subset(images, rest, recipe.subset)
     if recipe.batch_size > len(rest):
         raise ValueError(f"batch_size must be at most the {len(rest)} training {images.noun}s, got {recipe.batch_size}")
     like, data = images[rest[:1]], images.fingerprint
@@ -205,7 +206,7 @@ def _parts(images: Images, recipe: Recipe, source: Source) -> tuple[Tensor, Tens
     """Indices of the images for training and of those held out of it."""
     if source.validation is not None:
         return torch.arange(len(images)), torch.arange(0)
-    return _stratified(images.labels, recipe.validation, "validation")
+    return _stratified(images, torch.arange(len(images)), recipe.validation, f"validation ({recipe.validation:g})")
 
 
 def _fitting(part: Images, train: Images, name: str, side: int | None) -> Images:
@@ -226,20 +227,30 @@ def _fitting(part: Images, train: Images, name: str, side: int | None) -> Images
     return part
 
 
-def _stratified(labels: Tensor, share: float, name: str) -> tuple[Tensor, Tensor]:
+def _stratified(images: Images, rows: Tensor, share: float, name: str) -> tuple[Tensor, Tensor]:
+    """The rows in two parts, the second of this share, that have every class."""
     from sklearn.model_selection import train_test_split
 
-    try:
-        parts = train_test_split(np.arange(len(labels)), test_size=share, stratify=labels.numpy(), random_state=0)
-    except ValueError as error:
-        told = f"{name} must leave every class items on both sides"
-        raise ValueError(f"{told}, got a share of {share:.3g} of {len(labels)} items: {error}") from error
-    return torch.from_numpy(np.sort(parts[0])), torch.from_numpy(np.sort(parts[1]))
+    labels = images.labels[rows].numpy()
+    _check_classes(images, labels, math.ceil(share * len(labels)), name)
+    parts = train_test_split(np.arange(len(labels)), test_size=share, stratify=labels, random_state=0)
+    return rows[np.sort(parts[0])], rows[np.sort(parts[1])]
 
 
-def _subset(labels: Tensor, number: int) -> Tensor:
-    if number > len(labels):
-        raise ValueError(f"subset must be at most the {len(labels)} items of the training part, got {number}")
-    return (
-        torch.arange(len(labels)) if number == len(labels) else _stratified(labels, number / len(labels), "subset")[1]
-    )
+def _check_classes(images: Images, labels: np.ndarray, number: int, name: str) -> None:
+    """Raise ValueError unless a part of so many items can have some of every class and leave some."""
+    (classes, counts), noun = np.unique(labels, return_counts=True), images.noun
+    few, most = len(classes), len(labels) - len(classes)
+    if single := [images.names[c] if images.names else c for c in classes[counts < 2]]:
+        raise ValueError(f"{name} needs 2 {noun}s of each class, got one of class {single[0]}; add one or leave it out")
+    if not 0 < few <= number <= most:
+        raise ValueError(f"{name} must hold {few} to {most} of {len(labels)} {noun}s, some of each class, got {number}")
+
+
+def _subset(images: Images, rows: Tensor, number: int) -> Tensor:
+    if number > len(rows):
+        raise ValueError(
+            f"subset must be at most the {len(rows)} {images.noun}s of the training part, got {number}; without "
+            "--subset, that of the named recipe counts"
+        )
+    return rows if number == len(rows) else _stratified(images, rows, number / len(rows), "subset")[1]

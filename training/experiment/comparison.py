@@ -1,5 +1,6 @@
 """Trains variants of a recipe from the same seeds and estimates their differences, paired by seed."""
 
+import contextlib
 import dataclasses
 import sys
 from collections.abc import Iterator
@@ -10,11 +11,12 @@ from typing import Any
 import numpy as np
 from scipy.special import stdtrit
 
-from theory.typed import check_arguments, check_between, check_fields
+from theory.typed import AnyPath, as_path, check_arguments, check_between, check_fields
 from training.data.images import Source
 from training.measure.scores import Result
 from training.recipe.recipe import Recipe
-from training.run.files.run_folder import open_run, write_json
+from training.run.files.opening import opened
+from training.run.files.run_folder import write_json
 
 from .parallel import Task, check_jobs, check_seeds, processes, run_all
 from .published import Environment, read_published
@@ -128,7 +130,7 @@ def compare(
     variants: dict[str, Recipe] | None = None,
     seeds: int = 5,
     progress: bool = False,
-    folder: Path | None = None,
+    folder: AnyPath | None = None,
     jobs: int = -1,
     source: Source | None = None,
     stack: int = -1,
@@ -166,21 +168,23 @@ def compare(
     variants = standard_variants(base) if variants is None else variants
     if not variants:
         raise ValueError("variants must be recipes by name, at least one, got none")
+    folder = as_path(folder)
     if folder is not None:
         _check_places(folder, variants)
-    for name, recipe in variants.items() if folder else ():
-        open_run(_place(folder, name), recipe, resume=True)
     tasks = [
         Task(name, recipe, seed, _place(folder, name) / f"seed-{seed}" if folder else None)
         for seed in range(seeds)
         for name, recipe in variants.items()
     ]
-    check_same_data(tasks, source)
-    groups, said = stacked(tasks, stack, processes([task.recipe for task in tasks], jobs), source)
-    if progress and said:
-        print(said, file=sys.stderr)
-    done = run_all(groups, progress, jobs, source)
-    found = {(name, seed): result for some in done for name, seed, result in some}
+    with contextlib.ExitStack() as folders:
+        for name, recipe in variants.items() if folder else ():
+            folders.enter_context(opened(_place(folder, name), recipe, resume=True))
+        check_same_data(tasks, source)
+        groups, said = stacked(tasks, stack, processes([task.recipe for task in tasks], jobs), source)
+        if progress and said:
+            print(said, file=sys.stderr)
+        done = run_all(groups, progress, jobs, source)
+        found = {(name, seed): result for some in done for name, seed, result in some}
     results = {name: [found[name, seed] for seed in range(seeds)] for name in variants}
     if folder is None:
         return Comparison(variants, next(iter(variants)), results)

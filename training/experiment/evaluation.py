@@ -1,6 +1,6 @@
 """Scores and predictions of a finished (or interrupted) run, from its checkpoints."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from torch import Tensor
 
-from theory.typed import check_arguments
+from theory.typed import AnyPath, check_arguments
 from training.data.images import Source, Splits, split
 from training.data.loader import Loader
 from training.data.sources import open_source
@@ -18,19 +18,20 @@ from training.recipe import schedule
 from training.recipe.recipe import Recipe
 from training.run.cohort import build_cohort, predict
 from training.run.device import choose_device
-from training.run.files.checkpoint import load_weights
-from training.run.files.run_folder import check_data, read_recipe
+from training.run.files.checkpoint import load_weights, origin
+from training.run.files.opening import read_recipe
+from training.run.files.run_folder import check_data
 
 Part = Literal["test", "validation"]
 
 
 def evaluate_run(
-    run: Path, part: Part = "test", source: Source | None = None, device: str | None = None
+    run: AnyPath, part: Part = "test", source: Source | None = None, device: str | None = None
 ) -> dict[int, metrics.Report]:
     """Scores of the newest good checkpoint of every seed, by seed; predictions go to `predictions-PART.npz` beside it.
 
     Args:
-        run: a run folder.
+        run: a run folder, or the folder of one seed that `training.train` was given.
         part: the images to score.
         source: the images; by default those that the recipe names.
         device: where to compute; by default where the run did.
@@ -40,16 +41,17 @@ def evaluate_run(
             training half is of other data than that of the run, whichever part is scored.
     """
     check_arguments(evaluate_run, locals())
-    recipe = _with_device(read_recipe(run), device)
+    folder = Path(run)
+    recipe, places = _with_device(recipe_of(folder), device), places_of(folder)
     reports = {}
-    for seed, logits, labels in _each_seed(run, recipe, part, source):
-        place = run / f"seed-{seed}" / f"predictions-{part}.npz"
+    for seed, logits, labels in _each_seed(places, recipe, part, source):
+        place = places[seed] / f"predictions-{part}.npz"
         np.savez_compressed(place, logits=logits.cpu().numpy(), labels=labels.cpu().numpy())
         reports[seed] = metrics.report(logits, labels)
     return reports
 
 
-def advise_run(run: Path, source: Source | None = None, device: str | None = None) -> Advice:
+def advise_run(run: AnyPath, source: Source | None = None, device: str | None = None) -> Advice:
     """Whether mutual learning would help the independent students of a run folder (see `training.advise`).
 
     From the validation predictions of the newest good checkpoint of every seed: they were not trained on, and their
@@ -64,7 +66,8 @@ def advise_run(run: Path, source: Source | None = None, device: str | None = Non
         ValueError: as `evaluate_run` and `advise` do; or if the students of the run were coupled.
     """
     check_arguments(advise_run, locals())
-    recipe = _with_device(read_recipe(run), device)
+    folder = Path(run)
+    recipe = _with_device(recipe_of(folder), device)
     if any(schedule.values(recipe.weight, "weight", recipe.epochs)):
         raise ValueError(
             f"{run} holds students that were coupled (weight {recipe.weight}): advice needs independent ones, those of "
@@ -72,20 +75,48 @@ def advise_run(run: Path, source: Source | None = None, device: str | None = Non
         )
     if len(recipe.students) < 2:
         raise ValueError(f"{run} holds one student: advice needs at least two, trained independently")
-    return combine([advise(logits, labels) for _, logits, labels in _each_seed(run, recipe, "validation", source)])
+    answers = _each_seed(places_of(folder), recipe, "validation", source)
+    return combine([advise(logits, labels) for _, logits, labels in answers])
+
+
+def recipe_of(run: Path) -> Recipe:
+    """The recipe of a run folder, or of the folder of one seed.
+
+    Raises:
+        ValueError: if it is neither.
+    """
+    alone = _alone(run)
+    return read_recipe(run) if alone is None else alone[0]
+
+
+def places_of(run: Path) -> dict[int, Path]:
+    """The folder of each seed of a run, which is the run's own if that is all it holds.
+
+    Raises:
+        ValueError: if there is none.
+    """
+    alone = _alone(run)
+    return {seed: run / f"seed-{seed}" for seed in seeds_of(run)} if alone is None else {alone[1]: run}
+
+
+def _alone(run: Path) -> tuple[Recipe, int] | None:
+    """Recipe and seed of a folder of one seed, which is what `training.train` writes; its checkpoints hold both."""
+    return None if (run / "recipe.json").exists() else origin(run)
 
 
 def _with_device(recipe: Recipe, device: str | None) -> Recipe:
     return recipe if device is None else replace(recipe, device=device)
 
 
-def _each_seed(run: Path, recipe: Recipe, part: Part, source: Source | None) -> Iterator[tuple[int, Tensor, Tensor]]:
+def _each_seed(
+    places: Mapping[int, Path], recipe: Recipe, part: Part, source: Source | None
+) -> Iterator[tuple[int, Tensor, Tensor]]:
     """(seed, logits, labels) of every seed of a run; each seed has its own label noise."""
     images = source or open_source(recipe)
-    for seed in seeds_of(run):
+    for seed, place in places.items():
         splits = split(recipe, images, seed)
-        check_data(run / f"seed-{seed}", splits.data)  # other data may hold what the students were trained on
-        yield seed, *predictions(run / f"seed-{seed}", recipe, splits, seed, part)
+        check_data(place, splits.data)  # other data may hold what the students were trained on
+        yield seed, *predictions(place, recipe, splits, seed, part)
 
 
 def seeds_of(run: Path) -> list[int]:

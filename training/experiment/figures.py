@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from theory.typed import AnyPath
+
 from .comparison import Comparison, Row
 
 if TYPE_CHECKING:
@@ -42,9 +44,9 @@ def order_figure(comparison: Comparison) -> "Figure":
     return figure
 
 
-def save_figure(comparison: Comparison, folder: Path) -> list[Path]:
+def save_figure(comparison: Comparison, folder: AnyPath) -> list[Path]:
     """Write the figure of a comparison as `order.svg` and `order.png`."""
-    paths = [folder / f"order.{kind}" for kind in ("svg", "png")]
+    paths = [Path(folder) / f"order.{kind}" for kind in ("svg", "png")]
     figure = order_figure(comparison)
     for path in paths:
         figure.savefig(path, dpi=150)

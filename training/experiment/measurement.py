@@ -1,5 +1,6 @@
 """Runs of plain constant-rate SGD along which the theory's quantities are measured."""
 
+import contextlib
 import dataclasses
 import itertools
 import json
@@ -12,17 +13,18 @@ import torch
 from torch import Tensor, nn
 
 from theory.dynamics.detaching import dropped_gradient_bound
-from theory.typed import check_arguments, shown
+from theory.typed import AnyPath, as_path, check_arguments, shown
 from training.data.images import Source, split
 from training.data.loader import Loader, planes
 from training.data.sources import open_source
 from training.measure import instruments as on
 from training.measure.instruments import Landscape
+from training.recipe.differences import differences
 from training.recipe.recipe import Recipe
 from training.run.cohort import Cohort, build_cohort
 from training.run.device import choose_device, threads
 from training.run.files.environment import environment
-from training.run.files.run_folder import probe_folder, write_json
+from training.run.files.run_folder import claimed, probe_folder, write_json
 from training.run.step import objective_at, step
 
 from .parallel import check_jobs, check_seeds, run_all
@@ -62,8 +64,9 @@ class Cell(NamedTuple):
         asked = {"recipe": self.recipe.to_json(), "seed": self.seed, "records": self.records}
         if self.file is not None and self.file.exists():
             found = read_published(self.file, MeasuredRun)
-            if {key: found[key] for key in asked} != asked:
-                raise ValueError(f"{self.file} holds a run of another recipe; choose another folder")
+            there, here = ({"seed": one["seed"], "records": one["records"], **one["recipe"]} for one in (found, asked))
+            if told := differences(there, here):
+                raise ValueError(f"{self.file} holds a run of another recipe: {told}; choose another folder")
             return found
         rows = follow(self.recipe, self.seed, self.records, source)
         found = asked | {"made": environment(choose_device(self.recipe.device)), "rows": rows}
@@ -146,7 +149,7 @@ def measure(
     rates: Sequence[float],
     seeds: int = 5,
     records: int = 12,
-    folder: Path | None = None,
+    folder: AnyPath | None = None,
     progress: bool = False,
     jobs: int = -1,
     source: Source | None = None,
@@ -171,6 +174,7 @@ def measure(
     if not all(0 < rate < np.inf for rate in rates):
         raise ValueError(f"measure needs positive, finite rates, got {', '.join(f'{rate:g}' for rate in rates)}")
     check_jobs(jobs)
+    folder = as_path(folder)
     if folder is not None:
         probe_folder(folder)
     cells = [
@@ -180,9 +184,10 @@ def measure(
     ]
     for cell in cells:
         _check(cell.recipe, records)
-    if folder is not None:
-        keep_to_data(base, [cell.file for cell in cells if cell.file is not None], source)
-    found = {json.dumps([one["recipe"], one["seed"]]): one for one in run_all(cells, progress, jobs, source)}
+    with contextlib.nullcontext() if folder is None else claimed(folder) as alone:
+        if alone is not None:
+            keep_to_data(base, [cell.file for cell in cells if cell.file is not None], source, alone)
+        found = {json.dumps([one["recipe"], one["seed"]]): one for one in run_all(cells, progress, jobs, source)}
     return [found[json.dumps([cell.recipe.to_json(), cell.seed])] for cell in cells]
 
 

@@ -27,17 +27,21 @@ def check_same_data(tasks: Sequence[Task], source: Source | None = None) -> None
     _check(((task.recipe, task.folder) for task in tasks if task.folder is not None), left, source)
 
 
-def keep_to_data(recipe: Recipe, files: Sequence[Path], source: Source | None = None) -> None:
+def keep_to_data(recipe: Recipe, files: Sequence[Path], source: Source | None = None, alone: bool = True) -> None:
     """As `check_same_data`, for measured runs, one a file of one folder: the first of them write down their data.
 
-    A folder of measured runs that did not is let pass, as an older run is.
+    A folder of measured runs that did not is let pass, as an older run is. Data on which nothing was measured give way
+    to others, unless another process is at work in the folder (`alone` is False).
 
     Raises:
         ValueError, OSError: as `check_same_data`.
     """
     folder = files[0].parent
+    begun = any(folder.glob("order-*.json"))
+    if alone and not begun:
+        (folder / "data.json").unlink(missing_ok=True)
     _check([(recipe, folder)], not all(file.exists() for file in files), source)
-    if not (folder / "data.json").exists() and not any(folder.glob("order-*.json")):
+    if not (folder / "data.json").exists() and not begun:
         write_json(folder / "data.json", _fingerprint(recipe, source, needed=True))
 
 

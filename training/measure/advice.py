@@ -13,6 +13,7 @@ from torch import Tensor
 from theory.cohorts import accounting, phases
 from theory.divergence.arguments import as_floats
 from theory.typed import check_arguments, check_between, check_fields, shown
+from training.loss.probabilities import refuse_probabilities
 from training.loss.tensors import check_held
 
 from .evidence import TESTED
@@ -146,8 +147,7 @@ def advise(logits: Any, labels: Any, *, level: float = 0.95, resamples: int = 10
     gain, above 1 the ensemble loses, above 2 the student does, too (G4, G5).
 
     The labels must be as noisy as those of the training set, and the examples not among those trained on. Logits are
-    any unnormalised log-probabilities; probabilities look like logits and cannot be told from them: hand over their
-    logarithms.
+    any unnormalised log-probabilities; probabilities are refused: hand over their logarithms.
 
     Args:
         logits: (K, N, C) tensor or array, or a sequence of K such of shape (N, C): K >= 2 students that were trained
@@ -159,8 +159,9 @@ def advise(logits: Any, labels: Any, *, level: float = 0.95, resamples: int = 10
 
     Raises:
         ValueError: logits that are not finite or of another shape; fewer than two students or examples; students that
-            are copies of each other; labels of another shape or outside 0 .. C - 1; an ensemble without an error on the
-            examples, or whose logits are constant, which no temperature calibrates.
+            are copies of each other, or whose rows are all probabilities (`training.refuse_probabilities`); labels of
+            another shape or outside 0 .. C - 1; an ensemble without an error on the examples, or whose logits are
+            constant, which no temperature calibrates.
 
     >>> import numpy as np
     >>> rng = np.random.default_rng(0)
@@ -232,6 +233,7 @@ def _as_students(logits: Any) -> np.ndarray:
         raise ValueError(f"logits must have shape (K, N, C) with at least two of each, got shape {z.shape}")
     if (z == z[:1]).all():
         raise ValueError(f"the {len(z)} students must have been trained independently, got copies of one")
+    refuse_probabilities([*torch.from_numpy(z)])
     return z
 
 

@@ -3,9 +3,9 @@
 import dataclasses
 import json
 import math
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import NoneType
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -116,8 +116,8 @@ class Recipe:
 
     def __post_init__(self) -> None:
         _require(isinstance(self.students, tuple | list), "students", "a tuple", self.students)
-        if isinstance(self.data_root, Path):
-            object.__setattr__(self, "data_root", str(self.data_root))
+        if isinstance(self.data_root, os.PathLike):
+            object.__setattr__(self, "data_root", os.fspath(self.data_root))
         _check_types(self)
         object.__setattr__(self, "augment", tuple(self.augment))
         object.__setattr__(self, "students", _names(self.students))
@@ -126,6 +126,8 @@ class Recipe:
         _check_optimisation(self)
         for item in dataclasses.fields(self):
             object.__setattr__(self, item.name, _as_pythons(getattr(self, item.name)))
+        for name in SCHEDULED:
+            object.__setattr__(self, name, schedule.as_number(getattr(self, name)))
 
     @property
     def order(self) -> schedule.Schedule:
@@ -143,7 +145,7 @@ class Recipe:
         return schedule.learning_rate(self.lr, self.epochs, self.warmup_epochs)
 
     def to_json(self) -> dict[str, Any]:
-        """The recipe as JSON; an infinite order is the string "inf", which reads back as the same schedule.
+        """The recipe as JSON; an infinite number is the string "inf", which `from_json` reads as the number.
 
         Raises:
             ValueError: if a student is a function that could not be imported again.
@@ -161,7 +163,17 @@ class Recipe:
         Raises:
             ValueError: a field or a type that a recipe does not have, in one sentence that names it and `where`.
         """
-        return fitted(data, cls, where)
+        return fitted(_with_infinity(data) if isinstance(data, dict) else data, cls, where)
+
+
+SCHEDULED = ("alpha", "weight", "lr")
+"""The fields that may change over the epochs."""
+
+
+def _with_infinity(data: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a file with the number that "inf" stands for, where a field has no other strings."""
+    numbers = {item.name for item in dataclasses.fields(Recipe) if item.type in (float, float | None)}
+    return {key: math.inf if key in numbers and value == "inf" else value for key, value in data.items()}
 
 
 def _require(holds: bool, name: str, domain: str, value: object) -> None:
@@ -188,7 +200,7 @@ def _check_types(recipe: Recipe) -> None:
     """Every field has its type but the students, which may be functions, and what may be a schedule."""
     for item in dataclasses.fields(recipe):
         value = getattr(recipe, item.name)
-        if item.name not in ("students", "alpha", "weight", "lr"):
+        if item.name not in ("students", *SCHEDULED):
             check(item.name, value, item.type)
         if isinstance(value, int):
             _require(abs(value) < 2**63, item.name, "a number of 64 bits", value)

@@ -10,6 +10,7 @@ step:0.1:0.2:60              0.1, multiplied by 0.2 every 60 epochs
 import math
 from collections.abc import Callable
 from itertools import pairwise
+from typing import Any
 
 from theory.typed import shown
 
@@ -39,6 +40,18 @@ def parse(spec: float | str, name: str) -> Schedule:
             f"{name} must be a number, linear:A:B, cosine:A:B, piecewise:A@EPOCH,B@EPOCH,... or "
             f"step:A:FACTOR:EVERY, got {shown(spec)}"
         ) from error
+
+
+def as_number(spec: Any) -> Any:
+    """A constant that is written as text as the number that it is; everything else unchanged.
+
+    >>> as_number("inf"), as_number("linear:2:0.5")
+    (inf, 'linear:2:0.5')
+    """
+    try:
+        return float(spec) if isinstance(spec, str) else spec
+    except ValueError:
+        return spec
 
 
 def values(spec: float | str, name: str, epochs: int) -> list[float]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-from theory.typed import check_arguments, check_call, shown
+from theory.typed import AnyPath, as_path, check_arguments, check_call, shown
 from training.data.images import Source, split
 from training.data.loader import Loader
 from training.data.sources import open_source
@@ -25,7 +25,7 @@ from .stopping import Interrupt
 def train(
     recipe: Recipe,
     seed: int = 0,
-    folder: Path | None = None,
+    folder: AnyPath | None = None,
     source: Source | None = None,
     resume: bool = False,
     progress: bool = False,
@@ -56,6 +56,7 @@ def train(
     check_arguments(train, locals())
     check_call("watch", watch, "answers")
     check_seed(seed)
+    folder = as_path(folder)
     done = finished(folder, resume, source)
     if done is not None:
         return done

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from theory.typed import check_arguments, check_call
+from theory.typed import AnyPath, as_path, check_arguments, check_call
 from training.data.images import Source, Splits, split
 from training.data.loader import Loader
 from training.data.sources import open_source
@@ -32,7 +32,13 @@ class Planned(NamedTuple):
 
     recipe: Recipe
     seed: int = 0
-    folder: Path | None = None
+    folder: AnyPath | None = None
+
+
+class _Run(NamedTuple):
+    recipe: Recipe
+    seed: int
+    folder: Path | None
 
 
 def train_stacked(
@@ -77,12 +83,13 @@ def train_stacked(
     check_arguments(train_stacked, locals())
     check_call("watch", watch, "answers")
     _check(runs)
-    found = {k: finished(run.folder, resume, source) for k, run in enumerate(runs)}
+    every = [_Run(run.recipe, run.seed, as_path(run.folder)) for run in runs]
+    found = {k: finished(run.folder, resume, source) for k, run in enumerate(every)}
     left = [k for k, result in found.items() if result is None]
     if left:
         check_alike([runs[k].recipe for k in left])
         source = source or open_source(runs[0].recipe)
-        found |= zip(left, _train([runs[k] for k in left], source, resume, progress, watch), strict=True)
+        found |= zip(left, _train([every[k] for k in left], source, resume, progress, watch), strict=True)
     return [result for result in found.values() if result is not None]
 
 
@@ -92,12 +99,12 @@ def _check(runs: Sequence[Planned]) -> None:
     for run in runs:
         check_arguments(Planned, run._asdict())
         check_seed(run.seed)
-    folders = [run.folder for run in runs if run.folder is not None]
+    folders = [Path(run.folder) for run in runs if run.folder is not None]
     if twice := [folder for folder in folders if folders.count(folder) > 1]:
         raise ValueError(f"every run needs a folder of its own, got {twice[0]} twice")
 
 
-def _train(runs: Sequence[Planned], source: Source, resume: bool, progress: bool, watch: Watch | None) -> list[Result]:
+def _train(runs: Sequence[_Run], source: Source, resume: bool, progress: bool, watch: Watch | None) -> list[Result]:
     recipe = runs[0].recipe
     splits = _splits(runs, source)
     if reason := why_not(recipe) or why_not_these(splits[0].train):
@@ -119,7 +126,7 @@ def _train(runs: Sequence[Planned], source: Source, resume: bool, progress: bool
     return [results[id(member)] for member in members]
 
 
-def _splits(runs: Sequence[Planned], source: Source) -> list[Splits]:
+def _splits(runs: Sequence[_Run], source: Source) -> list[Splits]:
     """The splits of each run: the same images, whose labels differ by their noise."""
     kept: dict[tuple[int, float], Splits] = {}
     for recipe, seed, _ in runs:
@@ -135,7 +142,7 @@ def _with_pixels_of(first: Splits, own: Splits) -> Splits:
 
 
 @contextlib.contextmanager
-def _only_writer(runs: Sequence[Planned]) -> Iterator[None]:
+def _only_writer(runs: Sequence[_Run]) -> Iterator[None]:
     with contextlib.ExitStack() as locks:
         for run in runs:
             if run.folder is not None:

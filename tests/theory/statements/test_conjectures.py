@@ -34,6 +34,10 @@ def refuted() -> list[Verdict]:
     return search_file(FALSE, seconds=10)
 
 
+def test_the_file_may_be_named_by_text():
+    assert len(search_file(str(FALSE), seconds=0.1)) == 4
+
+
 def test_every_false_conjecture_of_the_file_is_refuted(refuted):
     assert len(refuted) == 4
     for verdict in refuted:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from training import Recipe, Source, from_datasets, from_tensors
-from training.data.images import Images, split
+from training.data.images import Images, at_hand, split
 from training.data.loader import Loader, draw_plan
 from training.data.sources import open_source
 
@@ -101,12 +101,22 @@ def test_a_subset_is_stratified_and_of_the_size_asked_for():
     ("change", "sentence"),
     [
         ({"subset": 5000}, "subset must be at most the 958"),
+        ({"subset": 949}, "subset must hold 10 to 948 of 958 images, some of each class, got 949"),
+        ({"validation": 0.001}, r"validation \(0\.001\) must hold 10 to 1188 of 1198 images, some of each class"),
         ({"batch_size": 959}, "batch_size must be at most the 958"),
     ],
 )
 def test_asking_for_more_images_than_there_are_is_refused(change, sentence):
     with pytest.raises(ValueError, match=sentence):
         split(Recipe(**change), open_source(Recipe()))
+
+
+@pytest.mark.parametrize("names", [("ant", "bee", "cat"), ()])
+def test_a_class_with_a_single_image_is_refused_by_its_name(names):
+    images = Images(torch.zeros(9, 4, 4, 1, dtype=torch.uint8), torch.tensor([0] * 4 + [1] + [2] * 4), 3, names)
+    sentence = f"needs 2 images of each class, got one of class {'bee' if names else 1}; add"
+    with pytest.raises(ValueError, match=sentence):
+        split(Recipe(data="tensors"), at_hand(images, images))
 
 
 def test_wrong_images_and_labels_are_refused_by_name():

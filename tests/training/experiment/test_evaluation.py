@@ -12,7 +12,7 @@ import pytest
 import rdml
 from training import Recipe, train
 from training.experiment.evaluation import seeds_of
-from training.run.files.run_folder import open_run
+from training.run.files.opening import open_run
 
 SHORT = Recipe(epochs=1, subset=96, weight=0.0)
 

@@ -18,6 +18,7 @@ from training.flags import Flags
 from training.loss import mutual_loss
 from training.measure import instruments as on
 from training.run.cohort import build_cohort
+from training.run.files.run_folder import claimed
 from training.run.step import objective_at, step
 
 SMALL = Recipe(students=("mlp-tanh",) * 2, subset=60, epochs=2, batch_size=20, lr=0.05, alpha=2.0)
@@ -233,6 +234,16 @@ def test_measured_runs_on_other_data_do_not_share_a_folder(tmp_path):
     (tmp_path / "data.json").write_text("{")
     with pytest.raises(ValueError, match=r"data.json is not JSON"):
         measure(base, [0.5], [0.05], 1, 2, tmp_path, jobs=1, source=pictures(0))
+
+
+def test_data_on_which_nothing_was_measured_keep_no_folder_occupied(tmp_path):
+    base = dataclasses.replace(SMALL, data="tensors", epochs=1)
+    with pytest.raises(ValueError, match="subset must be at most"):
+        measure(dataclasses.replace(base, subset=5000), [0.5], [0.05], 1, 2, tmp_path, jobs=1, source=pictures(0))
+    base = dataclasses.replace(base, subset=None)
+    with claimed(tmp_path), pytest.raises(ValueError, match="holds a run on other data"):
+        measure(base, [0.5], [0.05], 1, 2, tmp_path, jobs=1, source=pictures(1))
+    assert measure(base, [0.5], [0.05], 1, 2, tmp_path, jobs=1, source=pictures(1))
 
 
 def test_measured_runs_of_an_older_version_are_let_pass(tmp_path):

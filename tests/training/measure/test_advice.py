@@ -170,6 +170,17 @@ def test_what_cannot_be_advised_on_is_refused_in_one_sentence(logits, labels, se
     assert "\n" not in str(refusal.value)
 
 
+@pytest.mark.parametrize("softmaxed", [[0, 1], [1]])
+@pytest.mark.parametrize("kind", [np.float64, np.float32])
+def test_probabilities_are_refused_and_their_logarithms_are_not(softmaxed, kind):
+    given, other = LOGITS.astype(kind), torch.softmax(torch.from_numpy(LOGITS), -1).numpy().astype(kind)
+    given[softmaxed] = other[softmaxed]
+    with pytest.raises(ValueError, match=f"the logits of student {softmaxed[0]} are probabilities"):
+        advise(given, LABELS)
+    given[softmaxed] = np.log(other[softmaxed])
+    assert advise(given, LABELS).beta == pytest.approx(advise(LOGITS, LABELS).beta, rel=1e-4)
+
+
 @pytest.mark.parametrize("options", [{"level": 1.0}, {"level": math.nan}, {"resamples": 10}, {"seed": -1}])
 def test_a_bootstrap_that_means_nothing_is_refused(options):
     with pytest.raises(ValueError, match="level must be in"):

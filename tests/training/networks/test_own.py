@@ -16,7 +16,7 @@ from training import Recipe, standard_variants, train
 from training.experiment.evaluation import evaluate_run
 from training.experiment.parallel import Task, run_all
 from training.networks import build_model
-from training.run.files.run_folder import open_run, read_recipe
+from training.run.files.opening import open_run, read_recipe
 
 SHORT = Recipe(epochs=1, subset=100, students=(own_networks.small, own_networks.pair))
 NAMES = ("own_networks:small", "own_networks:pair")

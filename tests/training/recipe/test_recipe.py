@@ -68,12 +68,26 @@ def test_numbers_of_other_libraries_become_pythons_that_a_file_can_hold(name, va
     assert Recipe.from_json(json.loads(json.dumps(recipe.to_json()))) == recipe
 
 
-@pytest.mark.parametrize("recipe", [*RECIPES.values(), Recipe(alpha=math.inf), Recipe(alpha="cosine:2:0.5")])
+INFINITE = (
+    Recipe(alpha=math.inf),
+    Recipe(alpha="inf"),
+    Recipe(alpha="piecewise:inf@0,1@30"),
+    Recipe(max_loss=math.inf, clip_norm=math.inf),
+    Recipe(data_root="inf"),
+)
+
+
+@pytest.mark.parametrize("recipe", [*RECIPES.values(), *INFINITE, Recipe(alpha="cosine:2:0.5")])
 def test_a_recipe_survives_strict_json(recipe):
     text = json.dumps(recipe.to_json(), allow_nan=False)
     again = Recipe.from_json(json.loads(text))
+    assert again == recipe
     assert again.to_json() == recipe.to_json()
     assert again.order(1, 3) == recipe.order(1, 3)
+
+
+def test_a_constant_that_is_written_as_text_is_its_number():
+    assert Recipe(alpha="2", weight="0.5", lr="1e-1") == Recipe(alpha=2.0, weight=0.5, lr=0.1)
 
 
 def test_a_recipe_of_another_version_is_refused_by_the_name_of_its_field():

@@ -204,6 +204,13 @@ def test_a_checkpoint_of_an_older_version_still_works(tmp_path):
     assert train(SHORT, 0, tmp_path, resume=True) == train(SHORT, 0)
 
 
+def test_a_checkpoint_that_kept_a_constant_as_text_still_works(tmp_path):
+    train(SHORT, 0, tmp_path)
+    (tmp_path / "result.json").unlink()
+    _rewrite(newest(tmp_path), lambda held: held | {"recipe": held["recipe"] | {"lr": str(SHORT.lr)}})
+    assert train(SHORT, 0, tmp_path, resume=True) == train(SHORT, 0)
+
+
 def test_the_last_good_checkpoint_has_finite_weights(tmp_path):
     train(SHORT, 0, tmp_path)
     first, last = sorted((tmp_path / "checkpoints").glob("*.pt"))

@@ -12,7 +12,7 @@ from training import RECIPES, Recipe, cli, compare, from_texts, train
 from training.data import docstrings
 from training.experiment.evaluation import evaluate_run
 from training.run.files.checkpoint import load_newest
-from training.run.files.run_folder import open_run
+from training.run.files.opening import open_run
 
 
 @pytest.fixture(scope="module")

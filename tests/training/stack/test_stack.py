@@ -46,7 +46,7 @@ def plan(folder: Path | None = None) -> list[Planned]:
 
 def place(run: Planned) -> Path:
     assert run.folder is not None
-    return run.folder
+    return Path(run.folder)
 
 
 def run_of(recipe, seed):
@@ -257,7 +257,7 @@ def test_what_cannot_be_stacked_is_refused_with_its_reason(sentence):
         ([SHORT], "runs must be a list, each item a training.Planned, got .Recipe"),
         (3, "runs must be a list, each item a training.Planned, got 3"),
         ([], "runs must be at least one, got none"),
-        ([Planned(SHORT, folder=wrong("a"))], "folder must be a pathlib.Path or None, got 'a'"),
+        ([Planned(SHORT, folder=wrong(3))], "folder must be a string or a path or None, got 3"),
         ([Planned(SHORT, -1)], "seed must be a whole number"),
         (
             [Planned(SHORT, 0, Path("a")), Planned(SHORT, 1, Path("a"))],

@@ -1,6 +1,7 @@
 """Downloads files with pooch, with a progress bar and a cache; a file is used only if its checksum is right."""
 
 import logging
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,9 @@ class Remote:
     md5: str
 
 
-def fetch(remote: Remote, folder: Path | None = None, timeout: float = 30.0, progress: bool = True) -> Path:
+def fetch(
+    remote: Remote, folder: str | os.PathLike[str] | None = None, timeout: float = 30.0, progress: bool = True
+) -> Path:
     """The path of the file in the cache, downloaded if it is not there or damaged.
 
     A download goes to a temporary file and takes its place only if its checksum is right.
@@ -34,7 +37,7 @@ def fetch(remote: Remote, folder: Path | None = None, timeout: float = 30.0, pro
     Raises:
         OSError: if no address gives the right file; the sentence says what each one did.
     """
-    cache, failures, offline = folder or Path(pooch.os_cache("rdml")), list[str](), 0
+    cache, failures, offline = Path(folder or pooch.os_cache("rdml")), list[str](), 0
     pooch.get_logger().setLevel(logging.WARNING)
     for url in remote.urls:
         downloader: Any = pooch.HTTPDownloader(progressbar=progress, timeout=timeout)

@@ -100,7 +100,9 @@ def npz(recipe: Recipe) -> Source:
     root = Path(recipe.data_root or "")
     found = [root] if root.is_file() else sorted(root.glob("*.npz")) if recipe.data_root else []
     if len(found) != 1:
-        raise FileNotFoundError(f"data=npz needs --data-root, a .npz file or a folder of one, got {len(found)} of them")
+        there = f"{root} with {len(found)} of them" if root.is_dir() else f"{root}, which does not exist"
+        got = there if recipe.data_root else "none"
+        raise FileNotFoundError(f"data=npz needs --data-root, a .npz file or a folder of one, got {got}")
     path, fields = found[0], _fields(found[0])
     parts = ("train", "test", *(("val",) if {"val_images", "val_labels"} & set(fields) else ()))
     missing = [name for part in parts for name in (f"{part}_images", f"{part}_labels") if name not in fields]

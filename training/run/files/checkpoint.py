@@ -18,6 +18,8 @@ import msgspec
 import torch
 from torch import Tensor
 
+from training.recipe.recipe import Recipe
+from training.recipe.schedule import as_number
 from training.recipe.schema import fitted
 from training.run.cohort import Cohort
 
@@ -120,7 +122,7 @@ def _foreign(held: Content, cohort: Cohort) -> str | None:
         return f"belongs to seed {held.seed}, not {cohort.seed}"
     own, other = cohort.recipe.to_json(), held.recipe or {}
     for key in sorted(set(own) & set(other) - CIRCUMSTANCES):
-        if own[key] != other[key]:
+        if as_number(own[key]) != as_number(other[key]):  # an older version kept a constant as it was written
             return f"belongs to another recipe ({key} {other[key]!r}, not {own[key]!r})"
     return None
 
@@ -156,6 +158,17 @@ def _shapes(weights: dict[str, Tensor]) -> dict[str, tuple[torch.Size, torch.dty
 def _finite(content: Any) -> bool:
     students = content.get("students", []) if isinstance(content, dict) else []
     return all(bool(weight.isfinite().all()) for weights in students for weight in weights.values())
+
+
+def origin(folder: Path) -> tuple[Recipe, int] | None:
+    """Recipe and seed of the newest good checkpoint in a seed's folder; None without one, or if it stored neither."""
+    content = load_newest(folder / "checkpoints")
+    if content is None:
+        return None
+    held = fitted(content, Content, f"the newest checkpoint in {folder}")
+    if held.recipe is None or held.seed is None:
+        return None
+    return Recipe.from_json(held.recipe, f"the recipe in the newest checkpoint of {folder}"), held.seed
 
 
 def newest_good(folder: Path) -> Path | None:

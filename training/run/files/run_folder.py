@@ -26,9 +26,6 @@ from filelock import FileLock, Timeout
 
 from theory.typed import plain
 from training.recipe import schema
-from training.recipe.recipe import Recipe
-
-from .environment import version_of
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -93,6 +90,23 @@ def held(folder: Path, patience: float = 20.0) -> Iterator[None]:
         lock.release()
 
 
+@contextlib.contextmanager
+def claimed(folder: Path) -> Iterator[bool]:
+    """Lock the folder as `held` does, unless another process has; yields whether this one has.
+
+    Raises:
+        OSError: if it cannot be written.
+    """
+    probe_folder(folder)
+    lock = FileLock(folder / ".lock", timeout=0)
+    with contextlib.suppress(Timeout):
+        lock.acquire()
+    try:
+        yield lock.is_locked
+    finally:
+        lock.release()
+
+
 def write_json(path: Path, content: Any) -> None:
     """Write JSON atomically; a number that JSON does not know (nan, inf) is an error."""
     text = json.dumps(content, indent=1, allow_nan=False, ensure_ascii=False, default=plain)
@@ -104,36 +118,6 @@ def read_json(path: Path) -> Any:
     if path.exists() and not (path.is_file() or path.is_dir()):  # a pipe would be waited for without end
         raise ValueError(f"{path} must be a file, got a pipe or a device")
     return schema.decoded(path.read_bytes(), path)
-
-
-def read_recipe(folder: Path) -> Recipe:
-    """The recipe of a run folder.
-
-    Raises:
-        ValueError: if there is none, or it does not fit, in one sentence that names the file.
-    """
-    file = folder / "recipe.json"
-    if not file.exists():
-        raise ValueError(f"{folder} holds no run: there is no recipe.json in it")
-    content = read_json(file)
-    _refuse_twice(file)
-    written = content.pop("rdml", None) if isinstance(content, dict) else None
-    try:
-        return Recipe.from_json(content, file)
-    except ValueError as error:
-        raise ValueError(f"{error}{f'; rdml {written} wrote the file' if written else ''}") from error
-
-
-def _refuse_twice(file: Path) -> None:
-    """Raise ValueError for a field that stands twice in a file, as after an edit by hand: JSON would take the last."""
-
-    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        names = [name for name, _ in pairs]
-        if twice := [name for name in names if names.count(name) > 1]:
-            raise ValueError(f"{file} must have each field once, got {twice[0]!r} twice; take one away")
-        return dict(pairs)
-
-    json.loads(file.read_bytes(), object_pairs_hook=once, parse_int=str)
 
 
 def check_data(folder: Path, data: str) -> None:
@@ -205,20 +189,3 @@ def truncate_lines(path: Path, epochs: int) -> None:
 def dump(row: dict[str, Any]) -> str:
     """One line of strict JSON; an infinite order is written as the string "inf", as in a recipe."""
     return json.dumps({key: "inf" if value == math.inf else value for key, value in row.items()}, allow_nan=False)
-
-
-def open_run(folder: Path, recipe: Recipe, resume: bool) -> None:
-    """Make a run folder, or check that the one which is there may be continued.
-
-    Raises:
-        ValueError: if the folder holds a run already and `resume` is False, or holds one of another recipe.
-        OSError: if the folder cannot be written.
-    """
-    file = folder / "recipe.json"
-    if file.exists():
-        if read_recipe(folder) != recipe:
-            raise ValueError(f"{folder} holds a run of another recipe (see {file}); choose another folder")
-        if not resume:
-            raise ValueError(f"{folder} holds a run already; pass --resume to continue it, or choose another folder")
-    probe_folder(folder)
-    write_json(file, {"rdml": version_of("rdml")} | recipe.to_json())

@@ -16,7 +16,8 @@ from training.experiment.published import (
     read_published,
 )
 from training.recipe import schedule
-from training.run.files.run_folder import open_run, read_lines, read_recipe
+from training.run.files.opening import open_run, read_recipe
+from training.run.files.run_folder import read_lines
 
 RECIPES = {
     "null": "Expected `object`, got `null`",
