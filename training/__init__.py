@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from training.data import Images, Source, from_datasets, from_tensors, from_texts
     from training.experiment.comparison import Comparison, compare, standard_variants
+    from training.experiment.tables import comparison_tables, run_table
     from training.loss import RenyiDivergenceLoss, mutual_loss, refuse_probabilities, renyi_divergence_loss
     from training.measure.advice import Advice, advise
     from training.measure.scores import Result
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "data": ("Images", "Source", "from_datasets", "from_tensors", "from_texts"),
     "experiment.comparison": ("Comparison", "compare", "standard_variants"),
+    "experiment.tables": ("comparison_tables", "run_table"),
     "loss": ("RenyiDivergenceLoss", "mutual_loss", "refuse_probabilities", "renyi_divergence_loss"),
     "measure.advice": ("Advice", "advise"),
     "measure.scores": ("Result",),
@@ -45,12 +47,14 @@ __all__ = [
     "Source",
     "advise",
     "compare",
+    "comparison_tables",
     "from_datasets",
     "from_tensors",
     "from_texts",
     "mutual_loss",
     "refuse_probabilities",
     "renyi_divergence_loss",
+    "run_table",
     "standard_variants",
     "train",
     "train_stacked",

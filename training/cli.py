@@ -69,7 +69,8 @@ def train(
     open_run(place, chosen, resume=True)  # restores recipe.json if the folder was removed during the run
     write_json(place / "results.json", [result.to_json() for result in results])
     tested = f"{results[0].images['test']} test {'texts' if chosen.data in TEXTS else 'images'}"
-    print(f"\n{len(results)} seed(s), {tested}; mean ± standard error over seeds\n")
+    many = f"{seeds} seeds, {tested}; mean ± standard error over seeds"
+    print(f"\n{many if seeds > 1 else f'1 seed, {tested}'}\n")
     print(run_table(results))
     print(place)
     return 0
@@ -104,10 +105,17 @@ def compare(
     from training.experiment.comparison import standard_variants
     from training.run.files.run_folder import probe_folder
 
+    if nets and flags.students is not None:
+        raise ValueError("pass --students or --nets, not both: each of --nets names the students of a comparison")
+    if not orders:
+        raise ValueError("orders must be at least one, got none")
     if publish is not None:
         probe_folder(publish)
     base = override(RECIPES[recipe], flags)
-    for net in nets or ("+".join(base.students),):
+    cohorts = nets or ("+".join(base.students),)
+    if alone := [net for net in cohorts if "+" not in net]:
+        raise ValueError(f"a comparison needs students who learn from each other, at least two, got {alone[0]} alone")
+    for net in cohorts:
         chosen, place = (
             dataclasses.replace(base, students=tuple(net.split("+"))),
             folder / net.replace(":", "-"),
@@ -185,12 +193,10 @@ def write_comparison(comparison: "Comparison", place: Path) -> str:
     from training.experiment import figures, tables
     from training.run.files.run_folder import write_atomically
 
-    measured = {row["metric"] for row in comparison.rows}
-    shown = [metric for metric in tables.SHOWN if metric in measured]
-    text = "\n".join(tables.comparison_table(comparison, metric) for metric in shown)
+    text = tables.comparison_tables(comparison)
     write_atomically(place / "tables.md", text.encode())
     write_atomically(place / "rows.csv", tables.csv_table(comparison).encode())
-    for metric in shown:
+    for metric in tables.shown_metrics(comparison):
         write_atomically(place / f"{metric}.tex", tables.latex_table(comparison, metric).encode())
     figures.save_figure(comparison, place)
     return text

@@ -28,7 +28,7 @@ def run(command, *flags):
 def test_train_records_every_seed_and_prints_one_table(tmp_path, capsys):
     assert run(cli.train, *QUICK, "--seeds", 2, "--alpha", "1.5", "--folder", tmp_path / "run") == 0
     out = capsys.readouterr().out
-    assert "2 seed(s), 599 test images" in out
+    assert "2 seeds, 599 test images" in out
     assert "| ensemble  |" in out
     assert "| generalisation gap, % |" in out
     results = read_json(tmp_path / "run" / "results.json")
@@ -128,6 +128,21 @@ def test_a_word_of_another_type_is_refused_in_one_sentence(words, sentence, caps
     said = capsys.readouterr().err
     assert sentence in said
     assert "None" not in said
+
+
+@pytest.mark.parametrize(
+    ("flags", "sentence"),
+    [
+        (["--orders"], "orders must be at least one, got none"),
+        (["--students", "mlp", "cnn", "--nets", "mlp+mlp"], "pass --students or --nets, not both"),
+        (["--nets", "mlp+cnn", "mlp"], "at least two, got mlp alone"),
+        (["--students", "mlp"], "at least two, got mlp alone"),
+    ],
+)
+def test_a_comparison_that_would_compare_nothing_is_refused_before_it_begins(flags, sentence, tmp_path):
+    with pytest.raises(ValueError, match=sentence):
+        run(cli.compare, *flags, "--folder", tmp_path / "new")
+    assert not (tmp_path / "new").exists()
 
 
 def test_words_are_read_as_the_types_of_the_recipe():

@@ -151,7 +151,7 @@ def compare(
         variants: recipes by name, the reference first; by default `standard_variants(base)`.
         seeds: how many, at least 1; intervals need 2.
         progress: show a progress bar over the runs on the standard error stream.
-        folder: where runs, `comparison.json` and tables go; nothing is written without one.
+        folder: where runs and `comparison.json` go; nothing is written without one.
         jobs: processes at the same time; -1: one a core, divided by the threads of a run; on a GPU, or with students
             that no other process can import, one.
         source: the images of all variants; by default those that each recipe names.

@@ -90,5 +90,6 @@ def _divided(tasks: Sequence[Task], most: int, jobs: int) -> Iterator[Group]:
 
 def _sentence(runs: int, largest: int, number: int, reason: str) -> str:
     if largest == 1:
-        return f"{runs} run(s) train one by one, not stacked: {reason or 'there is a process for each'}"
+        many = "runs train" if runs > 1 else "run trains"
+        return f"{runs} {many} one by one, not stacked: {reason or 'there is a process for each'}"
     return f"{runs} runs train in {number} stacks of up to {largest} (--no-stack: one by one)"

@@ -25,7 +25,16 @@ SHOWN = {
 
 
 def run_table(results: list[Result]) -> str:
-    """Mean and standard error over seeds of every score on the test set and of the generalisation gap, in Markdown."""
+    """Mean and standard error over seeds of every score on the test set and of the generalisation gap, in Markdown.
+
+    >>> score = {"accuracy": 0.9, "nll": 0.25}
+    >>> one = Result(0, test={"ensemble": score}, validation={}, train={"ensemble": score}, images={"test": 10})
+    >>> print(run_table([one]))
+    |          | accuracy, % | NLL, nats | generalisation gap, % |
+    | -------- | ----------- | --------- | --------------------- |
+    | ensemble | 90.00       | 0.2500    | 0.00                  |
+    <BLANKLINE>
+    """
     return report_table([result.test_with_gaps() for result in results])
 
 
@@ -34,6 +43,29 @@ def report_table(reports: list[Report]) -> str:
     metrics = [name for name in SHOWN if any(name in scores for scores in reports[0].values())]
     head = ["", *(SHOWN[name][0] for name in metrics)]
     return markdown(head, [[who, *(_cell(reports, who, name) for name in metrics)] for who in reports[0]])
+
+
+def shown_metrics(comparison: Comparison) -> list[str]:
+    """The metrics of a comparison that have a table, in the order of `SHOWN`."""
+    measured = {row["metric"] for row in comparison.rows}
+    return [metric for metric in SHOWN if metric in measured]
+
+
+def comparison_tables(comparison: Comparison) -> str:
+    """A table for each score of a comparison, as `rdml compare` prints them, in Markdown.
+
+    Means with standard errors over seeds, and differences from the reference with paired 95 % intervals.
+
+    >>> score = {"nll": 0.25}
+    >>> one = Result(0, test={"ensemble": score}, validation={}, train={"ensemble": score}, images={"test": 10})
+    >>> from training import Recipe
+    >>> print(comparison_tables(Comparison({"independent": Recipe()}, "independent", {"independent": [one]})))
+    | NLL, nats (n = 1) | ensemble |
+    | ----------------- | -------- |
+    | independent       | 0.2500   |
+    <BLANKLINE>
+    """
+    return "\n".join(comparison_table(comparison, metric) for metric in shown_metrics(comparison))
 
 
 def comparison_table(comparison: Comparison, metric: str) -> str:

@@ -84,7 +84,8 @@ class Run:
             while self.state.epoch < epochs:
                 row = self._epoch()
                 bar.update()
-                bar.set_postfix(loss=f"{row['loss'][0]:.3f}", accuracy=f"{row['ensemble']['accuracy']:.3f}")
+                ensemble = f"{row['ensemble']['accuracy']:.3f}"
+                bar.set_postfix({"loss": f"{row['loss'][0]:.3f}", "validation accuracy": ensemble})
 
     def _open(self, folder: Path, resume: bool) -> None:
         if self.leads:

@@ -22,7 +22,7 @@ def tasks(recipe, number, folder=None):
         (FAST, 40, -1, 2, [10] * 4, "40 runs train in 4 stacks of up to 10 (--no-stack: one by one)"),
         (FAST, 5, -1, 2, [3, 2], "5 runs train in 2 stacks of up to 3 (--no-stack: one by one)"),
         (FAST, 4, 1, 2, [1] * 4, ""),
-        (FAST, 2, -1, 2, [1, 1], "2 run(s) train one by one, not stacked: there is a process for each"),
+        (FAST, 2, -1, 2, [1, 1], "2 runs train one by one, not stacked: there is a process for each"),
         (dataclasses.replace(FAST, students=("resnet8",)), 3, -1, 1, [1] * 3, "students are too large"),
         (dataclasses.replace(FAST, students=("resnet8",)), 3, 4, 1, [3], "3 runs train in 1 stacks of up to 3"),
         (dataclasses.replace(FAST, amp=True), 3, 4, 1, [1] * 3, "not stacked: amp computes in bfloat16"),

@@ -75,7 +75,7 @@ def test_texts_are_compared(root):
 def test_the_command_line_trains_on_texts(root, tmp_path, capsys):
     flags = ["--recipe", "text", "--data", "text-csv", "--data-root", str(root), "--epochs", "1", "--jobs", "1"]
     assert tyro.cli(cli.train, args=[*flags, "--text-words", "5", "--folder", str(tmp_path / "run")]) == 0
-    assert "1 seed(s), 20 test texts" in capsys.readouterr().out
+    assert "1 seed, 20 test texts" in capsys.readouterr().out
     assert json.loads((tmp_path / "run" / "results.json").read_text())[0]["classes"] == ["rainy", "suny"]
 
 
