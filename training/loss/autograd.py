@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.autograd import Function, forward_ad
 
 from .blocks import compute_dtype, rows_and_gap
-from .value_and_gradient import behind_top, closed, log_mean_exp, psi, times
+from .value_and_gradient import behind_heaviest, behind_top, closed, first_ratio, log_mean_exp, psi, times
 
 Worked = tuple[Tensor, Tensor]
 """(value, gradient in the dtype that `kept_dtype` names)."""
@@ -56,7 +56,7 @@ class Kept(Function):
     ) -> Tensor:
         ctx.save_for_backward(z, *others)
         value, ctx.gradient = work(z, *others)
-        ctx.again, ctx.rest = again, (None,) * len(others)
+        ctx.again, ctx.rest, ctx.dtype = again, (None,) * len(others), z.dtype
         return value
 
     @staticmethod
@@ -65,7 +65,7 @@ class Kept(Function):
         if gradient is not None and not torch.is_grad_enabled() and not transformed():
             if not (g.ndim == 0 and g.is_cpu and g.item() == 1):  # usual; on a CPU to look costs no wait
                 gradient.mul_(g.view(*g.shape, *[1] * (gradient.ndim - g.ndim)))
-            return None, None, gradient.to(ctx.saved_tensors[0].dtype), *ctx.rest
+            return None, None, gradient.to(ctx.dtype), *ctx.rest  # looks at no tensor: they may have changed
         z, *others = ctx.saved_tensors
         with torch.enable_grad():
             return None, None, *torch.autograd.grad(ctx.again(z, *others), z, g, create_graph=True), *ctx.rest
@@ -168,16 +168,16 @@ def _mixture(y: Tensor, z: Tensor, alpha: float) -> Tensor:
         with torch.no_grad():
             delta = behind_top(y, z)
         return torch.softmax(z.masked_fill(delta != 0, -math.inf), -1)
-    delta, common = _behind_top(y, z)
+    delta, common = _behind_heaviest(y, z, alpha)
     tilted = z.detach() + alpha * delta
     slopes = alpha * _still(y, common) + (1 - alpha) * _still(z, common)
     return torch.softmax((tilted + slopes).masked_fill(~common, -math.inf), -1)
 
 
-def _behind_top(y: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
-    """l - max l (0 where a side excludes a class) without derivatives, and where neither side does."""
+def _behind_heaviest(y: Tensor, z: Tensor, alpha: float) -> tuple[Tensor, Tensor]:
+    """l minus that of the heaviest class (0 where a side excludes one) without derivatives, and where neither does."""
     common = (y > -math.inf) & (z > -math.inf)
-    return torch.where(common, behind_top(y.detach(), z.detach()), 0.0), common
+    return torch.where(common, behind_heaviest(y.detach(), z.detach(), alpha), 0.0), common
 
 
 def _still(x: Tensor, common: Tensor) -> Tensor:
@@ -192,13 +192,11 @@ def _peer_gap(y: Tensor, z: Tensor, alpha: float) -> Tensor:
     p, w, s = torch.softmax(y, -1), _mixture(y, z, alpha), alpha - 1
     if alpha > torch.finfo(z.dtype).max:
         return w - p
-    delta, common = _behind_top(y, z)
+    delta, common = _behind_heaviest(y, z, alpha)
     delta = delta + _still(y, common) - _still(z, common)
-    q, log_q = torch.softmax(z, -1), torch.log_softmax(z, -1)
+    q, log_p, log_q = torch.softmax(z, -1), torch.log_softmax(y, -1), torch.log_softmax(z, -1)
     shared = log_q.masked_fill(~common, -math.inf)
-    whole = ~((z == -math.inf) & (y > -math.inf)).any(-1, keepdim=True)
-    plain = torch.log_softmax(y, -1).masked_fill(~common, 0.0) - log_q.masked_fill(~common, 0.0)
-    ratio = torch.where(whole, delta - log_mean_exp(q, shared, delta), plain)
+    ratio = delta + first_ratio(log_p, log_q, q, delta)
     if abs(s) <= 0.5:
         slope = ratio - divergences(y, z, alpha).unsqueeze(-1)
     else:  # from log(w/q), which keeps its digits at huge orders

@@ -52,10 +52,19 @@ def _as_counts(name: str, weights: Tensor, logits: Tensor) -> Tensor:
     return weights.to(logits.device, dtype)
 
 
-def relative(weights: Tensor) -> Tensor:
-    """The weights divided by the largest, for a mean: it is the same, and their sum stays in range."""
-    largest = weights.amax() if weights.numel() else weights.new_ones(())
-    return weights / torch.where(largest == 0, 1.0, largest)
+def relative(*factors: Tensor) -> Tensor:
+    """The product of weights, for a mean: divided by a power of two, which changes no digit, so that its sum fits."""
+    parts = [torch.frexp(x) for x in factors]
+    product = torch.stack([mantissa for mantissa, _ in parts]).prod(0)
+    exponent = torch.stack([exponent for _, exponent in parts]).sum(0)
+    if not product.numel():
+        return product
+    counting = torch.where(product == 0, _LEAST, exponent)
+    return torch.ldexp(product, counting - counting.amax())
+
+
+_LEAST = -10_000
+"""Below every exponent of a number."""
 
 
 def share_of_each(weights: Tensor) -> Tensor:

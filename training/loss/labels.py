@@ -154,22 +154,35 @@ def _check_values(labels: Tensor, classes: int, rows: Tensor | None) -> None:
 
 def _counted(batch: Batch, rows: Tensor | None, options: Options) -> Batch:
     """The batch with its counts; labels that are not the same for every class hold smoothing and class weights."""
-    students, labels, smoothing = batch.students, batch.labels, batch.smoothing
-    soft, weights = labels.ndim == 2, None
+    labels, weights = batch.labels, None
     if options.class_weights is not None:
-        weights = as_class_weights(options.class_weights, students)
-        weights = weights if soft or options.reduction != "mean" else relative(weights)
-    if soft or (smoothing and weights is not None):
-        batch = batch._replace(labels=_dense(labels, weights, smoothing, students), smoothing=0.0)
-    if rows is None and (soft or weights is None):
+        weights = as_class_weights(options.class_weights, batch.students)
+    if labels.ndim == 2 or (batch.smoothing and weights is not None):
+        if weights is not None and labels.ndim == 1 and options.reduction == "mean":
+            weights = relative(weights)
+        batch = batch._replace(labels=_dense(labels, weights, batch.smoothing, batch.students), smoothing=0.0)
+    own = None if weights is None or labels.ndim == 2 else weights[labels]
+    if rows is None and own is None:
         return batch
-    rows = torch.ones_like(labels, dtype=compute_dtype(students)) if rows is None else rows.to(compute_dtype(students))
-    rows = relative(rows) if options.reduction == "mean" else rows
-    shares = rows if soft or weights is None else rows * weights[labels]
-    entropy = rows if batch.labels.ndim == 2 else shares
-    if options.reduction == "mean":
-        entropy, rows = (x * (share_of_each(of) * len(x)) for x, of in ((entropy, shares), (rows, rows)))
-    return batch._replace(counts=(entropy, rows))
+    dtype = compute_dtype(batch.students)
+    rows = torch.ones_like(labels, dtype=dtype) if rows is None else rows.to(dtype)
+    count = _means if options.reduction == "mean" else _sums
+    return batch._replace(counts=count(rows, own, batch.labels.ndim == 2))
+
+
+def _sums(rows: Tensor, own: Tensor | None, dense: bool) -> tuple[Tensor, Tensor]:
+    """The counts of cross-entropies and of divergences, of rows and of the weights of their classes."""
+    return (rows if dense or own is None else rows * own), rows
+
+
+def _means(rows: Tensor, own: Tensor | None, dense: bool) -> tuple[Tensor, Tensor]:
+    """As `_sums`, divided by their mean; labels that are dense hold the weights of the classes already."""
+    scaled = relative(rows)
+    if dense:
+        shares, of = scaled, scaled if own is None else scaled * own
+    else:
+        shares = of = scaled if own is None else relative(rows, own)
+    return shares * (share_of_each(of) * len(rows)), scaled * (share_of_each(scaled) * len(rows))
 
 
 def _dense(labels: Tensor, weights: Tensor | None, smoothing: float, students: Tensor) -> Tensor:

@@ -6,8 +6,9 @@ gradient $q - w$ in the student's logits (theorem D1), in the peer's $\frac{\alp
 Hessian $J_q + (\alpha-1) J_w$ (D4). (This project; order 1 is deep mutual learning, Zhang et al. 2018, the other orders
 Huang et al. 2023, arXiv 2209.05732.)
 
-Everything is computed from the log-ratios l = log(p/q) minus their maximum. So no order, however large, overflows; a
-small result is a sum of small terms of one sign, never a difference of large ones; and p = q gives exactly 0.
+Everything is computed from the log-ratios l = log(p/q) minus that of the mixture's heaviest class. So no order, however
+large, overflows, and a class that is as good as excluded, by a logit of -1e9, rounds none of the others; a small result
+is a sum of small terms of one sign, never a difference of large ones; and p = q gives exactly 0.
 """
 
 import math
@@ -20,25 +21,26 @@ _SERIES = [1 / math.factorial(n) for n in range(20, 1, -1)]  # of (e^x - 1 - x) 
 
 def rows_and_gap(y: Tensor, z: Tensor, alpha: float) -> tuple[Tensor, Tensor]:
     """Rows of D and q - w, accurate to a few roundings, also near order 1, for p near q and near-ties of log(p/q)."""
-    log_p, log_q, delta = torch.log_softmax(y, -1), torch.log_softmax(z, -1), behind_top(y, z)
+    log_p, log_q = torch.log_softmax(y, -1), torch.log_softmax(z, -1)
+    delta = behind_heaviest(y, z, alpha)
     q, tilt = torch.softmax(log_q, -1), times(alpha, delta)
-    top, shift = _top_ratio(log_p, log_q, q, delta), log_mean_exp(q, log_q, tilt)
+    first, shift = first_ratio(log_p, log_q, q, delta), log_mean_exp(q, log_q, tilt)
     x = tilt - shift  # log(w/q)
     w = torch.softmax(log_q + tilt, -1)
     gap = closed(torch.where(x <= 1, -q * torch.expm1(x), q - w), torch.minimum(q, w))
-    rows = _divergences(log_p, log_q, delta + top, top, shift, alpha)
+    rows = _divergences(log_p, log_q, delta + first, first, shift, alpha)
     leaves = ((z == -math.inf) & (y > -math.inf)).any(-1, keepdim=True)
-    infinite = (top == -math.inf) | (leaves & (alpha >= 1))
+    infinite = (delta == -math.inf).all(-1, keepdim=True) | (leaves & (alpha >= 1))
     return torch.where(infinite, math.inf, rows).squeeze(-1), gap
 
 
-def _divergences(log_p: Tensor, log_q: Tensor, ratio: Tensor, top: Tensor, shift: Tensor, alpha: float) -> Tensor:
+def _divergences(log_p: Tensor, log_q: Tensor, ratio: Tensor, first: Tensor, shift: Tensor, alpha: float) -> Tensor:
     """D from log sum p e^{s l} = (alpha-1) D where that is large, else from Tsallis's sum of non-negative terms."""
     s = alpha - 1
     if alpha > 1e15:  # s A would overflow; D differs from its limit by less than 1e-15 (log w) here
-        return (top * (1.0 if alpha == math.inf else alpha / s) + shift / s).clamp(min=0)
+        return (first * (1.0 if alpha == math.inf else alpha / s) + shift / s).clamp(min=0)
     if abs(s) > 0.5:
-        total = shift + alpha * top
+        total = shift + alpha * first
     else:  # a class that p excludes adds nothing, one that only q excludes has w = 0 (alpha < 1 here)
         one_sided = ratio.masked_fill(log_q == -math.inf, math.inf).masked_fill(log_p == -math.inf, 0.0)
         total = torch.logsumexp(log_p + s * one_sided, -1, keepdim=True)
@@ -67,13 +69,31 @@ def _near_zero(log_p: Tensor, log_q: Tensor, ratio: Tensor, alpha: float) -> Ten
 
 def behind_top(y: Tensor, z: Tensor) -> Tensor:
     """l - max l for l = y - z, to full relative precision (two-sums); -inf where a side excludes a class."""
+    return _behind_top(*_log_ratios(y, z))
+
+
+def behind_heaviest(y: Tensor, z: Tensor, alpha: float) -> Tensor:
+    """l minus that of the mixture's heaviest class, as `behind_top`; some of it may be positive."""
+    high, low = _log_ratios(y, z)
+    at = (z + times(alpha, _behind_top(high, low))).argmax(-1, keepdim=True)
+    return _minus(high, low, high.gather(-1, at), low.gather(-1, at))
+
+
+def _log_ratios(y: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
+    """y - z as a sum of two numbers; (-inf, 0) where a side excludes a class."""
     common = (y != -math.inf) & (z != -math.inf)
     high, low = _two_sum(torch.where(common, y, 0.0), torch.where(common, -z, 0.0))
-    high = high.masked_fill(~common, -math.inf)
+    return high.masked_fill(~common, -math.inf), low
+
+
+def _behind_top(high: Tensor, low: Tensor) -> Tensor:
     top = high.amax(-1, keepdim=True)
-    lead = low.masked_fill(high < top, -math.inf).amax(-1, keepdim=True)
+    return _minus(high, low, top, low.masked_fill(high < top, -math.inf).amax(-1, keepdim=True))
+
+
+def _minus(high: Tensor, low: Tensor, top: Tensor, lead: Tensor) -> Tensor:
     low, rest = _two_sum(low, -lead)
-    return (((high - top) + low) + rest).masked_fill(~common, -math.inf)
+    return torch.where(high == -math.inf, -math.inf, ((high - top) + low) + rest)
 
 
 def _two_sum(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
@@ -82,20 +102,29 @@ def _two_sum(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
     return total, (a - (total - part)) + (b - part)
 
 
-def _top_ratio(log_p: Tensor, log_q: Tensor, q: Tensor, delta: Tensor) -> Tensor:
-    """max log(p/q) over the common support."""
-    excess = (q * torch.expm1(delta)).sum(-1, keepdim=True)
+def first_ratio(log_p: Tensor, log_q: Tensor, q: Tensor, delta: Tensor) -> Tensor:
+    """log(p/q) of the class from which delta counts; where it is not small, by way of a class that both sides have."""
+    excess, small = _excess(q, delta)
     whole = ~((log_q == -math.inf) & (log_p > -math.inf)).any(-1, keepdim=True)
-    plain = (log_p - log_q).masked_fill(delta == -math.inf, -math.inf).amax(-1, keepdim=True)
-    return torch.where(whole & (excess > -0.5), -torch.log1p(excess), plain)
+    best = (log_p + log_q).argmax(-1, keepdim=True)
+    plain = log_p.gather(-1, best) - log_q.gather(-1, best) - delta.gather(-1, best)
+    return torch.where(whole & small, -torch.log1p(excess), plain)
 
 
 def log_mean_exp(q: Tensor, log_q: Tensor, x: Tensor) -> Tensor:
-    """log sum q e^x for x <= 0, to full relative precision where it is small."""
-    excess = (q * torch.expm1(x)).sum(-1, keepdim=True)
-    small = excess > -0.5
-    near = torch.log1p(torch.where(small, excess, 0.0))  # at -1 its derivative would be infinite, and 0 times it NaN
-    return torch.where(small, near, torch.logsumexp(log_q + x, -1, keepdim=True))
+    """log sum q e^x, to full relative precision where it is small."""
+    excess, small = _excess(q, x)
+    return torch.where(small, torch.log1p(excess), torch.logsumexp(log_q + x, -1, keepdim=True))
+
+
+def _excess(q: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
+    """sum q (e^x - 1), or 0 where that is not small, and where it is.
+
+    The 0 keeps derivatives finite: at -1 that of log1p is infinite, and 0 times it would be NaN, as for e^x.
+    """
+    excess = (q * torch.expm1(x.clamp(max=1))).sum(-1, keepdim=True)
+    small = (excess.abs() < 0.5) & (x.amax(-1, keepdim=True) <= 1)
+    return torch.where(small, excess, 0.0), small
 
 
 def closed(gap: Tensor, mass: Tensor) -> Tensor:

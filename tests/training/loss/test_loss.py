@@ -70,6 +70,33 @@ def test_classes_that_a_side_excludes_change_both_gradients_as_in_theory(pair, a
     assert_normwise(of_peer, peer_gradient(peer, student, alpha), 1e-10)
 
 
+FAR_BELOW = st.sampled_from([-1e4, -1e9, -1e20, -1e30])
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.integers(2, 6).flatmap(lambda n: st.tuples(logits(n, scale=4), logits(n, scale=4))), orders(), FAR_BELOW)
+def test_a_class_far_below_the_others_on_both_sides_rounds_none_of_them(pair, alpha, mask):
+    """As -1e9 in place of -inf, where the student's logits lie above the peer's: its log-ratio is the largest."""
+    peer, student = (np.append(row, mask) for row in (pair[0], pair[1] + 10))
+    assume(alpha < INF or not tie_that_only_exact_arithmetic_breaks(peer, student))
+    value, gradient, of_peer = derivatives(student, peer, alpha, detach_peer=False)
+    np.testing.assert_allclose(value, renyi_divergence_from_logits(peer, student, alpha), rtol=1e-9, atol=1e-14)
+    assert np.abs(gradient - student_gradient(peer, student, alpha)).max() <= 1e-12
+    assert np.abs(of_peer - peer_gradient(peer, student, alpha)).max() <= 1e-12 * max(1.0, min(alpha, 1e3))
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.integers(2, 6).flatmap(lambda n: st.tuples(logits(n, scale=4), logits(n, scale=4))), st.floats(0.01, 0.99))
+@pytest.mark.parametrize("mask", [-1e4, -1e9, -1e20])
+def test_a_class_far_below_the_others_in_the_student_alone_rounds_none_of_them(mask, pair, alpha):
+    peer, student = np.append(pair[0], 1.0), np.append(pair[1], mask)
+    assume((1 - alpha) * -mask > 100)  # else it counts
+    value, gradient, of_peer = derivatives(student, peer, alpha, detach_peer=False)
+    np.testing.assert_allclose(value, renyi_divergence_from_logits(peer, student, alpha), rtol=1e-9)
+    assert np.abs(gradient - student_gradient(peer, student, alpha)).max() <= 1e-12
+    assert np.abs(of_peer - peer_gradient(peer, student, alpha)).max() <= 1e-9
+
+
 @settings(max_examples=100, deadline=None)
 @given(PAIRS, orders())
 def test_detached_peers_get_no_gradient_and_change_nothing_else(pair, alpha):

@@ -225,6 +225,21 @@ def test_a_weighted_mean_does_not_change_with_the_scale_of_its_weights(options, 
     torch.testing.assert_close(*means)
 
 
+@pytest.mark.parametrize("weights", [[1e20, 1e-20, 2e-20, 0.0], [1e38, 1e-10, 1e-10, 1e38]])
+def test_a_class_that_does_not_occur_has_no_say_in_the_mean_however_large_its_weight(weights):
+    students, labels = torch.stack(cohort((5, 4), dtype=torch.float32)), torch.tensor([1, 2, 1, 1, 2])
+    found = mutual_loss(students, labels, 2.0, 0.0, class_weights=weights)
+    expected = [F.cross_entropy(z, labels, torch.tensor(weights, dtype=torch.double)) for z in students.double()]
+    torch.testing.assert_close(found.double(), torch.stack(expected))
+
+
+def test_a_row_whose_class_does_not_count_has_no_say_in_the_mean_however_much_it_counts():
+    students, labels = torch.stack(cohort((2, 4), dtype=torch.float32)), torch.tensor([0, 1])
+    counts = {"row_weights": torch.tensor([1e30, 1e-10]), "class_weights": [0.0, 1.0, 1.0, 1.0]}
+    found = mutual_loss(students, labels, 2.0, 0.0, **counts)
+    torch.testing.assert_close(found, mutual_loss(students[:, 1:], labels[1:], 2.0, 0.0))
+
+
 @pytest.mark.parametrize("alpha", ORDERS)
 @pytest.mark.parametrize("reduction", ["mean", "none"])
 def test_tokens_left_out_of_the_divergence_cost_nothing_whatever_their_logits(alpha, reduction):

@@ -15,6 +15,8 @@ INF = float("inf")
 pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.script")  # forward mode within torch
 ORDERS = [0.0, 0.3, 0.5, 1 - 1e-9, 1.0, 1.5, 2.0, 30.0, INF]
 
+ROW = torch.tensor([0, 3, 1])
+
 
 def pair(*shape, dtype=torch.float64):
     """(student, peer): moderate logits, different in each row."""
@@ -123,6 +125,20 @@ def test_a_second_backward_through_one_graph_gives_the_same_gradient():
     student.grad = None
     loss.backward()
     torch.testing.assert_close(student.grad, first, rtol=1e-12, atol=0)
+
+
+@pytest.mark.parametrize(
+    "loss", [lambda z, y: renyi_divergence_loss(z, y, 1.5), lambda z, y: mutual_loss([z, y], ROW, 1.5)]
+)
+def test_logits_may_change_in_place_between_the_loss_and_its_backward_pass(loss):
+    """As a teacher's buffer that the next batch fills again, or a leaf's data."""
+    student, buffer = (x.float() for x in pair(3, 4))
+    leaf = student.requires_grad_()
+    (kept,) = torch.autograd.grad(loss(leaf, buffer.clone()).sum(), leaf)
+    value = loss(leaf * 1, buffer).sum()
+    buffer.zero_()
+    (found,) = torch.autograd.grad(value, leaf)
+    torch.testing.assert_close(found, kept)
 
 
 @pytest.mark.filterwarnings("ignore:.*Function.* should not be instantiated:DeprecationWarning")  # by torch's compiler
