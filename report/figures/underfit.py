@@ -152,7 +152,8 @@ def throughput(study: Study) -> Figure:
         rates = [row["batch_size"] / row["seconds"] for row in own.values()]
         axes.plot(list(own), rates, marker=marker, color=colour, label=f"{net}: coupled")
         alone = [row["batch_size"] / row["independent_seconds"] for row in own.values()]
-        axes.plot(list(own), alone, "--", marker=marker, color=colour, mfc="none", label=f"{net}: independent")
+        hollow = {"marker": marker, "mfc": "none", "markersize": 10}  # seen around a point that lies on it
+        axes.plot(list(own), alone, "--", color=colour, label=f"{net}: independent", **hollow)
     axes.set(xscale="log", yscale="log", xlabel="students K", ylabel="images a second, each seen by all K students")
     axes.set_xticks(STUDENTS, [str(number) for number in STUDENTS])
     axes.tick_params(axis="x", which="minor", labelbottom=False)
