@@ -12,12 +12,9 @@ from training.recipe.recipe import Recipe
 def flag_type(kind: Any) -> Any:
     """The type of a flag that may be absent; its words are read by `kind` alone, so that a mistake is one sentence."""
     one, several = _parts(kind)
+    number = (0, 1) if one is bool else 1  # a boolean flag needs no value: `--amp` is `--amp True`
     spec = tyro.constructors.PrimitiveConstructorSpec(
-        nargs="*"
-        if several
-        else (0, 1)
-        if one is bool
-        else 1,  # a boolean flag needs no value: `--amp` is `--amp True`
+        nargs="*" if several else number,
         metavar=f"[{_metavar(one)} ...]" if several else _metavar(one),
         instance_from_str=lambda words: _read(one, several, words),
         is_instance=lambda value: True,

@@ -144,7 +144,7 @@ def _left_in_silence(found: Arriving) -> Arriving:
             yield one
     finally:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)
+            warnings.filterwarnings("ignore", ".*tasks have been successfully executed", UserWarning)
             found.close()
 
 

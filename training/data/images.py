@@ -206,7 +206,8 @@ def _parts(images: Images, recipe: Recipe, source: Source) -> tuple[Tensor, Tens
     """Indices of the images for training and of those held out of it."""
     if source.validation is not None:
         return torch.arange(len(images)), torch.arange(0)
-    return _stratified(images, torch.arange(len(images)), recipe.validation, f"validation ({recipe.validation:g})")
+    number = math.ceil(recipe.validation * len(images))
+    return _stratified(images, torch.arange(len(images)), number, f"validation ({recipe.validation:g})")
 
 
 def _fitting(part: Images, train: Images, name: str, side: int | None) -> Images:
@@ -227,13 +228,13 @@ def _fitting(part: Images, train: Images, name: str, side: int | None) -> Images
     return part
 
 
-def _stratified(images: Images, rows: Tensor, share: float, name: str) -> tuple[Tensor, Tensor]:
-    """The rows in two parts, the second of this share, that have every class."""
+def _stratified(images: Images, rows: Tensor, number: int, name: str) -> tuple[Tensor, Tensor]:
+    """The rows in two parts, the second of so many, that have every class."""
     from sklearn.model_selection import train_test_split
 
     labels = images.labels[rows].numpy()
-    _check_classes(images, labels, math.ceil(share * len(labels)), name)
-    parts = train_test_split(np.arange(len(labels)), test_size=share, stratify=labels, random_state=0)
+    _check_classes(images, labels, number, name)
+    parts = train_test_split(np.arange(len(labels)), test_size=number, stratify=labels, random_state=0)
     return rows[np.sort(parts[0])], rows[np.sort(parts[1])]
 
 
@@ -253,4 +254,4 @@ def _subset(images: Images, rows: Tensor, number: int) -> Tensor:
             f"subset must be at most the {len(rows)} {images.noun}s of the training part, got {number}; without "
             "--subset, that of the named recipe counts"
         )
-    return rows if number == len(rows) else _stratified(images, rows, number / len(rows), "subset")[1]
+    return rows if number == len(rows) else _stratified(images, rows, number, "subset")[1]

@@ -42,7 +42,8 @@ def evaluate_run(
     """
     check_arguments(evaluate_run, locals())
     folder = Path(run)
-    recipe, places = _with_device(recipe_of(folder), device), places_of(folder)
+    recipe, alone = recipe_of(folder)
+    recipe, places = _with_device(recipe, device), places_of(folder, alone)
     reports = {}
     for seed, logits, labels in _each_seed(places, recipe, part, source):
         place = places[seed] / f"predictions-{part}.npz"
@@ -67,7 +68,8 @@ def advise_run(run: AnyPath, source: Source | None = None, device: str | None = 
     """
     check_arguments(advise_run, locals())
     folder = Path(run)
-    recipe = _with_device(recipe_of(folder), device)
+    recipe, alone = recipe_of(folder)
+    recipe = _with_device(recipe, device)
     if any(schedule.values(recipe.weight, "weight", recipe.epochs)):
         raise ValueError(
             f"{run} holds students that were coupled (weight {recipe.weight}): advice needs independent ones, those of "
@@ -75,33 +77,29 @@ def advise_run(run: AnyPath, source: Source | None = None, device: str | None = 
         )
     if len(recipe.students) < 2:
         raise ValueError(f"{run} holds one student: advice needs at least two, trained independently")
-    answers = _each_seed(places_of(folder), recipe, "validation", source)
+    answers = _each_seed(places_of(folder, alone), recipe, "validation", source)
     return combine([advise(logits, labels) for _, logits, labels in answers])
 
 
-def recipe_of(run: Path) -> Recipe:
-    """The recipe of a run folder, or of the folder of one seed.
+def recipe_of(folder: Path) -> tuple[Recipe, int | None]:
+    """The recipe of a run folder; or of the folder of one seed, as `train` writes it, with that seed.
+
+    Such a folder has no recipe.json: its checkpoints hold recipe and seed.
 
     Raises:
         ValueError: if it is neither.
     """
-    alone = _alone(run)
-    return read_recipe(run) if alone is None else alone[0]
+    alone = None if (folder / "recipe.json").exists() else origin(folder)
+    return (read_recipe(folder), None) if alone is None else alone
 
 
-def places_of(run: Path) -> dict[int, Path]:
-    """The folder of each seed of a run, which is the run's own if that is all it holds.
+def places_of(folder: Path, alone: int | None) -> dict[int, Path]:
+    """The folder of each seed of a run, which is the run's own if that holds one seed alone.
 
     Raises:
         ValueError: if there is none.
     """
-    alone = _alone(run)
-    return {seed: run / f"seed-{seed}" for seed in seeds_of(run)} if alone is None else {alone[1]: run}
-
-
-def _alone(run: Path) -> tuple[Recipe, int] | None:
-    """Recipe and seed of a folder of one seed, which is what `training.train` writes; its checkpoints hold both."""
-    return None if (run / "recipe.json").exists() else origin(run)
+    return {seed: folder / f"seed-{seed}" for seed in seeds_of(folder)} if alone is None else {alone: folder}
 
 
 def _with_device(recipe: Recipe, device: str | None) -> Recipe:

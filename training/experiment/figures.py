@@ -23,6 +23,7 @@ COLOURS = (
 )  # Okabe & Ito: safe for colour-blind eyes
 MARKERS = "osD^vP"
 PANELS = {"accuracy": ("accuracy, points", 100.0), "nll": ("NLL, nats", 1.0)}
+ENDS = ("low", "difference", "high")
 
 
 def order_figure(comparison: Comparison) -> "Figure":
@@ -67,9 +68,6 @@ def _panel(axes: "Axes", comparison: Comparison, metric: str, factor: float) -> 
     axes.axhline(0, color="0.6", linewidth=1)
     axes.set_xticks(range(len(variants)), [str(comparison.variants[name].alpha) for name in variants])
     axes.spines[["top", "right"]].set_visible(False)
-
-
-ENDS = ("low", "difference", "high")
 
 
 def _or_centre(row: Row, end: str) -> float:

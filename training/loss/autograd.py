@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.autograd import Function, forward_ad
 
 from .blocks import compute_dtype, rows_and_gap
-from .value_and_gradient import behind_heaviest, behind_top, closed, first_ratio, log_mean_exp, psi, times
+from .value_and_gradient import behind_heaviest, closed, first_ratio, log_mean_exp, psi, times
 
 Worked = tuple[Tensor, Tensor]
 """(value, gradient in the dtype that `kept_dtype` names)."""
@@ -63,7 +63,7 @@ class Kept(Function):
     def backward(ctx: Any, *grad_outputs: Any) -> tuple[Tensor | None, ...]:
         (g,), gradient, ctx.gradient = grad_outputs, ctx.gradient, None
         if gradient is not None and not torch.is_grad_enabled() and not transformed():
-            if not (g.ndim == 0 and g.is_cpu and g.item() == 1):  # usual; on a CPU to look costs no wait
+            if not (g.ndim == 0 and g.is_cpu and g.item() == 1):  # it usually is; elsewhere to look would wait
                 gradient.mul_(g.view(*g.shape, *[1] * (gradient.ndim - g.ndim)))
             return None, None, gradient.to(ctx.dtype), *ctx.rest  # looks at no tensor: they may have changed
         z, *others = ctx.saved_tensors
@@ -164,11 +164,9 @@ def _covary(q: Tensor, v: Tensor) -> Tensor:
 
 def _mixture(y: Tensor, z: Tensor, alpha: float) -> Tensor:
     """w, from operations that autograd can differentiate."""
-    if alpha > torch.finfo(z.dtype).max:
-        with torch.no_grad():
-            delta = behind_top(y, z)
-        return torch.softmax(z.masked_fill(delta != 0, -math.inf), -1)
     delta, common = _behind_heaviest(y, z, alpha)
+    if alpha > torch.finfo(z.dtype).max:
+        return torch.softmax(z.masked_fill(~common | (delta != 0), -math.inf), -1)
     tilted = z.detach() + alpha * delta
     slopes = alpha * _still(y, common) + (1 - alpha) * _still(z, common)
     return torch.softmax((tilted + slopes).masked_fill(~common, -math.inf), -1)

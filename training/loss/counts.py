@@ -52,6 +52,10 @@ def _as_counts(name: str, weights: Tensor, logits: Tensor) -> Tensor:
     return weights.to(logits.device, dtype)
 
 
+_LEAST = -10_000
+"""Below every exponent of a number."""
+
+
 def relative(*factors: Tensor) -> Tensor:
     """The product of weights, for a mean: divided by a power of two, which changes no digit, so that its sum fits."""
     parts = [torch.frexp(x) for x in factors]
@@ -61,10 +65,6 @@ def relative(*factors: Tensor) -> Tensor:
         return product
     counting = torch.where(product == 0, _LEAST, exponent)
     return torch.ldexp(product, counting - counting.amax())
-
-
-_LEAST = -10_000
-"""Below every exponent of a number."""
 
 
 def share_of_each(weights: Tensor) -> Tensor:

@@ -45,9 +45,9 @@ def _divergences(log_p: Tensor, log_q: Tensor, ratio: Tensor, first: Tensor, shi
         one_sided = ratio.masked_fill(log_q == -math.inf, math.inf).masked_fill(log_p == -math.inf, 0.0)
         total = torch.logsumexp(log_p + s * one_sided, -1, keepdim=True)
     far = (total / s).clamp(min=0) if s else total
-    near = _near_zero(log_p, log_q, ratio, alpha) if alpha else far
-    # below about 1e-308 the share of a class that p excludes, divided by the order, is beyond the numbers
-    return torch.where((total.abs() < 0.5) & ~near.isnan(), near, far)
+    if alpha < torch.finfo(ratio.dtype).tiny:  # as at order 0: divided by the order, a probability would overflow
+        return far
+    return torch.where(total.abs() < 0.5, _near_zero(log_p, log_q, ratio, alpha), far)
 
 
 def _near_zero(log_p: Tensor, log_q: Tensor, ratio: Tensor, alpha: float) -> Tensor:
@@ -67,28 +67,18 @@ def _near_zero(log_p: Tensor, log_q: Tensor, ratio: Tensor, alpha: float) -> Ten
     return scale * (torch.log1p(s * total) / s if s else total)
 
 
-def behind_top(y: Tensor, z: Tensor) -> Tensor:
-    """l - max l for l = y - z, to full relative precision (two-sums); -inf where a side excludes a class."""
-    return _behind_top(*_log_ratios(y, z))
-
-
 def behind_heaviest(y: Tensor, z: Tensor, alpha: float) -> Tensor:
-    """l minus that of the mixture's heaviest class, as `behind_top`; some of it may be positive."""
-    high, low = _log_ratios(y, z)
-    at = (z + times(alpha, _behind_top(high, low))).argmax(-1, keepdim=True)
-    return _minus(high, low, high.gather(-1, at), low.gather(-1, at))
+    """l minus that of the mixture's heaviest class, for l = y - z, to full relative precision (two-sums).
 
-
-def _log_ratios(y: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
-    """y - z as a sum of two numbers; (-inf, 0) where a side excludes a class."""
+    -inf where a side excludes a class; some of it may be positive.
+    """
     common = (y != -math.inf) & (z != -math.inf)
     high, low = _two_sum(torch.where(common, y, 0.0), torch.where(common, -z, 0.0))
-    return high.masked_fill(~common, -math.inf), low
-
-
-def _behind_top(high: Tensor, low: Tensor) -> Tensor:
+    high = high.masked_fill(~common, -math.inf)
     top = high.amax(-1, keepdim=True)
-    return _minus(high, low, top, low.masked_fill(high < top, -math.inf).amax(-1, keepdim=True))
+    behind_top = _minus(high, low, top, low.masked_fill(high < top, -math.inf).amax(-1, keepdim=True))
+    at = (z + times(alpha, behind_top)).argmax(-1, keepdim=True)
+    return _minus(high, low, high.gather(-1, at), low.gather(-1, at))
 
 
 def _minus(high: Tensor, low: Tensor, top: Tensor, lead: Tensor) -> Tensor:

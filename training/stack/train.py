@@ -36,6 +36,8 @@ class Planned(NamedTuple):
 
 
 class _Run(NamedTuple):
+    """A `Planned` whose folder is a Path."""
+
     recipe: Recipe
     seed: int
     folder: Path | None

@@ -89,12 +89,12 @@ def test_the_test_set_is_not_read_until_it_is_asked_for():
         splits.test()
 
 
-def test_a_subset_is_stratified_and_of_the_size_asked_for():
-    part = split(Recipe(subset=100), open_source(Recipe())).train
-    counts = torch.bincount(part.labels)
-    assert len(part) == 100
-    assert counts.min() >= 9
-    assert counts.max() <= 11
+@pytest.mark.parametrize("number", [61, 100, 125, 244])  # number / 958 * 958 is more than the number but for 100
+def test_a_subset_is_stratified_and_of_the_size_asked_for(number):
+    part, whole = (split(Recipe(subset=n), open_source(Recipe())).train for n in (number, None))
+    expected = torch.bincount(whole.labels) * (number / len(whole))
+    assert len(part) == number
+    assert (torch.bincount(part.labels) - expected).abs().max() < 1
 
 
 @pytest.mark.parametrize(

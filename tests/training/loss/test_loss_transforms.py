@@ -70,7 +70,10 @@ def test_hessians_in_the_peer_are_alpha_over_one_minus_alpha_times_j_p_minus_alp
     p, w = torch.softmax(y, -1), torch.softmax(z + alpha * (y - z), -1)
     one, other = (torch.diag(x) - torch.outer(x, x) for x in (p, w))
     truth = alpha / (1 - alpha) * (one - alpha * other)
-    of_peer = lambda y: total(alpha, detach_peer=False)(z, y)  # noqa: E731
+
+    def of_peer(y):
+        return total(alpha, detach_peer=False)(z, y)
+
     for hessian in (torch.autograd.functional.hessian(of_peer, y), torch.func.hessian(of_peer)(y)):
         torch.testing.assert_close(hessian, truth, rtol=0, atol=1e-12 * alpha)
 
